@@ -1,0 +1,117 @@
+// Package capture holds the nouns of the picture path: raw frames from a camera, the scene drawn over them, the encoded
+// access units that come out, and the areas of the picture that can be tapped.
+//
+// All times here are readings of the machine's CLOCK_MONOTONIC as a duration since boot, so that the daemon and the
+// camera child, which are two processes, mean the same instant by the same number.
+package capture
+
+import (
+	"image"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ClockRate is the RTP clock of H.264 video, in ticks a second (RFC 6184 section 8.2.1).
+const ClockRate = 90000
+
+// Frame is one raw picture. Image is planar 4:2:0 with even width and height. A frame has one owner: who hands it on
+// must not touch it again.
+type Frame struct {
+	Image *image.YCbCr
+	At    time.Duration // when it was taken, CLOCK_MONOTONIC
+}
+
+// AccessUnit is one encoded picture of one layer: H.264 in Annex B form (start codes), with SPS and PPS in front of
+// every IDR picture (ISO/IEC 14496-10 section 7.4.1.2.3). Data is never changed after it was handed on.
+type AccessUnit struct {
+	Layer uint8
+	Key   bool          // an IDR picture: decoding can start here
+	RTP   uint32        // timestamp in ClockRate ticks, see Timestamp
+	At    time.Duration // when the picture was taken, CLOCK_MONOTONIC
+	Data  []byte
+}
+
+// Layer describes one of the encodings made of the same picture. IDs count from 0, the largest picture.
+type Layer struct {
+	ID     uint8 `json:"id"`
+	Width  int   `json:"width"`
+	Height int   `json:"height"`
+	FPS    int   `json:"fps"`
+	Kbps   int   `json:"kbps"`
+}
+
+// Timestamp is the RTP timestamp of an instant: it runs on across restarts of the encoder, since the clock does.
+func Timestamp(at time.Duration) uint32 {
+	s := at / time.Second
+	return uint32(uint64(s)*ClockRate + uint64(at%time.Second)*ClockRate/uint64(time.Second))
+}
+
+// Monotonic reads CLOCK_MONOTONIC.
+func Monotonic() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic("capture: no monotonic clock: " + err.Error()) // cannot happen on Linux
+	}
+	return time.Duration(ts.Nano())
+}
+
+// PromptState says how a prompt is drawn.
+type PromptState string
+
+// The states of a prompt.
+const (
+	PromptSoon    PromptState = "soon"     // announced, counting down to its start
+	PromptLive    PromptState = "live"     // can be tapped
+	PromptSoldOut PromptState = "sold-out" // stamped; a tap is refused
+)
+
+// Prompt is one offer as the picture shows it.
+type Prompt struct {
+	Offer string        `json:"offer"`
+	Title string        `json:"title"`
+	Price string        `json:"price"` // formatted for people, such as "€ 10.00"
+	Left  int           `json:"left"`  // pieces left; below zero: not shown
+	Of    int           `json:"of"`    // pieces there were, for the stock bar; 0: no bar
+	State PromptState   `json:"state"`
+	Ends  time.Duration `json:"ends,omitempty"` // CLOCK_MONOTONIC instant that the countdown runs to; 0: none
+}
+
+// Banner is a confirmation shown for a while, such as "Confirmed · A-042" over "Mug · 2 left".
+type Banner struct {
+	Text  string        `json:"text"`
+	Sub   string        `json:"sub"`
+	Until time.Duration `json:"until"` // CLOCK_MONOTONIC
+}
+
+// Scene is all that is drawn over the camera's picture. A later scene replaces an earlier one whole.
+type Scene struct {
+	Rev     uint64   `json:"rev"` // rises with every change
+	Prompts []Prompt `json:"prompts"`
+	Banners []Banner `json:"banners"`
+}
+
+// Area is the part of the picture in which an offer can be tapped, in fractions of its width and height (0 to 1), so
+// that it means the same on every layer and at every size on the page.
+type Area struct {
+	Offer string  `json:"offer"`
+	X     float64 `json:"x"`
+	Y     float64 `json:"y"`
+	W     float64 `json:"w"`
+	H     float64 `json:"h"`
+}
+
+// Areas holds from the frame with timestamp RTP until the next Areas.
+type Areas struct {
+	RTP   uint32 `json:"rtp"`
+	Rev   uint64 `json:"rev"` // of the scene they belong to
+	Areas []Area `json:"areas"`
+}
+
+// Source is the state of the camera, as the operator sees it.
+type Source struct {
+	State  string `json:"state"` // absent, opening, ready or failed
+	Name   string `json:"name"`
+	Format string `json:"format"` // such as "MJPEG 1280x720 30/s"
+	Reason string `json:"reason,omitempty"`
+}
