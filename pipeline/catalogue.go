@@ -1,0 +1,180 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// SKU is a thing for sale.
+type SKU struct {
+	SKU   string
+	Title string
+	Price int64   // for one piece, tax included, in minor units
+	Tax   TaxRate // included in Price
+	Stock int     // pieces there are when the catalogue is first imported
+}
+
+// TaxRate is in thousandths of a percent: 19 % is 19000.
+type TaxRate int32
+
+// String writes a rate as people do, such as "19 %" or "8.875 %".
+func (r TaxRate) String() string {
+	if r%1000 == 0 {
+		return fmt.Sprintf("%d %%", r/1000)
+	}
+	s := fmt.Sprintf("%d.%03d", r/1000, r%1000)
+	for s[len(s)-1] == '0' {
+		s = s[:len(s)-1]
+	}
+	return s + " %"
+}
+
+// Of is the tax contained in a gross amount, rounded half up.
+func (r TaxRate) Of(gross int64) int64 {
+	d := int64(100_000) + int64(r)
+	return (2*gross*int64(r) + d) / (2 * d)
+}
+
+// OfferState is where an offer is in its life.
+type OfferState string
+
+// The states of an offer.
+const (
+	OfferHidden    OfferState = "hidden"    // prepared, shown to nobody
+	OfferSoon      OfferState = "soon"      // announced
+	OfferLive      OfferState = "live"      // for sale
+	OfferOver      OfferState = "over"      // its time has run out
+	OfferWithdrawn OfferState = "withdrawn" // taken back by the operator
+)
+
+// OfferStates lists the states that a catalogue or an operator may set.
+var OfferStates = []OfferState{OfferHidden, OfferSoon, OfferLive, OfferOver, OfferWithdrawn}
+
+// Line is so many pieces of a SKU in an offer.
+type Line struct {
+	SKU string
+	N   int
+}
+
+// Offer is a SKU or bundle at a price, as the catalogue has it.
+type Offer struct {
+	ID         string
+	Title      string
+	Lines      []Line
+	Price      int64         // of the whole offer, tax included, in minor units
+	Limit      int           // how many may be sold in all; 0: as many as there is stock
+	PerVisitor int           // how many one visitor may have; 0: no limit
+	State      OfferState    // in which it is imported
+	Lasts      time.Duration // how long it is live once it goes live; 0: until somebody ends it
+}
+
+// Catalogue is what may be sold. It is never changed once it was made: an import makes a new one.
+type Catalogue struct {
+	Currency string
+	SKUs     []SKU
+	Offers   []Offer // in the order they are shown
+
+	sku, offer map[string]int
+}
+
+// NewCatalogue makes a catalogue whose entries can be found by id. It is the only way to make one that works.
+func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
+	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers))}
+	for i, s := range skus {
+		c.sku[s.SKU] = i
+	}
+	for i, o := range offers {
+		c.offer[o.ID] = i
+	}
+	return c
+}
+
+// SKU finds a SKU and its place in SKUs.
+func (c *Catalogue) SKU(id string) (SKU, int, bool) {
+	i, ok := c.sku[id]
+	if !ok {
+		return SKU{}, 0, false
+	}
+	return c.SKUs[i], i, true
+}
+
+// Offer finds an offer and its place in Offers.
+func (c *Catalogue) Offer(id string) (Offer, int, bool) {
+	i, ok := c.offer[id]
+	if !ok {
+		return Offer{}, 0, false
+	}
+	return c.Offers[i], i, true
+}
+
+// Level is the live state of an offer, owned by the store.
+type Level struct {
+	State OfferState
+	Sold  int
+	Ends  time.Duration // kit time at which it is over; 0: none
+}
+
+// Levels is an immutable picture of what is left to sell, as of the last commit. Stock and Offers go with the
+// catalogue's SKUs and Offers, place by place.
+type Levels struct {
+	Catalogue *Catalogue
+	Stock     []int // pieces left
+	Offers    []Level
+}
+
+// Clone makes a copy that may be changed.
+func (l *Levels) Clone() *Levels {
+	return &Levels{l.Catalogue, slices.Clone(l.Stock), slices.Clone(l.Offers)}
+}
+
+// Left is how many times an offer can still be sold: the least that its stock and its limit allow. None for one that is
+// not there.
+func (l *Levels) Left(id string) int {
+	offer, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return 0
+	}
+	left := -1
+	if offer.Limit > 0 {
+		left = max(0, offer.Limit-l.Offers[i].Sold)
+	}
+	for k, line := range offer.Lines {
+		need := 0
+		for _, other := range offer.Lines {
+			if other.SKU == line.SKU {
+				need += other.N
+			}
+		}
+		_, at, ok := l.Catalogue.SKU(line.SKU)
+		if !ok || need <= 0 {
+			return 0
+		}
+		if can := max(0, l.Stock[at]) / need; k == 0 && left < 0 || can < left {
+			left = can
+		}
+	}
+	return max(0, left)
+}
+
+// Of is how many times an offer could be sold at the start: what Left is measured against.
+func (l *Levels) Of(id string) int {
+	_, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return 0
+	}
+	return l.Left(id) + l.Offers[i].Sold
+}
+
+// StateAt is an offer's state at a kit time: a live one whose end has come is over. One that is not there is withdrawn.
+func (l *Levels) StateAt(id string, at time.Duration) OfferState {
+	_, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return OfferWithdrawn
+	}
+	level := l.Offers[i]
+	if level.State == OfferLive && level.Ends > 0 && at >= level.Ends {
+		return OfferOver
+	}
+	return level.State
+}

@@ -1,0 +1,75 @@
+// Package journal gives the kit's append-only record its form: one entry a decided sale, in deterministic CBOR
+// (RFC 8949 section 4.2) with integer keys, so that the same entry is the same bytes on every kit and hub.
+//
+// An entry names no person. It carries kit time, the boot it belongs to and what the wall clock said, so that it can
+// be dated later even when the wall clock was wrong.
+package journal
+
+import (
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Kind says what an entry records.
+type Kind uint8
+
+// The kinds of entries. Numbers are never used again for something else.
+const (
+	Sale Kind = 1
+)
+
+// Entry is one record. Amounts are in minor units of Currency.
+type Entry struct {
+	Kind     Kind   `cbor:"1,keyasint"`
+	Kit      int64  `cbor:"2,keyasint"`           // kit time, milliseconds
+	Wall     int64  `cbor:"3,keyasint"`           // Unix milliseconds as the kit believed; may be wrong
+	Tap      []byte `cbor:"4,keyasint"`           // ULID, 16 bytes
+	Offer    string `cbor:"5,keyasint"`           //
+	Ticket   int64  `cbor:"6,keyasint"`           // sequence number, see pipeline.TicketNumber
+	Total    int64  `cbor:"7,keyasint"`           //
+	Currency string `cbor:"8,keyasint"`           //
+	Lines    []Line `cbor:"9,keyasint"`           //
+	Via      string `cbor:"10,keyasint"`          // channel
+	Frame    uint32 `cbor:"11,keyasint,omitzero"` // RTP timestamp of the picture the buyer saw
+}
+
+// Line is one line of a sale.
+type Line struct {
+	_      struct{} `cbor:",toarray"`
+	SKU    string
+	N      int
+	Amount int64
+	Tax    int64
+}
+
+var (
+	enc = must(cbor.CoreDetEncOptions().EncMode())
+	dec = must(cbor.DecOptions{MaxArrayElements: 1024, MaxMapPairs: 64, MaxNestedLevels: 8, DupMapKey: cbor.DupMapKeyEnforcedAPF,
+		IndefLength: cbor.IndefLengthForbidden, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField}.DecMode())
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err) // the options above are constants
+	}
+	return v
+}
+
+// Encode writes an entry. The same entry is always the same bytes.
+func Encode(e Entry) ([]byte, error) {
+	b, err := enc.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("journal: encode entry: %w", err)
+	}
+	return b, nil
+}
+
+// Decode reads an entry. Unknown keys, indefinite lengths and duplicates are refused.
+func Decode(b []byte) (Entry, error) {
+	var e Entry
+	if err := dec.Unmarshal(b, &e); err != nil {
+		return Entry{}, fmt.Errorf("journal: decode entry of %d bytes: %w", len(b), err)
+	}
+	return e, nil
+}

@@ -1,0 +1,46 @@
+package journal
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var sale = Entry{Kind: Sale, Kit: 123456, Wall: 1_790_000_000_000, Tap: bytes.Repeat([]byte{7}, 16), Offer: "mug", Ticket: 42,
+	Total: 1000, Currency: "EUR", Lines: []Line{{SKU: "MUG", N: 1, Amount: 1000, Tax: 160}}, Via: "page"}
+
+func TestEntryComesBack(t *testing.T) {
+	b, err := Encode(sale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(b)
+	if d := cmp.Diff(sale, got, cmpopts.IgnoreUnexported(Line{})); err != nil || d != "" {
+		t.Fatalf("%v\n%s", err, d)
+	}
+	if len(b) > 90 {
+		t.Errorf("a small sale takes %d bytes", len(b))
+	}
+}
+
+// FuzzDecode: what decodes encodes back to something that decodes the same; nothing panics.
+func FuzzDecode(f *testing.F) {
+	b, _ := Encode(sale)
+	f.Add(b)
+	f.Add([]byte{0xa0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := Decode(b)
+		if err != nil {
+			return
+		}
+		again, err := Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e2, err := Decode(again); err != nil || !cmp.Equal(e, e2, cmpopts.IgnoreUnexported(Line{}), cmpopts.EquateEmpty()) {
+			t.Fatalf("%+v is not %+v: %v", e, e2, err)
+		}
+	})
+}

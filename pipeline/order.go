@@ -1,0 +1,61 @@
+package pipeline
+
+import "sort"
+
+// Order is a validated and priced tap: all that the store needs to make it a sale.
+type Order struct {
+	Tap
+	Nonce    [8]byte // of the token, burned by the sale
+	Expires  int64   // kit second until which the burned token must be remembered
+	Title    string
+	Lines    []OrderLine
+	Total    Money
+	Consent  bool   // the viewer agreed to be profiled
+	Decision Reason // Confirmed: sell it if there is stock; else record this refusal
+	Details  string
+}
+
+// OrderLine is one line of the slip. The lines' amounts add up to the order's total to the last minor unit.
+type OrderLine struct {
+	SKU    string  `json:"sku"`
+	Title  string  `json:"title"`
+	N      int     `json:"n"`
+	Amount int64   `json:"amount"` // for all N, tax included, minor units
+	Rate   TaxRate `json:"rate"`
+	Tax    int64   `json:"tax"` // contained in Amount
+}
+
+// Price splits an offer's price over its lines in proportion to what they cost alone, by largest remainder, and works
+// out each line's tax. Lines that cost nothing alone share by pieces.
+func Price(c *Catalogue, o Offer) []OrderLine {
+	lines := make([]OrderLine, len(o.Lines))
+	weights := make([]int64, len(o.Lines))
+	var sum int64
+	for i, l := range o.Lines {
+		sku, _, _ := c.SKU(l.SKU)
+		lines[i] = OrderLine{SKU: l.SKU, Title: sku.Title, N: l.N, Rate: sku.Tax}
+		weights[i] = sku.Price * int64(l.N)
+		sum += weights[i]
+	}
+	if sum == 0 {
+		for i, l := range o.Lines {
+			weights[i] = int64(l.N)
+			sum += weights[i]
+		}
+	}
+	rest := o.Price
+	by := make([]int, len(lines))
+	for i := range lines {
+		lines[i].Amount = o.Price * weights[i] / sum
+		rest -= lines[i].Amount
+		by[i] = i
+	}
+	sort.SliceStable(by, func(a, b int) bool { return o.Price*weights[by[a]]%sum > o.Price*weights[by[b]]%sum })
+	for _, i := range by[:rest] {
+		lines[i].Amount++
+	}
+	for i := range lines {
+		lines[i].Tax = lines[i].Rate.Of(lines[i].Amount)
+	}
+	return lines
+}

@@ -1,0 +1,167 @@
+// Package pipeline holds the nouns of a sale, and the line that every signal goes through to become one:
+//
+//	validate ▶ enrich ▶ act
+//
+// validate and enrich read memory only; act is one durable transaction in the store. Nothing is said to anybody before
+// that transaction is committed, and nothing that was said is ever taken back.
+//
+// Times named At, Opens, Ends and Expires are kit time: a duration on the kit's own clock, which runs on over reboots
+// and never backwards, whatever the wall clock does.
+package pipeline
+
+import (
+	"fmt"
+	"time"
+)
+
+// Channel is the way a signal came in.
+type Channel string
+
+// The channels.
+const (
+	ViaPage    Channel = "page"    // a prompt tapped in the viewer page
+	ViaQR      Channel = "qr"      // a token bought through its link
+	ViaConsole Channel = "console" // sold by the operator
+)
+
+// Tap is one wish of one viewer to buy one offer once. ID is a ULID made where the finger is, so that a repeat of the
+// same wish, however often the network makes it, is the same Tap.
+type Tap struct {
+	ID     string
+	Viewer string
+	Offer  string
+	Token  string
+	Frame  uint32 // RTP timestamp of the picture the viewer saw; 0: unknown
+	Via    Channel
+	At     time.Duration // when it reached the kit
+}
+
+// Reason says how a tap ended. The texts are stable: they are the `reason` of a refusal in every API.
+type Reason string
+
+// Confirmed is the one good end; all others are refusals.
+const (
+	Confirmed    Reason = "confirmed"
+	SoldOut      Reason = "sold-out"
+	TokenUsed    Reason = "token-used"
+	TooLate      Reason = "too-late"
+	TokenExpired Reason = "token-expired"
+	NotYet       Reason = "not-yet"
+	TokenInvalid Reason = "token-invalid"
+	Refused      Reason = "refused"      // not allowed to this viewer, such as beyond the limit a visitor
+	RateLimited  Reason = "rate-limited" // too many at once: the same tap may be sent again
+	Malformed    Reason = "malformed"
+	UnknownOffer Reason = "unknown-offer"
+	Unavailable  Reason = "unavailable" // the kit cannot record a sale now: the same tap may be sent again
+)
+
+// Outcome is what became of a tap. A confirmed one has all fields; a refusal has the first three.
+type Outcome struct {
+	Tap     string
+	Offer   string
+	Reason  Reason
+	Viewer  string
+	Ticket  string // number on the slip, such as "A-042"
+	Title   string
+	Total   Money
+	Left    int // pieces of the offer left after this sale; below zero: unlimited
+	At      time.Duration
+	Retry   time.Duration // for RateLimited and Unavailable: how long to wait before sending the same tap again
+	Repeat  bool          // the tap had been decided before, and this is that decision
+	Details string        // a sentence for people about a refusal; may be empty
+}
+
+// OK tells whether the tap became a sale.
+func (o Outcome) OK() bool { return o.Reason == Confirmed }
+
+// Consent is what a visitor chose about being profiled, and which text they were shown.
+type Consent struct {
+	Version int           // of the notice
+	Choice  string        // Agreed or Declined
+	At      time.Duration // kit time
+	Wall    time.Time     // as the kit believed
+}
+
+// The choices a visitor has. Both cost the same, and either may be taken back.
+const (
+	Agreed   = "agreed"
+	Declined = "refused"
+)
+
+// PrintState is how far a ticket's slip has got.
+type PrintState int
+
+// The states of a slip. Sending is made durable before the first byte goes out: a slip found in it after a crash may be
+// on paper already, and is printed again marked as a possible copy.
+const (
+	PrintQueued PrintState = iota
+	PrintSending
+	Printed
+)
+
+// String names the state, as the operator sees it.
+func (p PrintState) String() string { return [...]string{"queued", "printing", "printed"}[p] }
+
+// Ticket is a conversion, with what its slip says.
+type Ticket struct {
+	N      int64
+	Number string // see TicketNumber
+	Tap    string
+	Viewer string
+	Offer  string
+	Title  string
+	Lines  []OrderLine
+	Total  Money
+	Via    Channel
+	At     time.Duration
+	Wall   time.Time
+	Print  PrintState
+}
+
+// Money is an amount in the currency's minor unit (ISO 4217), such as cents.
+type Money struct {
+	Minor    int64  `json:"minor"`
+	Currency string `json:"currency"`
+}
+
+// String formats an amount for people, such as "€ 12.50" or "12.50 CHF".
+func (m Money) String() string {
+	digits := 2
+	switch m.Currency { // ISO 4217, currencies without or with three decimals that stalls meet
+	case "JPY", "KRW", "CLP", "ISK", "VND", "XAF", "XOF", "UGX", "PYG", "RWF":
+		digits = 0
+	case "BHD", "KWD", "OMR", "JOD", "TND":
+		digits = 3
+	}
+	unit := int64(1)
+	for range digits {
+		unit *= 10
+	}
+	sign, minor := "", m.Minor
+	if minor < 0 {
+		sign, minor = "-", -minor
+	}
+	n := fmt.Sprintf("%s%d", sign, minor/unit)
+	if digits > 0 {
+		n += fmt.Sprintf(".%0*d", digits, minor%unit)
+	}
+	symbol, ok := map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}[m.Currency]
+	if !ok {
+		return n + " " + m.Currency
+	}
+	return symbol + " " + n
+}
+
+// TicketNumber writes the n-th ticket's number, from 1: A-001 to A-999, B-001 … Z-999, AA-001 …; short enough to be
+// called out over a counter.
+func TicketNumber(n int64) string {
+	series := (n - 1) / 999
+	letters := ""
+	for s := series; ; s = s/26 - 1 {
+		letters = string(rune('A'+s%26)) + letters
+		if s < 26 {
+			break
+		}
+	}
+	return fmt.Sprintf("%s-%03d", letters, (n-1)%999+1)
+}

@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Grant is what a token that checks out allows.
+type Grant struct {
+	Nonce   [8]byte       // names the token; burned when it is used
+	Expires time.Duration // kit time
+}
+
+// Tokens checks tokens. Errors are ErrTokenInvalid or ErrTokenExpired; with the latter the Grant is valid too.
+type Tokens interface {
+	Verify(token, viewer, offer string, now time.Duration) (Grant, error)
+}
+
+// The ways in which a token does not check out.
+var (
+	ErrTokenInvalid = errors.New("token is not one of this kit's for this viewer and offer")
+	ErrTokenExpired = errors.New("token has expired")
+)
+
+// Ledger is the durable part: the one place where it is decided who gets what.
+type Ledger interface {
+	// Act decides an order in one durable transaction, or finds the decision of an earlier one with the same viewer
+	// and tap id. On an error nothing was decided, as far as anybody was told.
+	Act(ctx context.Context, o Order) (Outcome, error)
+	// Decided finds the decision about a tap, if there is one.
+	Decided(ctx context.Context, viewer, tap string) (Outcome, bool, error)
+	// Levels is what is left to sell.
+	Levels() *Levels
+	// Consented tells whether the viewer agreed to be profiled.
+	Consented(viewer string) bool
+}
+
+// Span is told the time each step of a tap took; see package trace.
+type Span func(tap, step string, start time.Time)
+
+// Sale is the line from a tap to its outcome. All fields are needed but Trace and Log.
+type Sale struct {
+	Tokens Tokens
+	Ledger Ledger
+	Limit  *Limiter // by viewer
+	Now    func() time.Duration
+	Trace  Span
+	Log    *slog.Logger
+}
+
+// Tap validates, enriches and acts upon one tap, and answers when its outcome is durable. The answer to a tap that was
+// decided before is that decision, before any limit.
+func (s *Sale) Tap(ctx context.Context, t Tap) Outcome {
+	begin := time.Now()
+	t.At = s.Now()
+	order, refusal := s.validate(t, begin)
+	s.span(t.ID, "validate", begin)
+	if refusal != nil {
+		if refusal.Reason == Malformed {
+			return *refusal
+		}
+		if o, ok, err := s.Ledger.Decided(ctx, t.Viewer, t.ID); err == nil && ok {
+			return o
+		}
+		return *refusal
+	}
+	step := time.Now()
+	s.enrich(&order)
+	s.span(t.ID, "enrich", step)
+
+	step = time.Now()
+	out, err := s.Ledger.Act(ctx, order)
+	s.span(t.ID, "act", step)
+	if err != nil {
+		if s.Log != nil {
+			s.Log.Warn("tap not recorded", "tap", t.ID, "err", err)
+		}
+		return Outcome{Tap: t.ID, Offer: t.Offer, Reason: Unavailable, Viewer: t.Viewer, Retry: time.Second,
+			Details: "The kit cannot record a sale right now. Nothing was bought; please try again."}
+	}
+	return out
+}
+
+func (s *Sale) span(tap, step string, start time.Time) {
+	if s.Trace != nil {
+		s.Trace(tap, step, start)
+	}
+}
+
+// validate checks all that can be checked without the disk. Once a token's maker is known to be this kit, whatever else
+// is wrong is a decision, to be recorded; before that it is a refusal, which leaves no trace.
+func (s *Sale) validate(t Tap, now time.Time) (Order, *Outcome) {
+	refuse := func(r Reason, details string) *Outcome {
+		return &Outcome{Tap: t.ID, Offer: t.Offer, Reason: r, Viewer: t.Viewer, Details: details}
+	}
+	if !ValidTapID(t.ID) {
+		return Order{}, refuse(Malformed, "The tap's id must be a ULID: 26 characters of 0-9 and A-Z without I, L, O, U.")
+	}
+	if ok, retry := s.Limit.Allow(t.Viewer, now); !ok {
+		o := refuse(RateLimited, "That was very quick. Please wait a moment and tap again.")
+		o.Retry = retry
+		return Order{}, o
+	}
+	o := Order{Tap: t, Decision: Confirmed}
+	grant, err := s.Tokens.Verify(t.Token, t.Viewer, t.Offer, t.At)
+	if err != nil && !errors.Is(err, ErrTokenExpired) {
+		return Order{}, refuse(TokenInvalid, "This prompt was not made for you by this kit. Please reload the page.")
+	}
+	o.Nonce, o.Expires = grant.Nonce, int64(grant.Expires/time.Second)
+	levels := s.Ledger.Levels()
+	if _, _, known := levels.Catalogue.Offer(t.Offer); !known {
+		return Order{}, refuse(UnknownOffer, "This offer is not there any more.")
+	}
+	switch state := levels.StateAt(t.Offer, t.At); {
+	case state == OfferSoon || state == OfferHidden:
+		return Order{}, refuse(NotYet, "This offer has not started yet.")
+	case state != OfferLive:
+		o.Decision, o.Details = TooLate, "This offer is over."
+	case err != nil:
+		o.Decision, o.Details = TokenExpired, "The prompt was too old. Please tap the one on the screen now."
+	}
+	return o, nil
+}
+
+// enrich prices the order from one snapshot of the catalogue.
+func (s *Sale) enrich(o *Order) {
+	c := s.Ledger.Levels().Catalogue
+	offer, _, _ := c.Offer(o.Offer)
+	o.Title = offer.Title
+	o.Lines = Price(c, offer)
+	o.Total = Money{offer.Price, c.Currency}
+	o.Consent = s.Ledger.Consented(o.Viewer)
+}
+
+// ValidTapID tells whether an id is a ULID in its canonical form (github.com/ulid/spec: 26 digits of Crockford's
+// base 32, at most 7ZZZ…).
+func ValidTapID(id string) bool {
+	if len(id) != 26 || id[0] > '7' {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case c >= '0' && c <= '9':
+		case c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' && c != 'U':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,164 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"edgekit.internal/pipeline"
+)
+
+// Import makes c the catalogue in use, in one transaction, unless digest says that it is the one in use already. What
+// was sold stays sold: of a SKU that was there before, the pieces left change by as much as its stock in the catalogue
+// did (and not below none); an offer's state changes only if the catalogue's did.
+func (s *Store) Import(ctx context.Context, c *pipeline.Catalogue, digest []byte) (imported bool, err error) {
+	err = s.change(ctx, func(g *group) error {
+		have, err := getMeta(g.conn, metaDigest)
+		if err != nil || have != nil && bytes.Equal(have, digest) {
+			return err
+		}
+		old := g.levels
+		if g.levels, err = merge(g, old, c); err != nil {
+			return err
+		}
+		for i := range c.SKUs {
+			g.stock[i] = true
+		}
+		for i := range c.Offers {
+			g.offers[i] = true
+		}
+		if err := g.flush(); err != nil {
+			return err
+		}
+		b, err := cbor.Marshal(stored{c.Currency, c.SKUs, c.Offers})
+		if err != nil {
+			return fmt.Errorf("catalogue: %w", err)
+		}
+		if err := setMeta(g.conn, metaCatalogue, b); err != nil {
+			return err
+		}
+		imported = true
+		return setMeta(g.conn, metaDigest, digest)
+	})
+	return imported, err
+}
+
+// merge works out the levels under a new catalogue. Rows of SKUs and offers that the old one lacks may still be there
+// from one before it.
+func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue) (*pipeline.Levels, error) {
+	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers))}
+	for i, sku := range c.SKUs {
+		l.Stock[i] = sku.Stock
+		if was, k, ok := old.Catalogue.SKU(sku.SKU); ok {
+			l.Stock[i] = max(0, old.Stock[k]+sku.Stock-was.Stock)
+		}
+	}
+	sold := map[string]int{}
+	err := sqlitex.Execute(g.conn, "SELECT id, sold FROM offers", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+		sold[q.ColumnText(0)] = q.ColumnInt(1)
+		return nil
+	}})
+	for i, o := range c.Offers {
+		was, k, ok := old.Catalogue.Offer(o.ID)
+		if ok && was.State == o.State && was.Lasts == o.Lasts {
+			l.Offers[i] = old.Offers[k]
+		} else {
+			l.Offers[i] = pipeline.Level{State: o.State, Ends: ends(o, o.State, g.at)}
+		}
+		l.Offers[i].Sold = sold[o.ID]
+	}
+	return l, err
+}
+
+func ends(o pipeline.Offer, state pipeline.OfferState, at time.Duration) time.Duration {
+	if state == pipeline.OfferLive && o.Lasts > 0 {
+		return at + o.Lasts
+	}
+	return 0
+}
+
+// ErrUnknown says that there is no such offer, SKU or ticket.
+type ErrUnknown struct{ What, ID string }
+
+// Error says what is not there.
+func (e ErrUnknown) Error() string { return fmt.Sprintf("there is no %s %q", e.What, e.ID) }
+
+// SetOffer puts an offer into a state. Going live starts its time anew.
+func (s *Store) SetOffer(ctx context.Context, id string, state pipeline.OfferState) error {
+	return s.change(ctx, func(g *group) error {
+		offer, i, ok := g.levels.Catalogue.Offer(id)
+		if !ok {
+			return ErrUnknown{"offer", id}
+		}
+		g.levels.Offers[i].State = state
+		g.levels.Offers[i].Ends = ends(offer, state, g.at)
+		g.offers[i] = true
+		return nil
+	})
+}
+
+// SetPrint records how far a ticket's slip has got.
+func (s *Store) SetPrint(ctx context.Context, number int64, state pipeline.PrintState) error {
+	return s.change(ctx, func(g *group) error {
+		q := g.conn.Prep("UPDATE sales SET print = ? WHERE number = ?")
+		q.BindInt64(1, int64(state))
+		q.BindInt64(2, number)
+		if _, err := q.Step(); err != nil {
+			return fmt.Errorf("store: ticket %d: %w", number, err)
+		}
+		q.Reset()
+		if g.conn.Changes() == 0 {
+			return ErrUnknown{"ticket", pipeline.TicketNumber(number)}
+		}
+		return nil
+	})
+}
+
+// SetConsent records a visitor's choice about the notice of a version.
+func (s *Store) SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error) {
+	var c pipeline.Consent
+	err := s.change(ctx, func(g *group) error {
+		c = pipeline.Consent{Version: version, Choice: choice, At: g.at, Wall: g.wall}
+		q := g.conn.Prep("INSERT INTO consents (viewer, version, choice, at, wall) VALUES (?, ?, ?, ?, ?) ON CONFLICT (viewer) DO UPDATE SET version = excluded.version, choice = excluded.choice, at = excluded.at, wall = excluded.wall")
+		q.BindText(1, viewer)
+		q.BindInt64(2, int64(version))
+		q.BindText(3, choice)
+		q.BindInt64(4, g.at.Milliseconds())
+		q.BindInt64(5, g.wall.UnixMilli())
+		if _, err := q.Step(); err != nil {
+			return fmt.Errorf("store: consent: %w", err)
+		}
+		q.Reset()
+		kept := c
+		g.after = append(g.after, func() { s.consents.Store(viewer, kept) })
+		return nil
+	})
+	return c, err
+}
+
+// Consent is a visitor's latest choice; false: none yet.
+func (s *Store) Consent(viewer string) (pipeline.Consent, bool) {
+	c, ok := s.consents.Load(viewer)
+	if !ok {
+		return pipeline.Consent{}, false
+	}
+	return c.(pipeline.Consent), true
+}
+
+// Consented implements pipeline.Ledger.
+func (s *Store) Consented(viewer string) bool {
+	c, ok := s.Consent(viewer)
+	return ok && c.Choice == pipeline.Agreed
+}
+
+func (s *Store) readConsents() error {
+	return sqlitex.Execute(s.conn, "SELECT viewer, version, choice, at, wall FROM consents", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+		s.consents.Store(q.ColumnText(0), pipeline.Consent{Version: q.ColumnInt(1), Choice: q.ColumnText(2), At: millis(q.ColumnInt64(3)), Wall: time.UnixMilli(q.ColumnInt64(4))})
+		return nil
+	}})
+}

@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"edgekit.internal/pipeline"
+)
+
+// Keys of the meta table.
+const (
+	metaCatalogue = "catalogue"
+	metaDigest    = "catalogue-digest"
+	metaClock     = "clock"
+)
+
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// query runs a read on one of the readers' connections.
+func (s *Store) query(ctx context.Context, what string, do func(*sqlite.Conn) error) error {
+	conn, err := s.read.Take(ctx)
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", what, err)
+	}
+	defer s.read.Put(conn)
+	if err := do(conn); err != nil {
+		return fmt.Errorf("store: %s: %w", what, err)
+	}
+	return nil
+}
+
+// Decided implements pipeline.Ledger.
+func (s *Store) Decided(ctx context.Context, viewer, tap string) (out pipeline.Outcome, ok bool, err error) {
+	err = s.query(ctx, "look up tap", func(c *sqlite.Conn) error {
+		out, ok, err = findTap(c, viewer, tap)
+		return err
+	})
+	return out, ok, err
+}
+
+const ticketColumns = "SELECT number, tap, viewer, offer, title, total, currency, lines, via, at, wall, print FROM sales "
+
+func scanTicket(q *sqlite.Stmt) (pipeline.Ticket, error) {
+	t := pipeline.Ticket{
+		N: q.ColumnInt64(0), Tap: q.ColumnText(1), Viewer: q.ColumnText(2), Offer: q.ColumnText(3), Title: q.ColumnText(4),
+		Total: pipeline.Money{Minor: q.ColumnInt64(5), Currency: q.ColumnText(6)}, Via: pipeline.Channel(q.ColumnText(8)),
+		At: millis(q.ColumnInt64(9)), Wall: time.UnixMilli(q.ColumnInt64(10)), Print: pipeline.PrintState(q.ColumnInt(11)),
+	}
+	t.Number = pipeline.TicketNumber(t.N)
+	if err := json.Unmarshal([]byte(q.ColumnText(7)), &t.Lines); err != nil {
+		return t, fmt.Errorf("ticket %s: its lines: %w", t.Number, err)
+	}
+	return t, nil
+}
+
+func (s *Store) tickets(ctx context.Context, where string, args ...any) (ts []pipeline.Ticket, err error) {
+	err = s.query(ctx, "list tickets", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, ticketColumns+where, &sqlitex.ExecOptions{Args: args, ResultFunc: func(q *sqlite.Stmt) error {
+			t, err := scanTicket(q)
+			ts = append(ts, t)
+			return err
+		}})
+	})
+	return ts, err
+}
+
+// Tickets lists the latest tickets, newest first, at most n.
+func (s *Store) Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error) {
+	return s.tickets(ctx, "ORDER BY number DESC LIMIT ?", n)
+}
+
+// TicketsOf lists a viewer's latest tickets, newest first, at most n.
+func (s *Store) TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error) {
+	return s.tickets(ctx, "WHERE number IN (SELECT sale FROM taps WHERE viewer = ? AND sale IS NOT NULL ORDER BY sale DESC LIMIT ?) ORDER BY number DESC", viewer, n)
+}
+
+// Unprinted lists tickets after number whose slips are not known to be out, oldest first, at most n.
+func (s *Store) Unprinted(ctx context.Context, after int64, n int) ([]pipeline.Ticket, error) {
+	return s.tickets(ctx, "WHERE number > ? AND print < ? ORDER BY number LIMIT ?", after, int(pipeline.Printed), n)
+}
+
+// meta reads a key of the meta table; nil when it was never set.
+func (s *Store) meta(key string) (value []byte, err error) {
+	err = s.query(context.Background(), "read "+key, func(c *sqlite.Conn) error {
+		value, err = getMeta(c, key)
+		return err
+	})
+	return value, err
+}
+
+// Anchor reads the kit clock's last anchor, nil on the first start.
+func (s *Store) Anchor() ([]byte, error) { return s.meta(metaClock) }
+
+func getMeta(conn *sqlite.Conn, key string) (value []byte, err error) {
+	err = sqlitex.Execute(conn, "SELECT value FROM meta WHERE key = ?", &sqlitex.ExecOptions{Args: []any{key}, ResultFunc: func(q *sqlite.Stmt) error {
+		value = make([]byte, q.ColumnLen(0))
+		q.ColumnBytes(0, value)
+		return nil
+	}})
+	return value, err
+}
+
+func setMeta(conn *sqlite.Conn, key string, value []byte) error {
+	q := conn.Prep("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+	q.BindText(1, key)
+	q.BindBytes(2, value)
+	if _, err := q.Step(); err != nil {
+		return fmt.Errorf("set %s: %w", key, err)
+	}
+	return q.Reset()
+}
+
+func lastNumber(conn *sqlite.Conn) (int64, error) {
+	q := conn.Prep("SELECT coalesce(max(number), 0) FROM sales")
+	defer q.Reset()
+	if _, err := q.Step(); err != nil {
+		return 0, fmt.Errorf("last ticket: %w", err)
+	}
+	return q.ColumnInt64(0), nil
+}
+
+// stored is the catalogue's form in the meta table.
+type stored struct {
+	Currency string           `cbor:"1,keyasint"`
+	SKUs     []pipeline.SKU   `cbor:"2,keyasint"`
+	Offers   []pipeline.Offer `cbor:"3,keyasint"`
+}
+
+// readLevels rebuilds what is left to sell from the tables.
+func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
+	b, err := getMeta(conn, metaCatalogue)
+	if err != nil {
+		return nil, err
+	}
+	var doc stored
+	if b != nil {
+		if err := cbor.Unmarshal(b, &doc); err != nil {
+			return nil, fmt.Errorf("stored catalogue: %w", err)
+		}
+	}
+	c := pipeline.NewCatalogue(doc.Currency, doc.SKUs, doc.Offers)
+	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers))}
+	err = sqlitex.Execute(conn, "SELECT sku, left FROM stock", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+		if _, i, ok := c.SKU(q.ColumnText(0)); ok {
+			l.Stock[i] = q.ColumnInt(1)
+		}
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return l, sqlitex.Execute(conn, "SELECT id, state, sold, ends FROM offers", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+		if _, i, ok := c.Offer(q.ColumnText(0)); ok {
+			l.Offers[i] = pipeline.Level{State: pipeline.OfferState(q.ColumnText(1)), Sold: q.ColumnInt(2), Ends: millis(q.ColumnInt64(3))}
+		}
+		return nil
+	}})
+}

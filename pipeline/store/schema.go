@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitemigration"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// schema is kit.db. The store's writer is the only one that writes; every table is changed only inside a transaction
+// that leaves all of them telling the same story, so a crash at any instant leaves the state of some commit.
+// A migration, once released, is never edited: the next one is appended.
+var schema = sqlitemigration.Schema{
+	AppID: 0x65646b74, // "edkt"
+	Migrations: []string{`
+-- What is known about the kit as a whole: the catalogue in use (CBOR), its digest, the kit clock's anchor.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- Pieces left. Taken by sales, set by imports. The CHECK is the last line of defence against overselling.
+CREATE TABLE stock (sku TEXT PRIMARY KEY, left INTEGER NOT NULL CHECK (left >= 0)) WITHOUT ROWID;
+
+-- The live state of offers; ends is kit time in milliseconds, 0 for none.
+CREATE TABLE offers (id TEXT PRIMARY KEY, state TEXT NOT NULL, sold INTEGER NOT NULL CHECK (sold >= 0), ends INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Nonces of used tokens, until the token's own expiry (kit seconds) refuses it.
+CREATE TABLE burned (nonce BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Every decision about a tap whose token was good; sale is the ticket's number, or null for a refusal.
+CREATE TABLE taps (viewer TEXT NOT NULL, id TEXT NOT NULL, offer TEXT NOT NULL, reason TEXT NOT NULL, details TEXT NOT NULL,
+	at INTEGER NOT NULL, sale INTEGER, left INTEGER NOT NULL, PRIMARY KEY (viewer, id)) WITHOUT ROWID;
+
+-- Conversions, each of which is also its ticket. at: kit ms; wall: Unix ms as believed; print: see Print.
+CREATE TABLE sales (number INTEGER PRIMARY KEY, tap TEXT NOT NULL, viewer TEXT NOT NULL, offer TEXT NOT NULL, title TEXT NOT NULL,
+	total INTEGER NOT NULL, currency TEXT NOT NULL, lines TEXT NOT NULL, via TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL,
+	print INTEGER NOT NULL DEFAULT 0);
+
+-- What the cloud will be told, in order: package journal's entries.
+CREATE TABLE journal (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+
+-- A visitor's latest choice; wall: Unix ms as believed.
+CREATE TABLE consents (viewer TEXT PRIMARY KEY, version INTEGER NOT NULL, choice TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL) WITHOUT ROWID;
+`},
+}
+
+// prepare sets up the writer's connection. WAL with FULL: a commit is on the disk before it returns, and readers are
+// never in its way (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous).
+func prepare(conn *sqlite.Conn) error {
+	for _, pragma := range []string{
+		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON", "PRAGMA temp_store = MEMORY",
+		"PRAGMA journal_size_limit = 8388608", "PRAGMA trusted_schema = OFF",
+	} {
+		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
+			return fmt.Errorf("%s: %w", pragma, err)
+		}
+	}
+	return nil
+}
+
+func migrate(conn *sqlite.Conn) error {
+	var version int
+	err := sqlitex.ExecuteTransient(conn, "PRAGMA user_version", &sqlitex.ExecOptions{
+		ResultFunc: func(s *sqlite.Stmt) error { version = s.ColumnInt(0); return nil }})
+	if err != nil {
+		return err
+	}
+	if version > len(schema.Migrations) {
+		return fmt.Errorf("its schema is version %d, this program knows up to %d: it was written by a newer edgekit, which is needed to read it", version, len(schema.Migrations))
+	}
+	return sqlitemigration.Migrate(context.Background(), conn, schema)
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"edgekit.internal/pipeline"
+)
+
+// anchorEvery bounds how much kit time a power cut can take back when nothing is sold.
+const anchorEvery = time.Minute
+
+// group is one transaction in the making.
+type group struct {
+	conn   *sqlite.Conn
+	levels *pipeline.Levels // a copy, published when the transaction is committed
+	stock  map[int]bool     // places of SKUs changed
+	offers map[int]bool
+	at     time.Duration
+	wall   time.Time
+	number int64 // of the last ticket
+	fresh  []Decision
+	after  []func() // what memory copies of tables need once it is committed
+}
+
+// Run is the single writer: it takes what waits, commits it as one group, and answers. It ends when ctx does, after a
+// last group of what was waiting by then.
+func (s *Store) Run(ctx context.Context) error {
+	defer close(s.stop)
+	tick := time.NewTicker(anchorEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case r := <-s.queue:
+			s.commit(s.waiting([]request{r}))
+		case <-tick.C:
+			s.commit([]request{{do: forget, done: make(chan result, 1)}})
+		case <-ctx.Done():
+			for {
+				rs := s.waiting(nil)
+				s.commit(rs)
+				if len(rs) == 0 {
+					return nil
+				}
+			}
+		}
+	}
+}
+
+// forget removes burned tokens that their own expiry refuses by now.
+func forget(g *group) error {
+	return sqlitex.Execute(g.conn, "DELETE FROM burned WHERE expires < ?", &sqlitex.ExecOptions{Args: []any{int64(g.at / time.Second)}})
+}
+
+// waiting adds what is in the queue to a group, up to its bound.
+func (s *Store) waiting(rs []request) []request {
+	for len(rs) < maxGroup {
+		select {
+		case r := <-s.queue:
+			rs = append(rs, r)
+		default:
+			return rs
+		}
+	}
+	return rs
+}
+
+// commit decides a group of requests in one transaction, and answers each of them after it.
+func (s *Store) commit(rs []request) {
+	results := make([]result, len(rs))
+	g, err := s.transact(rs, results)
+	if err != nil {
+		s.failures.Add(1)
+		for i := range results {
+			results[i] = result{err: fmt.Errorf("store: not recorded: %w", err)}
+		}
+	} else {
+		s.commits.Add(1)
+		s.orders.Add(int64(len(g.fresh)))
+		s.levels.Store(g.levels)
+		for _, f := range g.after {
+			f()
+		}
+	}
+	for i, r := range rs {
+		r.done <- results[i]
+	}
+	if err == nil && s.opt.Committed != nil && len(g.fresh) > 0 {
+		s.opt.Committed(g.fresh)
+	}
+}
+
+// transact runs the group's transaction. On an error nothing of it is there, on disk or in memory.
+func (s *Store) transact(rs []request, results []result) (g *group, err error) {
+	end, err := sqlitex.ImmediateTransaction(s.conn)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { end(&err) }()
+	g = &group{conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{}, at: s.opt.Now(), wall: s.opt.Wall()}
+	if g.number, err = lastNumber(s.conn); err != nil {
+		return nil, err
+	}
+	for i, r := range rs {
+		if r.order != nil {
+			if results[i].out, err = g.decide(*r.order); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if results[i].err, err = g.apart(r.do); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.flush(); err != nil {
+		return nil, err
+	}
+	if s.opt.Anchor != nil {
+		err = setMeta(s.conn, metaClock, s.opt.Anchor())
+	}
+	return g, err
+}
+
+// apart runs one change so that its failure undoes only itself. failed is the change's own error; err one that takes
+// the group down.
+func (g *group) apart(do func(*group) error) (failed, err error) {
+	if err := g.flush(); err != nil { // under the catalogue it was counted in: do may bring another
+		return nil, err
+	}
+	levels, after := g.levels, len(g.after)
+	g.levels = levels.Clone()
+	end := sqlitex.Save(g.conn)
+	failed = do(g)
+	end(&failed)
+	if failed != nil {
+		g.levels, g.after = levels, g.after[:after]
+	}
+	if failed != nil && g.conn.AutocommitEnabled() {
+		return nil, failed // SQLite has rolled all of it back (sqlite.org/lang_transaction.html, section 3)
+	}
+	return failed, nil
+}
+
+// flush writes the levels that changed: once for all the orders that took from them.
+func (g *group) flush() error {
+	defer func() { clear(g.stock); clear(g.offers) }()
+	for i := range g.stock {
+		q := g.conn.Prep("INSERT INTO stock (sku, left) VALUES (?, ?) ON CONFLICT (sku) DO UPDATE SET left = excluded.left")
+		q.BindText(1, g.levels.Catalogue.SKUs[i].SKU)
+		q.BindInt64(2, int64(g.levels.Stock[i]))
+		if _, err := q.Step(); err != nil {
+			return fmt.Errorf("stock: %w", err)
+		}
+		q.Reset()
+	}
+	for i := range g.offers {
+		level := g.levels.Offers[i]
+		q := g.conn.Prep("INSERT INTO offers (id, state, sold, ends) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, sold = excluded.sold, ends = excluded.ends")
+		q.BindText(1, g.levels.Catalogue.Offers[i].ID)
+		q.BindText(2, string(level.State))
+		q.BindInt64(3, int64(level.Sold))
+		q.BindInt64(4, level.Ends.Milliseconds())
+		if _, err := q.Step(); err != nil {
+			return fmt.Errorf("offers: %w", err)
+		}
+		q.Reset()
+	}
+	return nil
+}
