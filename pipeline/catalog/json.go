@@ -1,0 +1,258 @@
+// Package catalog reads catalogues. An import is all or nothing: a document with anything wrong in it is refused with
+// every problem it has, each with its line, column and what was expected.
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"edgekit.internal/pipeline"
+)
+
+// Bounds of a catalogue.
+const (
+	MaxBytes    = 8 << 20
+	maxProblems = 100
+	maxSKUs     = 20_000
+	maxOffers   = 5_000
+	maxLines    = 50
+	maxPieces   = 100         // of a SKU in one line
+	maxMinor    = 100_000_000 // a price: keeps every sum and split far inside 64 bits
+	maxStock    = 1_000_000_000
+	maxText     = 200 // characters
+	maxID       = 64  // bytes
+)
+
+// Problem is one thing wrong with a document.
+type Problem struct {
+	File         string `json:"file"`
+	Line, Column int
+	Expected     string
+}
+
+// Error writes the problem as compilers do: file:line:column: what.
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Expected)
+}
+
+// Problems is all that is wrong with a document, in the order of the document's parts.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// JSON reads a catalogue in the kit's own form:
+//
+//	{"currency": "EUR",
+//	 "skus":   [{"sku": "MUG", "title": "Mug", "price": 1250, "tax": 19.0, "stock": 10}],
+//	 "offers": [{"id": "mug", "title": "Mug", "lines": [{"sku": "MUG", "n": 1}], "price": 1000,
+//	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600}]}
+//
+// Prices are in minor units and include tax; tax is in percent; limit, per_visitor, lasts (seconds that the offer is
+// live) and state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) may be left out. file is only for messages. The
+// error is of type Problems.
+func JSON(file string, doc []byte) (*pipeline.Catalogue, error) {
+	r := &reader{file: file, doc: doc}
+	if len(doc) > MaxBytes {
+		r.problem(0, "the file has %d bytes: expected at most %d", len(doc), MaxBytes)
+		return nil, r.problems
+	}
+	if !utf8.Valid(doc) {
+		at := 0
+		for at < len(doc) {
+			c, n := utf8.DecodeRune(doc[at:])
+			if c == utf8.RuneError && n == 1 {
+				break
+			}
+			at += n
+		}
+		r.problem(at, "expected UTF-8 text")
+		return nil, r.problems
+	}
+	root, ok := r.parse()
+	if !ok {
+		return nil, r.problems
+	}
+	c := r.catalogue(root)
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return c, nil
+}
+
+func (r *reader) catalogue(root node) *pipeline.Catalogue {
+	o, ok := root.value.(*object)
+	if !ok {
+		r.problem(root.at, `expected an object {"currency", "skus", "offers"}`)
+		return nil
+	}
+	r.only(o, "currency", "skus", "offers")
+	currency := r.text(root, o, "currency", 3)
+	if len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		r.problem(r.at(root, o, "currency"), `currency: expected three capital letters of ISO 4217, such as "EUR"`)
+	}
+	skus, known := r.skus(root, o)
+	return pipeline.NewCatalogue(currency, skus, r.offers(root, o, known))
+}
+
+func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[string]bool) {
+	known = map[string]bool{}
+	for _, n := range r.list(root, o, "skus", maxSKUs) {
+		s, ok := n.value.(*object)
+		if !ok {
+			r.problem(n.at, `expected an object {"sku", "title", "price", "tax", "stock"}`)
+			continue
+		}
+		r.only(s, "sku", "title", "price", "tax", "stock")
+		sku := pipeline.SKU{SKU: r.id(n, s, "sku"), Title: r.text(n, s, "title", maxText), Price: r.whole(n, s, "price", 0, maxMinor, false),
+			Tax: r.tax(n, s), Stock: int(r.whole(n, s, "stock", 0, maxStock, false))}
+		if known[sku.SKU] {
+			r.problem(r.at(n, s, "sku"), "sku %q is there twice", sku.SKU)
+		}
+		known[sku.SKU] = true
+		skus = append(skus, sku)
+	}
+	return skus, known
+}
+
+func (r *reader) offers(root node, o *object, known map[string]bool) (offers []pipeline.Offer) {
+	seen := map[string]bool{}
+	for _, n := range r.list(root, o, "offers", maxOffers) {
+		f, ok := n.value.(*object)
+		if !ok {
+			r.problem(n.at, `expected an object {"id", "title", "lines", "price"}`)
+			continue
+		}
+		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts")
+		offer := pipeline.Offer{ID: r.id(n, f, "id"), Title: r.text(n, f, "title", maxText), Price: r.whole(n, f, "price", 0, maxMinor, false),
+			Limit: int(r.whole(n, f, "limit", 1, maxStock, true)), PerVisitor: int(r.whole(n, f, "per_visitor", 1, maxStock, true)),
+			State: r.state(n, f), Lasts: time.Duration(r.whole(n, f, "lasts", 1, 7*24*3600, true)) * time.Second}
+		if seen[offer.ID] {
+			r.problem(r.at(n, f, "id"), "offer %q is there twice", offer.ID)
+		}
+		seen[offer.ID] = true
+		offer.Lines = r.lines(n, f, known)
+		offers = append(offers, offer)
+	}
+	return offers
+}
+
+func (r *reader) lines(n node, f *object, known map[string]bool) (lines []pipeline.Line) {
+	list := r.list(n, f, "lines", maxLines)
+	if len(list) == 0 {
+		r.problem(r.at(n, f, "lines"), `lines: expected at least one {"sku", "n"}`)
+	}
+	for _, ln := range list {
+		l, ok := ln.value.(*object)
+		if !ok {
+			r.problem(ln.at, `expected an object {"sku", "n"}`)
+			continue
+		}
+		r.only(l, "sku", "n")
+		line := pipeline.Line{SKU: r.id(ln, l, "sku"), N: int(r.whole(ln, l, "n", 1, maxPieces, false))}
+		if line.SKU != "" && !known[line.SKU] {
+			r.problem(r.at(ln, l, "sku"), "sku %q is not in skus", line.SKU)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// at is where to point for a key: its value, or the object that lacks it.
+func (r *reader) at(n node, o *object, key string) int {
+	if v, ok := o.fields[key]; ok {
+		return v.at
+	}
+	return n.at
+}
+
+func (r *reader) list(n node, o *object, key string, most int) []node {
+	l, ok := o.fields[key].value.([]node)
+	switch {
+	case !ok:
+		r.problem(r.at(n, o, key), "%s: expected a list", key)
+	case len(l) > most:
+		r.problem(r.at(n, o, key), "%s: %d of them, expected at most %d", key, len(l), most)
+		return nil
+	}
+	return l
+}
+
+func (r *reader) text(n node, o *object, key string, most int) string {
+	s, ok := o.fields[key].value.(string)
+	if !ok || strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > most {
+		r.problem(r.at(n, o, key), "%s: expected a text of 1 to %d characters", key, most)
+	}
+	return s
+}
+
+// id is a text that also goes into addresses and messages, so its letters are few.
+func (r *reader) id(n node, o *object, key string) string {
+	s, ok := o.fields[key].value.(string)
+	good := ok && s != "" && len(s) <= maxID
+	for i := 0; good && i < len(s); i++ {
+		c := s[i]
+		good = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_./", c) >= 0
+	}
+	if !good {
+		r.problem(r.at(n, o, key), "%s: expected 1 to %d of the characters A-Z a-z 0-9 - _ . /", key, maxID)
+	}
+	return s
+}
+
+func (r *reader) whole(n node, o *object, key string, least, most int64, optional bool) int64 {
+	v, there := o.fields[key]
+	if !there && optional {
+		return 0
+	}
+	num, _ := v.value.(json.Number)
+	i, err := num.Int64()
+	if err != nil || i < least || i > most {
+		r.problem(r.at(n, o, key), "%s: expected a whole number from %d to %d", key, least, most)
+		return least
+	}
+	return i
+}
+
+// tax reads a percentage exactly, to the thousandth of a percent.
+func (r *reader) tax(n node, o *object) pipeline.TaxRate {
+	num, _ := o.fields["tax"].value.(json.Number)
+	rat, ok := new(big.Rat), len(num) > 0 && len(num) <= 12 && !strings.ContainsAny(string(num), "eE")
+	if ok {
+		rat, ok = rat.SetString(string(num))
+	}
+	if ok {
+		rat.Mul(rat, big.NewRat(1000, 1))
+		ok = rat.IsInt() && rat.Sign() >= 0 && rat.Cmp(big.NewRat(100_000, 1)) <= 0
+	}
+	if !ok {
+		r.problem(r.at(n, o, "tax"), "tax: expected a percentage from 0 to 100 with at most three decimals, such as 19.0")
+		return 0
+	}
+	return pipeline.TaxRate(rat.Num().Int64())
+}
+
+func (r *reader) state(n node, o *object) pipeline.OfferState {
+	v, there := o.fields["state"]
+	if !there {
+		return pipeline.OfferLive
+	}
+	s, _ := v.value.(string)
+	for _, known := range pipeline.OfferStates {
+		if s == string(known) {
+			return known
+		}
+	}
+	r.problem(v.at, "state: expected one of %q", pipeline.OfferStates)
+	return pipeline.OfferHidden
+}

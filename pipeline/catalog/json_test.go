@@ -1,0 +1,102 @@
+package catalog
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"edgekit.internal/pipeline"
+)
+
+const good = `{"currency":"EUR","skus":[{"sku":"MUG","title":"Mug","price":1250,"tax":19.0,"stock":10}],
+"offers":[{"id":"mug","title":"Mug","lines":[{"sku":"MUG","n":1}],"price":1000,"limit":5,"state":"live"},
+ {"id":"two","title":"Two mugs","lines":[{"sku":"MUG","n":2}],"price":1900,"per_visitor":1,"lasts":90}]}`
+
+func TestTheLeastForm(t *testing.T) {
+	c, err := JSON("good.json", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]pipeline.SKU{{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 19000, Stock: 10}}, c.SKUs); d != "" {
+		t.Error(d)
+	}
+	want := []pipeline.Offer{
+		{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000, Limit: 5, State: pipeline.OfferLive},
+		{ID: "two", Title: "Two mugs", Lines: []pipeline.Line{{SKU: "MUG", N: 2}}, Price: 1900, PerVisitor: 1, State: pipeline.OfferLive, Lasts: 90 * time.Second},
+	}
+	if d := cmp.Diff(want, c.Offers); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestProblemsAreAllListedWithTheirPlace: one document a row, and what it is answered.
+func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
+	change := func(old, new string) string {
+		if !strings.Contains(good, old) {
+			t.Fatal("not in the document: ", old)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	for _, c := range []struct{ name, doc, want string }{
+		{"empty", "", "f.json:1:1: the file ends too early: expected more JSON"},
+		{"cut off", good[:120], "f.json:2:30: the file ends too early: expected more JSON"},
+		{"not JSON", "{\n  currency: 1}", "f.json:2:3: not JSON: invalid character 'c'"},
+		{"a list", "[]", `f.json:1:1: expected an object {"currency", "skus", "offers"}`},
+		{"more after it", good + "{}", "f.json:3:105: expected the end of the file after the catalogue"},
+		{"not UTF-8", change(`"Mug"`, "\"\xff\""), "f.json:1:49: expected UTF-8 text"},
+		{"currency", change("EUR", "eur"), `f.json:1:13: currency: expected three capital letters of ISO 4217, such as "EUR"`},
+		{"negative price", change("1250", "-1"), "f.json:1:62: price: expected a whole number from 0 to 100000000"},
+		{"price with a comma's part", change("1250", "12.50"), "f.json:1:62: price: expected a whole number from 0 to 100000000"},
+		{"price as text", change("1250", `"12"`), "f.json:1:62: price: expected a whole number from 0 to 100000000"},
+		{"tax", change("19.0", "119"), "f.json:1:73: tax: expected a percentage from 0 to 100 with at most three decimals, such as 19.0"},
+		{"tax, huge exponent", change("19.0", "1e999999999"), "f.json:1:73: tax: expected a percentage"},
+		{"misspelt key", change(`"limit"`, `"limt"`), `f.json:2:80: unknown key "limt": expected one of`},
+		{"unknown SKU", change(`{"sku":"MUG","n":1}`, `{"sku":"CUP","n":1}`), `f.json:2:53: sku "CUP" is not in skus`},
+		{"no lines", change(`[{"sku":"MUG","n":1}]`, `[]`), `f.json:2:45: lines: expected at least one {"sku", "n"}`},
+		{"offer twice", change(`"two"`, `"mug"`), `f.json:3:8: offer "mug" is there twice`},
+		{"key twice", change(`"price":1000`, `"price":1000,"price":1`), `f.json:2:80: "price" is there twice`},
+		{"state", change(`"live"`, `"open"`), `f.json:2:98: state: expected one of ["hidden" "soon" "live" "over" "withdrawn"]`},
+		{"id for an address", change(`"id":"mug"`, `"id":"m ug"`), "f.json:2:17: id: expected 1 to 64 of the characters"},
+		{"too deep", strings.Repeat("[", 50), "f.json:1:10: not JSON: nested more than 8 deep"},
+	} {
+		got, err := JSON("f.json", []byte(c.doc))
+		if err == nil || got != nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s:\n got %v\nwant %s", c.name, err, c.want)
+		}
+	}
+	two := strings.Replace(change("EUR", "eur"), "1250", "-1", 1)
+	var ps Problems
+	if _, err := JSON("f.json", []byte(two)); !errors.As(err, &ps) || len(ps) != 2 {
+		t.Errorf("two problems: %v", err)
+	}
+}
+
+// FuzzJSON: what is accepted is sane, whatever the bytes.
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte(`{"currency":"EUR","skus":[],"offers":[]}`))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		c, err := JSON("f", doc)
+		if (c == nil) == (err == nil) {
+			t.Fatal(c, err)
+		}
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "f:") {
+				t.Error(err)
+			}
+			return
+		}
+		for _, o := range c.Offers {
+			var sum int64
+			for _, l := range pipeline.Price(c, o) {
+				sum += l.Amount
+			}
+			if sum != o.Price {
+				t.Errorf("%+v adds up to %d", o, sum)
+			}
+		}
+	})
+}
