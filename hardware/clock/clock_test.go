@@ -1,0 +1,62 @@
+package clock
+
+import (
+	"testing"
+	"time"
+)
+
+// TestAcrossRestartsAndPowerCuts: what kit time says when the machine has been up for so long, in this boot or the next.
+func TestAcrossRestartsAndPowerCuts(t *testing.T) {
+	up := 5 * time.Second
+	clock := func(anchor []byte, boot byte) *Clock {
+		return New(anchor, [16]byte{boot}, func() time.Duration { return up })
+	}
+	c := clock(nil, 1)
+	if c.Now() != 0 {
+		t.Errorf("starts at %v", c.Now())
+	}
+	up = 65 * time.Second
+	anchor := c.Anchor()
+	up = 75 * time.Second
+	for _, r := range []struct {
+		name   string
+		anchor []byte
+		boot   byte
+		want   time.Duration
+	}{
+		{"same boot: the time while it was down counts", anchor, 1, 70 * time.Second},
+		{"another boot: from the anchor on", anchor, 2, 60 * time.Second},
+		{"torn anchor", anchor[:20], 1, 0},
+		{"no anchor", nil, 1, 0},
+	} {
+		if got := clock(r.anchor, r.boot).Now(); got != r.want {
+			t.Errorf("%s: %v, want %v", r.name, got, r.want)
+		}
+	}
+	later := clock(anchor, 2)
+	up += time.Minute
+	if got := later.Now(); got != 2*time.Minute {
+		t.Errorf("a minute on: %v", got)
+	}
+	up -= time.Hour
+	if got := later.Now(); got != 2*time.Minute {
+		t.Errorf("went back to %v", got)
+	}
+}
+
+func TestSystemClockRises(t *testing.T) {
+	c := System(nil)
+	if a, b := c.Now(), c.Now(); a < 0 || b < a || a > time.Minute {
+		t.Errorf("%v then %v", a, b)
+	}
+}
+
+func FuzzAnchor(f *testing.F) {
+	f.Add(System(nil).Anchor())
+	f.Fuzz(func(t *testing.T, anchor []byte) {
+		c := New(anchor, [16]byte{1}, func() time.Duration { return time.Hour })
+		if c.Now() < 0 {
+			t.Errorf("kit time %v", c.Now())
+		}
+	})
+}

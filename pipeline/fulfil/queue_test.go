@@ -1,0 +1,137 @@
+package fulfil
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"edgekit.internal/pipeline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// book keeps tickets in memory, as the store does on disk.
+type book struct {
+	mu sync.Mutex
+	ts []pipeline.Ticket
+}
+
+func (b *book) add(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ts = append(b.ts, pipeline.Ticket{N: n, Number: pipeline.TicketNumber(n)})
+}
+
+func (b *book) Unprinted(_ context.Context, after int64, n int) (ts []pipeline.Ticket, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range b.ts {
+		if t.Print < pipeline.Printed && t.N > after && len(ts) < n {
+			ts = append(ts, t)
+		}
+	}
+	return ts, nil
+}
+
+func (b *book) SetPrint(_ context.Context, number int64, state pipeline.PrintState) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.ts {
+		if b.ts[i].N == number {
+			b.ts[i].Print = state
+		}
+	}
+	return nil
+}
+
+// paper is a printer: its answers are taken from script, then it works.
+type paper struct {
+	mu     sync.Mutex
+	out    []string
+	script []func() (began bool, err error)
+}
+
+func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.script) > 0 {
+		next := p.script[0]
+		p.script = p.script[1:]
+		if began, err := next(); err != nil {
+			return began, err
+		}
+	}
+	mark := ""
+	if again {
+		mark = " copy?"
+	}
+	p.out = append(p.out, t.Number+mark)
+	return true, nil
+}
+
+func run(t *testing.T, b *book, p *paper, during func(*Queue)) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(b, p.slip, nil, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- q.Run(ctx) }()
+		synctest.Wait()
+		during(q)
+		time.Sleep(10 * retryAfter) // of the bubble's time
+		cancel()
+		<-done
+	})
+}
+
+func TestSlipsComeOutOnceInOrder(t *testing.T) {
+	b, p := &book{}, &paper{}
+	b.add(1)
+	run(t, b, p, func(q *Queue) {
+		b.add(2)
+		b.add(3)
+		q.Wake()
+		q.Wake()
+	})
+	if !slices.Equal(p.out, []string{"A-001", "A-002", "A-003"}) {
+		t.Error(p.out)
+	}
+}
+
+func TestAPrinterThatIsGoneLosesNothingAndMarksNothing(t *testing.T) {
+	gone := func() (bool, error) { return false, errors.New("no printer") }
+	b, p := &book{}, &paper{script: []func() (bool, error){gone, gone, gone}}
+	b.add(1)
+	run(t, b, p, func(*Queue) { b.add(2) })
+	if !slices.Equal(p.out, []string{"A-001", "A-002"}) {
+		t.Error(p.out)
+	}
+}
+
+func TestASlipThatMayBeOutIsMarked(t *testing.T) {
+	torn := func() (bool, error) { return true, errors.New("plug pulled half way") }
+	b, p := &book{}, &paper{script: []func() (bool, error){torn}}
+	b.add(1)
+	b.add(2)
+	run(t, b, p, func(*Queue) {})
+	if !slices.Equal(p.out, []string{"A-001 copy?", "A-002"}) {
+		t.Error(p.out)
+	}
+}
+
+func TestAfterACrashWhatWasBeingSentIsMarked(t *testing.T) {
+	b, p := &book{}, &paper{}
+	b.add(1)
+	b.add(2)
+	b.ts[0].Print = pipeline.PrintSending
+	run(t, b, p, func(*Queue) {})
+	if !slices.Equal(p.out, []string{"A-001 copy?", "A-002"}) {
+		t.Error(p.out)
+	}
+}
