@@ -11,6 +11,8 @@ package pipeline
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -164,4 +166,21 @@ func TicketNumber(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%s-%03d", letters, (n-1)%999+1)
+}
+
+// ParseTicketNumber is the way back from TicketNumber; false: it is none.
+func ParseTicketNumber(s string) (int64, bool) {
+	letters, digits, ok := strings.Cut(s, "-")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if !ok || err != nil || len(digits) != 3 || n < 1 || len(letters) < 1 || len(letters) > 4 {
+		return 0, false
+	}
+	series := int64(0)
+	for _, c := range letters {
+		if c < 'A' || c > 'Z' {
+			return 0, false
+		}
+		series = series*26 + int64(c-'A') + 1
+	}
+	return (series-1)*999 + int64(n), true
 }

@@ -22,7 +22,18 @@ func TestTicketNumbersDiffer(t *testing.T) {
 		if seen[s] {
 			t.Fatalf("ticket %d is %s again", n, s)
 		}
+		if back, ok := ParseTicketNumber(s); !ok || back != n {
+			t.Fatalf("%s is ticket %d, read back as %d", s, n, back)
+		}
 		seen[s] = true
+	}
+}
+
+func TestWhatIsNoTicketNumber(t *testing.T) {
+	for _, s := range []string{"", "A", "A-", "-001", "A-000", "A-1", "A-0001", "a-001", "A-+01", "ABCDE-001", "Ä-001"} {
+		if n, ok := ParseTicketNumber(s); ok {
+			t.Errorf("%q was read as %d", s, n)
+		}
 	}
 }
 

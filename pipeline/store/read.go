@@ -80,6 +80,17 @@ func (s *Store) TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline
 	return s.tickets(ctx, "WHERE number IN (SELECT sale FROM taps WHERE viewer = ? AND sale IS NOT NULL ORDER BY sale DESC LIMIT ?) ORDER BY number DESC", viewer, n)
 }
 
+// Taken is the sum of all sales in minor units.
+func (s *Store) Taken(ctx context.Context) (minor int64, err error) {
+	err = s.query(ctx, "sum of sales", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, "SELECT coalesce(sum(total), 0) FROM sales", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+			minor = q.ColumnInt64(0)
+			return nil
+		}})
+	})
+	return minor, err
+}
+
 // Unprinted lists tickets after number whose slips are not known to be out, oldest first, at most n.
 func (s *Store) Unprinted(ctx context.Context, after int64, n int) ([]pipeline.Ticket, error) {
 	return s.tickets(ctx, "WHERE number > ? AND print < ? ORDER BY number LIMIT ?", after, int(pipeline.Printed), n)
@@ -161,4 +172,17 @@ func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
 		}
 		return nil
 	}})
+}
+
+// Ticket finds a ticket by its number.
+func (s *Store) Ticket(ctx context.Context, number string) (pipeline.Ticket, bool, error) {
+	n, ok := pipeline.ParseTicketNumber(number)
+	if !ok {
+		return pipeline.Ticket{}, false, nil
+	}
+	ts, err := s.tickets(ctx, "WHERE number = ?", n)
+	if err != nil || len(ts) == 0 {
+		return pipeline.Ticket{}, false, err
+	}
+	return ts[0], true, nil
 }
