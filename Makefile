@@ -1,0 +1,49 @@
+# edgekit: every target works from a fresh clone. `make deps` installs what this machine lacks.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+CACHE := $(CURDIR)/.cache
+STATICCHECK := go tool staticcheck
+TSC := $(CACHE)/tsc/node_modules/.bin/tsc
+
+.PHONY: build run test lab bench fuzz check deps deps-build clean
+
+# All programs, into bin/. Only edgecam needs a C compiler.
+build: deps-build
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgekit
+	CGO_ENABLED=1 go build -trimpath -o bin/ ./cmd/edgecam
+
+# A kit on this machine: synthetic camera, virtual printer, a small catalogue. Slips come out in run/tickets.
+run: build
+	@echo "slips are written to $(CACHE)/run/tickets; stop with Ctrl-C"
+	@bin/edgekit -data $(CACHE)/run -camera $(or $(CAMERA),synthetic) -printer $(or $(PRINTER),virtual) -catalog cmd/internal/demo/catalogue.json -stall "Blue Door Pottery"
+
+# Everything that needs no QEMU, browser included.
+test: deps
+	@.ci/step vet go vet ./...
+	@.ci/step staticcheck $(STATICCHECK) ./...
+	@.ci/step gofmt sh -c 'test -z "$$(gofmt -l $$(git ls-files "*.go"))"'
+	@.ci/step tsc $(TSC) -p cmd/internal/ui/check
+	@.ci/step page-units node --test cmd/internal/ui/check/
+	@.ci/step tests go test -race -timeout 30m $(TESTFLAGS) ./...
+
+# The kernel's own drivers, in a virtual machine: see image/lab/README.md.
+lab: deps
+	@.ci/step lab image/lab/lab.sh
+
+# Figure, budget, ratio. Also written to bench.json.
+bench: deps
+	@EDGEKIT_BENCH_JSON=$(CURDIR)/bench.json go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' -v ./cmd/edgekit | grep -v '^=== '
+
+# Each fuzz target for FUZZTIME (default 20s).
+fuzz: deps-build
+	@.ci/fuzz $(or $(FUZZTIME),20s)
+
+check: test lab
+
+deps-build:
+	@.ci/deps build
+deps:
+	@.ci/deps build test lab
+
+clean:
+	rm -rf bin .cache

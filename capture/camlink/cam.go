@@ -1,0 +1,150 @@
+package camlink
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"edgekit.internal/capture"
+)
+
+// Config says which program to keep alive and where its pictures go. The zero value of a duration is its default.
+type Config struct {
+	Path string       // the camera program
+	Args []string     // its arguments, without its name
+	Env  []string     // its environment; nil: this process's
+	Log  *slog.Logger // nil: the default one
+
+	// What the child sends. Each function is called from one goroutine, in the order of the link, and must not block:
+	// while it does, beats are not read and the child is taken for hung. Nil ones are passed over. OnHello comes first
+	// in each life of the child, which starts every layer with a key picture.
+	OnHello      func([]capture.Layer)
+	OnSource     func(capture.Source)
+	OnAreas      func(capture.Areas)
+	OnAccessUnit func(capture.AccessUnit)
+
+	StartAllowance time.Duration // how long a new child may take to its first beat or picture: 3 s
+	Silence        time.Duration // how long it may then be silent before it is killed: 500 ms
+	MaxBackoff     time.Duration // the longest wait between lives: 1 s
+}
+
+// Stats counts since New. Units and Bytes are of access units.
+type Stats struct {
+	PID     int    // of the child, 0 when there is none
+	Starts  uint64 // lives begun
+	Exits   uint64 // lives that the child ended itself, well or badly
+	Hangs   uint64 // lives ended because no beat came
+	Garbage uint64 // lives ended because of a message that makes no sense
+	Units   uint64
+	Bytes   uint64
+	Beat    Beat // the latest of this life
+}
+
+// Cam is the daemon's end: it starts the camera child, watches its beats, starts it again whenever it ends, and tells each
+// new one the latest scene. All methods are safe for concurrent use and none blocks but Run.
+type Cam struct {
+	cfg  Config
+	wake chan struct{} // capacity 1: there is something to tell the child
+
+	mu       sync.Mutex
+	scene    *capture.Scene
+	sceneNew bool
+	keys     [MaxLayers]bool
+	bitrates [MaxLayers]uint32 // the wanted ones, 0: as started
+	rateNew  [MaxLayers]bool
+	stats    Stats
+}
+
+// New prepares a camera link; Run starts the child.
+func New(cfg Config) *Cam {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	for _, d := range []struct {
+		v   *time.Duration
+		def time.Duration
+	}{{&cfg.StartAllowance, 3 * time.Second}, {&cfg.Silence, 500 * time.Millisecond}, {&cfg.MaxBackoff, time.Second}} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+	}
+	return &Cam{cfg: cfg, wake: make(chan struct{}, 1)}
+}
+
+// SetScene replaces what is drawn over the picture. The latest wins; at most MaxPrompts prompts and MaxBanners banners
+// are taken, the first ones.
+func (c *Cam) SetScene(s capture.Scene) {
+	s.Prompts = slices.Clone(s.Prompts[:min(len(s.Prompts), MaxPrompts)])
+	s.Banners = slices.Clone(s.Banners[:min(len(s.Banners), MaxBanners)])
+	c.tell(func() { c.scene, c.sceneNew = &s, true })
+}
+
+// WantKeyframe asks for a key picture of a layer. Requests are merged here and throttled in the child (one per layer every
+// 500 ms), so a crowd that asks costs no more than one who does. Unknown layers are ignored.
+func (c *Cam) WantKeyframe(layer uint8) {
+	if layer < MaxLayers {
+		c.tell(func() { c.keys[layer] = true })
+	}
+}
+
+// SetBitrate gives a layer a new target in kbit/s, for this life of the child and those after. Unknown layers and rates
+// out of range (1 to 1,000,000) are ignored.
+func (c *Cam) SetBitrate(layer uint8, kbps int) {
+	if layer < MaxLayers && kbps >= 1 && kbps <= 1_000_000 {
+		c.tell(func() { c.bitrates[layer], c.rateNew[layer] = uint32(kbps), true })
+	}
+}
+
+// Stats returns what was counted so far.
+func (c *Cam) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats
+}
+
+func (c *Cam) tell(change func()) {
+	c.mu.Lock()
+	change()
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default: // already awake
+	}
+}
+
+// renew makes all that a new child must know be told once more.
+func (c *Cam) renew() {
+	c.tell(func() {
+		c.sceneNew = c.scene != nil
+		c.keys = [MaxLayers]bool{} // it starts with key pictures anyway
+		for i, kbps := range c.bitrates {
+			c.rateNew[i] = kbps != 0
+		}
+	})
+}
+
+// pending takes what the child does not know yet.
+func (c *Cam) pending() []Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []Message
+	if c.sceneNew {
+		out, c.sceneNew = append(out, Scene(*c.scene)), false
+	}
+	for i := range uint8(MaxLayers) {
+		if c.rateNew[i] {
+			out, c.rateNew[i] = append(out, Bitrate{i, c.bitrates[i]}), false
+		}
+		if c.keys[i] {
+			out, c.keys[i] = append(out, Keyframe{i}), false
+		}
+	}
+	return out
+}
+
+func (c *Cam) count(f func(*Stats)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(&c.stats)
+}

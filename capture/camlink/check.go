@@ -1,0 +1,107 @@
+package camlink
+
+import (
+	"fmt"
+
+	"edgekit.internal/capture"
+)
+
+// check holds the bounds of every message in one place, for who writes it and who reads it.
+func check(m Message) error {
+	switch m := m.(type) {
+	case Scene:
+		return checkScene(m)
+	case Keyframe:
+		return within("keyframe's layer", int64(m.Layer), 0, MaxLayers-1)
+	case Bitrate:
+		return first(within("bitrate's layer", int64(m.Layer), 0, MaxLayers-1),
+			within("kbit/s", int64(m.Kbps), 1, 1_000_000))
+	case Hello:
+		return checkHello(m)
+	case AccessUnit:
+		return first(within("access unit's layer", int64(m.Layer), 0, MaxLayers-1),
+			within("access unit's time", int64(m.At), 0, int64(maxAt)),
+			within("access unit's bytes", int64(len(m.Data)), 1, MaxMessage))
+	case Areas:
+		return checkAreas(m)
+	case Source:
+		return checkSource(m)
+	case Beat:
+		return within("beat's mean", int64(m.Mean), 0, int64(maxAt))
+	}
+	return fmt.Errorf("camlink: %T is no message", m)
+}
+
+func checkScene(s Scene) error {
+	err := first(within("prompts", int64(len(s.Prompts)), 0, MaxPrompts),
+		within("banners", int64(len(s.Banners)), 0, MaxBanners))
+	for _, p := range s.Prompts {
+		err = first(err, text(p.Offer, p.Title, p.Price, string(p.State)),
+			within("end of a countdown", int64(p.Ends), int64(-maxAt), int64(maxAt)))
+	}
+	for _, b := range s.Banners {
+		err = first(err, text(b.Text, b.Sub), within("end of a banner", int64(b.Until), int64(-maxAt), int64(maxAt)))
+	}
+	return err
+}
+
+func checkHello(h Hello) error {
+	err := within("layers", int64(len(h)), 1, MaxLayers)
+	for i, l := range h {
+		err = first(err, within("layer's ID", int64(l.ID), int64(i), int64(i)),
+			within("layer's width", int64(l.Width), 2, maxSide), within("layer's height", int64(l.Height), 2, maxSide),
+			within("layer's pictures a second", int64(l.FPS), 1, 240), within("layer's kbit/s", int64(l.Kbps), 1, 1_000_000))
+	}
+	return err
+}
+
+func checkAreas(a Areas) error {
+	err := within("areas", int64(len(a.Areas)), 0, MaxAreas)
+	for _, r := range a.Areas {
+		err = first(err, text(r.Offer), fractions(r))
+	}
+	return err
+}
+
+func checkSource(s Source) error {
+	switch s.State {
+	case "absent", "opening", "ready", "failed":
+		return text(s.Name, s.Format, s.Reason)
+	}
+	return fmt.Errorf("camlink: camera state %.20q, expected absent, opening, ready or failed", s.State)
+}
+
+func fractions(r capture.Area) error {
+	for _, v := range [4]float64{r.X, r.Y, r.W, r.H} {
+		if !(v >= 0 && v <= 1) { // also not a number
+			return fmt.Errorf("camlink: area of %.40q at %v,%v of %v×%v, expected fractions from 0 to 1", r.Offer, r.X, r.Y, r.W, r.H)
+		}
+	}
+	return nil
+}
+
+func text(parts ...string) error {
+	for _, s := range parts {
+		if len(s) > maxText {
+			return fmt.Errorf("camlink: text of %d bytes, expected at most %d", len(s), maxText)
+		}
+	}
+	return nil
+}
+
+func within(what string, v, low, high int64) error {
+	if v < low || v > high {
+		return fmt.Errorf("camlink: %s: %d, expected %d to %d", what, v, low, high)
+	}
+	return nil
+}
+
+// first is the first error there is.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

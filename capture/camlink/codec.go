@@ -1,0 +1,150 @@
+package camlink
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	headerSize = 5                          // length and kind
+	unitHeader = 1 + 1 + 4 + 8              // layer, flags, RTP timestamp, time
+	beatSize   = 8 + 8 + 8                  //
+	flagKey    = 1                          // of an access unit: an IDR picture
+	maxAt      = 200 * 365 * 24 * time.Hour // no machine is up for longer; keeps sums from overflowing
+)
+
+// Append appends a message as it goes over the link. It refuses what Decode would refuse, so that a fault shows where it
+// is made.
+func Append(dst []byte, m Message) ([]byte, error) {
+	if err := check(m); err != nil {
+		return dst, err
+	}
+	start := len(dst)
+	out := append(dst, 0, 0, 0, 0, m.kind())
+	switch m := m.(type) {
+	case Keyframe:
+		out = append(out, m.Layer)
+	case Bitrate:
+		out = binary.BigEndian.AppendUint32(append(out, m.Layer), m.Kbps)
+	case AccessUnit:
+		var flags byte
+		if m.Key {
+			flags |= flagKey
+		}
+		out = binary.BigEndian.AppendUint32(append(out, m.Layer, flags), m.RTP)
+		out = binary.BigEndian.AppendUint64(out, uint64(m.At))
+		out = append(out, m.Data...)
+	case Beat:
+		out = binary.BigEndian.AppendUint64(out, m.Frames)
+		out = binary.BigEndian.AppendUint64(out, uint64(m.Mean))
+		out = binary.BigEndian.AppendUint64(out, m.Drops)
+	default:
+		body, err := json.Marshal(m)
+		if err != nil {
+			return dst, fmt.Errorf("camlink: write %T: %w", m, err)
+		}
+		out = append(out, body...)
+	}
+	size := len(out) - start - 4
+	if size > MaxMessage {
+		return dst, fmt.Errorf("camlink: %T of %d bytes, expected at most %d", m, size, MaxMessage)
+	}
+	binary.BigEndian.PutUint32(out[start:], uint32(size))
+	return out, nil
+}
+
+// Decode reads the body of a message of the given kind. An AccessUnit's Data is a window on body, not a copy.
+func Decode(kind byte, body []byte) (Message, error) {
+	m, err := decode(kind, body)
+	if err != nil {
+		return nil, err
+	}
+	return m, check(m)
+}
+
+func decode(kind byte, body []byte) (Message, error) {
+	switch kind {
+	case kindScene:
+		return fromJSON[Scene](body)
+	case kindHello:
+		return fromJSON[Hello](body)
+	case kindAreas:
+		return fromJSON[Areas](body)
+	case kindSource:
+		return fromJSON[Source](body)
+	case kindKeyframe:
+		if len(body) != 1 {
+			return nil, badSize("keyframe", len(body), 1)
+		}
+		return Keyframe{body[0]}, nil
+	case kindBitrate:
+		if len(body) != 5 {
+			return nil, badSize("bitrate", len(body), 5)
+		}
+		return Bitrate{body[0], binary.BigEndian.Uint32(body[1:])}, nil
+	case kindBeat:
+		if len(body) != beatSize {
+			return nil, badSize("beat", len(body), beatSize)
+		}
+		be := binary.BigEndian
+		return Beat{be.Uint64(body), time.Duration(be.Uint64(body[8:])), be.Uint64(body[16:])}, nil
+	case kindAccessUnit:
+		if len(body) < unitHeader {
+			return nil, badSize("access unit", len(body), unitHeader)
+		}
+		if body[1]&^flagKey != 0 {
+			return nil, fmt.Errorf("camlink: access unit with flags %#x, expected 0 or 1", body[1])
+		}
+		return AccessUnit{
+			Layer: body[0],
+			Key:   body[1]&flagKey != 0,
+			RTP:   binary.BigEndian.Uint32(body[2:]),
+			At:    time.Duration(binary.BigEndian.Uint64(body[6:])),
+			Data:  body[unitHeader:],
+		}, nil
+	}
+	return nil, fmt.Errorf("camlink: message of unknown kind %d", kind)
+}
+
+func badSize(what string, got, want int) error {
+	return fmt.Errorf("camlink: %s of %d bytes, expected %d", what, got, want)
+}
+
+func fromJSON[M Message](body []byte) (Message, error) {
+	var m M
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("camlink: read %T: %w", m, err)
+	}
+	return m, nil
+}
+
+// Reader reads messages from a stream. It holds at most one message besides its buffer.
+type Reader struct{ r *bufio.Reader }
+
+// NewReader reads messages from r.
+func NewReader(r io.Reader) *Reader { return &Reader{bufio.NewReaderSize(r, 64<<10)} }
+
+// Read returns the next message; io.EOF when the stream ends between two. After any error the stream cannot be read on,
+// since it is not known where the next message begins.
+func (r *Reader) Read() (Message, error) {
+	var header [headerSize]byte
+	if _, err := io.ReadFull(r.r, header[:]); err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(header[:])
+	if size < 1 || size > MaxMessage {
+		return nil, fmt.Errorf("camlink: message of %d bytes, expected 1 to %d", size, MaxMessage)
+	}
+	body := make([]byte, size-1)
+	if _, err := io.ReadFull(r.r, body); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return Decode(header[4], body)
+}

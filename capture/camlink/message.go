@@ -1,0 +1,93 @@
+// Package camlink joins the kit's daemon to its camera child over a socket: the messages between them, the child's end
+// (Conn) and the daemon's (Cam), which also keeps the child alive. The child holds the only C code of the kit, so it is
+// taken for something that may crash, hang or send nonsense at any moment.
+//
+// On the socket each message is
+//
+//	uint32 length of what follows, big-endian, 1 to MaxMessage
+//	byte   kind
+//	...    body
+//
+// where Beat, AccessUnit, Keyframe and Bitrate have binary bodies and the others JSON ones. The daemon starts its child
+// with the socket as file descriptor 3.
+package camlink
+
+import (
+	"time"
+
+	"edgekit.internal/capture"
+)
+
+// MaxMessage bounds a message, kind and body. The largest is a key picture: some 300 kB at 1080p.
+const MaxMessage = 4 << 20
+
+// Bounds of what a message may hold, for both ends.
+const (
+	MaxLayers  = 8
+	MaxPrompts = 64
+	MaxBanners = 16
+	MaxAreas   = 64
+	maxText    = 1024 // bytes of any one string
+	maxSide    = 8192 // pixels
+)
+
+// Message is what goes over the link: one of the types below.
+type Message interface{ kind() byte }
+
+// To the child.
+type (
+	// Scene replaces all that is drawn over the picture.
+	Scene capture.Scene
+
+	// Keyframe asks for an IDR picture of a layer. The child throttles.
+	Keyframe struct{ Layer uint8 }
+
+	// Bitrate gives a layer a new target.
+	Bitrate struct {
+		Layer uint8
+		Kbps  uint32
+	}
+)
+
+// From the child.
+type (
+	// Hello comes first and once, and names the layers that will be sent, IDs rising from 0.
+	Hello []capture.Layer
+
+	// AccessUnit is one encoded picture.
+	AccessUnit capture.AccessUnit
+
+	// Areas comes before the access units from which it holds, and only when something changed.
+	Areas capture.Areas
+
+	// Source is the camera's state, sent when it changes.
+	Source capture.Source
+
+	// Beat is sent by the encode loop itself, about every 100 ms, so that its absence means the loop is stuck.
+	Beat struct {
+		Frames uint64        // pictures encoded since the child started, all layers of one picture counted once
+		Mean   time.Duration // what one took lately, drawing and all layers
+		Drops  uint64        // pictures thrown away since the start: by a slow encoder or a slow reader
+	}
+)
+
+// Kinds on the wire. They are never reused for something else.
+const (
+	kindScene      = 1
+	kindKeyframe   = 2
+	kindBitrate    = 3
+	kindHello      = 16
+	kindAccessUnit = 17
+	kindAreas      = 18
+	kindSource     = 19
+	kindBeat       = 20
+)
+
+func (Scene) kind() byte      { return kindScene }
+func (Keyframe) kind() byte   { return kindKeyframe }
+func (Bitrate) kind() byte    { return kindBitrate }
+func (Hello) kind() byte      { return kindHello }
+func (AccessUnit) kind() byte { return kindAccessUnit }
+func (Areas) kind() byte      { return kindAreas }
+func (Source) kind() byte     { return kindSource }
+func (Beat) kind() byte       { return kindBeat }

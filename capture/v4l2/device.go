@@ -1,0 +1,153 @@
+package v4l2
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnplugged is why Run ended when the camera is gone.
+var ErrUnplugged = errors.New("the camera was unplugged")
+
+// Device is an open camera, set up and ready to run. It is used by one goroutine, but for Skipped.
+type Device struct {
+	fd     int
+	path   string
+	info   Info
+	mode   Mode
+	stride int
+	full   bool // raw pictures with full range
+	mapped [][]byte
+	skipped
+}
+
+// Open sets a camera to the mode nearest to what is wanted. What cannot be had exactly (size, rate) is had as the device
+// can; what comes is told by Mode. Errors name the path and what went wrong.
+func Open(path string, want Want) (*Device, error) {
+	if want.Width < 1 || want.Height < 1 || want.FPS < 1 {
+		return nil, fmt.Errorf("v4l2: %+v of %s, expected a size and a rate", want, path)
+	}
+	fd, err := openNode(path)
+	if err != nil {
+		return nil, fmt.Errorf("v4l2: open %s: %w", path, explain(err))
+	}
+	d := &Device{fd: fd, path: path}
+	if err := d.setUp(want); err != nil {
+		return nil, fmt.Errorf("v4l2: set up %s: %w", path, errors.Join(explain(err), d.Close()))
+	}
+	return d, nil
+}
+
+func (d *Device) setUp(want Want) error {
+	var err error
+	if d.info, err = query(d.fd, d.path); err != nil {
+		return err
+	}
+	m, err := choose(d.info.Modes, want)
+	if err != nil {
+		return err
+	}
+	if err := d.setFormat(m); err != nil {
+		return err
+	}
+	d.setRate(min(m.FPS, max(float64(want.FPS), 1)))
+	return d.mapBuffers()
+}
+
+// setFormat fixes format and size. The driver may change the size, and says to what.
+func (d *Device) setFormat(m Mode) error {
+	f := pixFormat{kind: videoCapture, width: uint32(m.Width), height: uint32(m.Height), pixelFormat: m.Format, field: fieldNone}
+	if err := ioctl(d.fd, vidiocSetFmt, &f); err != nil {
+		return fmt.Errorf("choose %v (VIDIOC_S_FMT): %w", m, err)
+	}
+	if f.pixelFormat != m.Format || f.width < 2 || f.height < 2 || f.width > maxSide || f.height > maxSide || f.bytesPerLine > 8*maxSide {
+		return fmt.Errorf("choose %v: it gave %v %dx%d with %d bytes a line", m, f.pixelFormat, f.width, f.height, f.bytesPerLine)
+	}
+	d.mode = Mode{f.pixelFormat, int(f.width), int(f.height), m.FPS}
+	d.stride = int(f.bytesPerLine)
+	d.full = f.quantization == quantizationFull || f.quantization == 0 && f.colorspace == colorspaceJPEG
+	return nil
+}
+
+// setRate asks for a rate, and for keeping it in dim light, where many webcams else expose for two intervals. Neither is
+// refused when the device cannot: pictures then come as they come.
+func (d *Device) setRate(fps float64) {
+	p := streamParm{kind: videoCapture, timePerFrame: fraction{1000, uint32(math.Round(fps * 1000))}}
+	if ioctl(d.fd, vidiocSetParm, &p) == nil {
+		if got := perSecond(p.timePerFrame); got > 0 {
+			d.mode.FPS = got
+		}
+	}
+	_ = ioctl(d.fd, vidiocSetCtrl, &control{id: controlExposurePriority, value: 0}) // only some have it
+}
+
+// bufferCount: one being filled, one waiting, one being read, one spare.
+const bufferCount = 4
+
+func (d *Device) mapBuffers() error {
+	r := requestBuffers{count: bufferCount, kind: videoCapture, memory: memoryMmap}
+	if err := ioctl(d.fd, vidiocReqBufs, &r); err != nil {
+		return fmt.Errorf("ask for buffers (VIDIOC_REQBUFS): %w", err)
+	}
+	for i := range min(r.count, 32) {
+		b := buffer{index: i, kind: videoCapture, memory: memoryMmap}
+		if err := ioctl(d.fd, vidiocQueryBuf, &b); err != nil {
+			return fmt.Errorf("ask for buffer %d (VIDIOC_QUERYBUF): %w", i, err)
+		}
+		if b.length == 0 || b.length > maxBuffer {
+			return fmt.Errorf("buffer %d of %d bytes, expected up to %d", i, b.length, maxBuffer)
+		}
+		m, err := unix.Mmap(d.fd, int64(b.offset), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		if err != nil {
+			return fmt.Errorf("map buffer %d: %w", i, err)
+		}
+		d.mapped = append(d.mapped, m)
+	}
+	if len(d.mapped) < 2 {
+		return fmt.Errorf("%d buffers, expected at least 2", len(d.mapped))
+	}
+	return nil
+}
+
+// Info tells who the camera is.
+func (d *Device) Info() Info { return d.info }
+
+// Name is what the camera calls itself.
+func (d *Device) Name() string { return d.info.Name }
+
+// Mode is how it was set up.
+func (d *Device) Mode() Mode { return d.mode }
+
+// Format is the mode in words, as capture.Source has it.
+func (d *Device) Format() string { return d.mode.String() }
+
+// Close lets go of the camera. After Run has returned, and once.
+func (d *Device) Close() error {
+	var errs []error
+	for _, m := range d.mapped {
+		errs = append(errs, unix.Munmap(m))
+	}
+	d.mapped = nil
+	if err := errors.Join(append(errs, unix.Close(d.fd))...); err != nil {
+		return fmt.Errorf("v4l2: close %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// explain puts the usual reasons into words.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w (%w)", ErrUnplugged, err)
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("another program uses the camera; close that (%w)", err)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("not allowed; run as a member of the group video (%w)", err)
+	case errors.Is(err, unix.ENOSPC):
+		return fmt.Errorf("the USB bus has no room for another camera; use another port (%w)", err)
+	}
+	return err
+}

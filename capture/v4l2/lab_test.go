@@ -1,0 +1,189 @@
+//go:build lab
+
+package v4l2
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"os"
+	"testing"
+	"time"
+
+	"edgekit.internal/capture"
+)
+
+// These run over the kernel's own drivers: vivid, and uvcvideo with the webcam of webcam_lab_test.go.
+
+// TestVividInEveryFormat: each raw format of the same test picture gives the same 4:2:0 picture.
+func TestVividInEveryFormat(t *testing.T) {
+	path := find(t, "vivid")
+	pictures := map[FourCC]*image.YCbCr{}
+	for _, f := range []FourCC{YUYV, NV12, I420} {
+		d := openAs(t, path, f)
+		t.Logf("%s: %v", d.Name(), d.Mode())
+		frames := film(t, d, 20)
+		for i, fr := range frames {
+			if fr.Image.Rect != image.Rect(0, 0, 640, 360) {
+				t.Fatalf("%v: picture of %v", f, fr.Image.Rect)
+			}
+			if i > 0 && fr.At <= frames[i-1].At {
+				t.Errorf("%v: picture %d at %v after %v", f, i, fr.At, frames[i-1].At)
+			}
+		}
+		span := frames[len(frames)-1].At - frames[0].At
+		bad, late := d.Skipped()
+		t.Logf("%v: %d pictures over %v, %d broken, %d late", f, len(frames), span, bad, late)
+		pictures[f] = frames[len(frames)-1].Image
+	}
+	// The colour bars stand still in the lower part; text and counters are at the top.
+	for _, f := range []FourCC{NV12, I420} {
+		differ := 0
+		for y := 260; y < 340; y++ {
+			for x := range 640 {
+				a, b := pictures[YUYV].YCbCrAt(x, y), pictures[f].YCbCrAt(x, y)
+				if far(a.Y, b.Y) || far(a.Cb, b.Cb) || far(a.Cr, b.Cr) {
+					differ++
+				}
+			}
+		}
+		if differ > 80*640/50 { // edges between bars, where subsampling differs
+			t.Errorf("%v differs from YUYV in %d of %d pixels", f, differ, 80*640)
+		}
+	}
+	colours := map[byte]bool{}
+	for x := range 640 {
+		colours[pictures[YUYV].YCbCrAt(x, 300).Cb] = true
+	}
+	if len(colours) < 4 {
+		t.Errorf("%d colours in the colour bars", len(colours))
+	}
+}
+
+func far(a, b byte) bool { return int(a)-int(b) > 6 || int(b)-int(a) > 6 }
+
+// TestUVCWebcamIsFoundPulledAndFoundAgain: MJPEG without Huffman tables through uvcvideo.
+func TestUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
+	photo := without(t, encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, camWidth, camHeight)), markDHT)
+	for round := range 2 {
+		began := time.Now()
+		unplug := plugWebcam(t, photo)
+		path := find(t, "Lab webcam")
+		t.Logf("round %d: found as %s after %v", round+1, path, time.Since(began).Round(time.Millisecond))
+		d, err := Open(path, Want{camWidth, camHeight, 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Format() != "MJPEG 640x360 30/s" {
+			t.Errorf("format %s", d.Format())
+		}
+		n := 0
+		err = d.Run(t.Context(), func(f capture.Frame) {
+			if n++; n == 10 {
+				go unplug()
+			}
+			if y := f.Image.Y[180*f.Image.YStride+320]; y < 110 || y > 142 || f.Image.Rect.Dx() != camWidth {
+				t.Errorf("picture %d: luma %d in the middle, expected about 126", n, y)
+			}
+			if age := capture.Monotonic() - f.At; age < 0 || age > 10*time.Second {
+				t.Errorf("picture %d is %v old", n, age)
+			}
+		})
+		if !errors.Is(err, ErrUnplugged) {
+			t.Errorf("after %d pictures: %v, expected %v", n, err, ErrUnplugged)
+		}
+		if n < 10 {
+			t.Errorf("%d pictures", n)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
+	path := find(t, "vivid")
+	d := openAs(t, path, YUYV)
+	second, err := Open(path, Want{640, 360, 30})
+	if err == nil {
+		second.Close()
+	}
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("another program")) {
+		t.Errorf("%v", err)
+	}
+	film(t, d, 1)
+	if _, err := Open("/dev/null", Want{640, 360, 30}); err == nil {
+		t.Error("/dev/null is a camera")
+	}
+	if _, err := os.Stat("/dev/video-none"); err == nil {
+		t.Fatal("unexpected device")
+	}
+	if _, err := Open("/dev/video-none", Want{640, 360, 30}); !errors.Is(err, ErrUnplugged) {
+		t.Errorf("no device: %v", err)
+	}
+}
+
+// openAs opens a camera with one format only.
+func openAs(t *testing.T, path string, f FourCC) *Device {
+	t.Helper()
+	fd, err := openNode(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Device{fd: fd, path: path}
+	if d.info, err = query(fd, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.setFormat(Mode{f, 640, 360, 30}); err != nil {
+		t.Fatal(err)
+	}
+	d.setRate(30)
+	if err := d.mapBuffers(); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// film takes n pictures and closes the camera.
+func film(t *testing.T, d *Device, n int) (frames []capture.Frame) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := d.Run(ctx, func(f capture.Frame) {
+		if frames = append(frames, f); len(frames) == n {
+			cancel()
+		}
+	})
+	if err != nil || len(frames) < n {
+		t.Fatalf("%d pictures of %d: %v", len(frames), n, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	return frames
+}
+
+// find waits for a camera to appear among those that Find lists.
+func find(t *testing.T, name string) string {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(30 * time.Second)
+	for {
+		found, err := Find()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range found {
+			if bytes.HasPrefix([]byte(c.Name), []byte(name)) {
+				return c.Path
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("no camera %q among %+v", name, found)
+		}
+	}
+}

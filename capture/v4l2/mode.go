@@ -1,0 +1,97 @@
+package v4l2
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// FourCC names a pixel format by four letters, the first in the lowest byte (videodev2.h, v4l2_fourcc).
+type FourCC uint32
+
+// The pixel formats that are understood.
+const (
+	YUYV = FourCC('Y' | 'U'<<8 | 'Y'<<16 | 'V'<<24) // packed 4:2:2
+	NV12 = FourCC('N' | 'V'<<8 | '1'<<16 | '2'<<24) // 4:2:0, colour in one plane
+	I420 = FourCC('Y' | 'U'<<8 | '1'<<16 | '2'<<24) // 4:2:0 in three planes; V4L2 says YU12
+	MJPG = FourCC('M' | 'J'<<8 | 'P'<<16 | 'G'<<24) // a JPEG each
+	JPEG = FourCC('J' | 'P'<<8 | 'E'<<16 | 'G'<<24) // the same, by another name
+)
+
+// String is the four letters, or MJPEG and I420 as people know them.
+func (f FourCC) String() string {
+	switch f {
+	case MJPG, JPEG:
+		return "MJPEG"
+	case I420:
+		return "I420"
+	}
+	b := []byte{byte(f), byte(f >> 8), byte(f >> 16), byte(f >> 24)}
+	for i, c := range b {
+		if c < ' ' || c > '~' {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+func (f FourCC) compressed() bool { return f == MJPG || f == JPEG }
+
+func (f FourCC) known() bool {
+	return f == YUYV || f == NV12 || f == I420 || f.compressed()
+}
+
+// Mode is one way in which a camera can be run.
+type Mode struct {
+	Format        FourCC
+	Width, Height int     // pixels
+	FPS           float64 // pictures a second
+}
+
+// String is such as "MJPEG 1280x720 30/s".
+func (m Mode) String() string {
+	return fmt.Sprintf("%v %dx%d %g/s", m.Format, m.Width, m.Height, math.Round(m.FPS*10)/10)
+}
+
+// Want is what is asked of a camera; it gives what comes nearest.
+type Want struct {
+	Width, Height int
+	FPS           int
+}
+
+// errNoMode: it is a video device, but none that gives pictures this package understands.
+var errNoMode = errors.New("it offers no pictures as YUYV, NV12, I420 or MJPEG")
+
+// choose takes the mode with the least cost. A rate below the wanted one is what viewers notice most, then too small a picture,
+// then one of another shape, which gets black bars. A larger picture costs only time, as MJPEG does, which is thus taken when
+// the bus is too slow for raw pictures at the rate: USB 2 carries 1280x720 YUYV about ten times a second.
+func choose(modes []Mode, want Want) (Mode, error) {
+	best, least := Mode{}, math.Inf(1)
+	for _, m := range modes {
+		if !m.Format.known() || m.Width < 2 || m.Height < 2 || m.Width > maxSide || m.Height > maxSide || !(m.FPS > 0) {
+			continue
+		}
+		if c := cost(m, want); c < least {
+			best, least = m, c
+		}
+	}
+	if math.IsInf(least, 1) {
+		return best, errNoMode
+	}
+	return best, nil
+}
+
+func cost(m Mode, want Want) float64 {
+	rate := m.FPS / float64(want.FPS)
+	c := 0.05 * max(0, rate-1)
+	if rate < 0.9 {
+		c = 3 * math.Log2(1/rate)
+	}
+	area := math.Log2(float64(m.Width*m.Height) / float64(want.Width*want.Height))
+	c += max(area, -2*area)
+	c += 2 * math.Abs(math.Log2(float64(m.Width*want.Height)/float64(m.Height*want.Width)))
+	if m.Format.compressed() {
+		c += 0.3
+	}
+	return c
+}

@@ -1,0 +1,75 @@
+package v4l2
+
+import (
+	"errors"
+	"math"
+	"testing"
+)
+
+func TestTheModeNearestToTheWantedIsChosen(t *testing.T) {
+	webcam := []Mode{ // a common USB 2 webcam
+		{YUYV, 640, 480, 30}, {YUYV, 640, 480, 15}, {YUYV, 1280, 720, 10}, {YUYV, 1280, 720, 5}, {YUYV, 1920, 1080, 5},
+		{MJPG, 640, 480, 30}, {MJPG, 1280, 720, 30}, {MJPG, 1920, 1080, 30}, {MJPG, 1280, 720, 60},
+	}
+	want := Want{1280, 720, 30}
+	for name, c := range map[string]struct {
+		modes []Mode
+		want  Want
+		get   Mode
+	}{
+		"MJPEG where raw is too slow":   {webcam, want, Mode{MJPG, 1280, 720, 30}},
+		"raw where it is fast enough":   {append([]Mode{{YUYV, 1280, 720, 30}}, webcam...), want, Mode{YUYV, 1280, 720, 30}},
+		"raw for a small picture":       {webcam, Want{640, 480, 30}, Mode{YUYV, 640, 480, 30}},
+		"slow on purpose":               {webcam, Want{1280, 720, 10}, Mode{YUYV, 1280, 720, 10}},
+		"rate before size":              {webcam[:5], want, Mode{YUYV, 640, 480, 30}},
+		"larger before smaller":         {[]Mode{{MJPG, 640, 360, 30}, {MJPG, 1920, 1080, 30}}, want, Mode{MJPG, 1920, 1080, 30}},
+		"shape":                         {[]Mode{{NV12, 640, 480, 30}, {NV12, 640, 360, 30}}, Want{640, 400, 30}, Mode{NV12, 640, 360, 30}},
+		"nothing said is not the worst": {[]Mode{{FourCC(1), 1280, 720, 30}, {I420, 320, 240, 7.5}}, want, Mode{I420, 320, 240, 7.5}},
+	} {
+		if got, err := choose(c.modes, c.want); err != nil || got != c.get {
+			t.Errorf("%s: %v, %v, expected %v", name, got, err, c.get)
+		}
+	}
+	for _, m := range []Mode{{FourCC(0x34363248), 1280, 720, 30}, {YUYV, 0, 0, 30}, {YUYV, 1 << 20, 2, 30}, {YUYV, 640, 480, 0}, {YUYV, 640, 480, math.NaN()}} {
+		if got, err := choose([]Mode{m}, want); !errors.Is(err, errNoMode) {
+			t.Errorf("%v was chosen: %v", m, got)
+		}
+	}
+}
+
+func TestModesReadAsPeopleWriteThem(t *testing.T) {
+	for want, m := range map[string]Mode{
+		"MJPEG 1280x720 30/s": {MJPG, 1280, 720, 30.0003}, "YUYV 640x480 7.5/s": {YUYV, 640, 480, 7.5},
+		"I420 2x2 1/s": {I420, 2, 2, 1}, "?A?? 2x2 1/s": {FourCC('A' << 8), 2, 2, 1},
+	} {
+		if got := m.String(); got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+	if got := text([]byte("Cam\x07 \xff1\x00junk")); got != "Cam ?1" {
+		t.Errorf("%q", got)
+	}
+	if got := number("/dev/video12"); got != 12 {
+		t.Error(got)
+	}
+}
+
+func TestTimesAreBelievedOnlyFromTheMonotonicClock(t *testing.T) {
+	const now = 1_000_000_500_000 // 1000.0005 s
+	for name, c := range map[string]struct {
+		b    buffer
+		want int64
+	}{
+		"monotonic":     {buffer{flags: flagMonotonic, seconds: 999, micros: 980_000}, 999_980_000_000},
+		"no clock said": {buffer{seconds: 999}, now},
+		"copied":        {buffer{flags: 0x4000, seconds: 999}, now},
+		"future":        {buffer{flags: flagMonotonic, seconds: 1001}, now},
+		"long ago":      {buffer{flags: flagMonotonic, seconds: 3}, now},
+		"absurd":        {buffer{flags: flagMonotonic, seconds: math.MaxInt64}, now},
+		"negative":      {buffer{flags: flagMonotonic, seconds: -1}, now},
+	} {
+		if got := taken(c.b, now); int64(got) != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

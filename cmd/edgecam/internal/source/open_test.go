@@ -1,0 +1,82 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"edgekit.internal/capture/v4l2"
+)
+
+func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
+	var found []v4l2.Info
+	bad := map[string]bool{}
+	var tried []string
+	f := &finder{
+		find: func() ([]v4l2.Info, error) { return found, nil },
+		open: func(path string) (Camera, error) {
+			tried = append(tried, path)
+			if bad[path] {
+				return nil, errors.New("no")
+			}
+			return &plug{}, nil
+		},
+	}
+	plugged := func(numbers ...int) {
+		found = nil
+		for _, n := range numbers {
+			found = append(found, v4l2.Info{Path: fmt.Sprint("video", n)})
+		}
+	}
+	next := func(want bool) {
+		t.Helper()
+		if cam, err := f.next(); (err == nil) != want || (cam != nil) != want {
+			t.Errorf("%v, %v", cam, err)
+		}
+	}
+	if _, err := f.next(); !errors.Is(err, ErrAbsent) {
+		t.Errorf("without a camera: %v", err)
+	}
+	plugged(0, 2)
+	next(true)
+	bad["video0"] = true
+	next(false)
+	next(true)
+	next(false) // the next time the first one has its chance again
+	plugged(5)
+	next(true)
+	if d := cmp.Diff([]string{"video0", "video0", "video2", "video0", "video5"}, tried); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestOpenersTellWhatIsMissing(t *testing.T) {
+	want := func(name string) Want { return Want{Camera: name, Size: image.Pt(640, 360), FPS: 30} }
+	open := func(name string) (Camera, error) {
+		t.Helper()
+		o, err := Opener(want(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o()
+	}
+	if _, err := open("/dev/video-none"); !errors.Is(err, ErrAbsent) {
+		t.Errorf("a device that is not there: %v", err)
+	}
+	if _, err := open("file:" + filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if c, err := open("synthetic"); err != nil || c.Name() != "synthetic" || c.Close() != nil {
+		t.Errorf("%v, %v", c, err)
+	}
+	for _, name := range []string{"", "webcam", "file:", "tcp:1"} {
+		if _, err := Opener(want(name)); err == nil {
+			t.Errorf("%q is a camera", name)
+		}
+	}
+}

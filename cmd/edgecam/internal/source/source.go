@@ -1,0 +1,196 @@
+// Package source gives the encode loop pictures at all times: from the camera while there is one, and else a slate that
+// says what is wrong, so that viewers keep a picture to tap in. Cameras may come, go and come back under another name.
+package source
+
+import (
+	"context"
+	"errors"
+	"image"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/cmd/edgecam/internal/scale"
+)
+
+const (
+	retryEvery = time.Second            // how often a camera is looked for, and a failed one tried again
+	slateEvery = 200 * time.Millisecond // pictures of the slate: countdowns in prompts go on
+	stallAfter = 1500 * time.Millisecond
+)
+
+// Camera is something that takes pictures.
+type Camera interface {
+	Name() string   // "HD Webcam"
+	Format() string // "MJPEG 1280x720 30/s"
+
+	// Run hands out pictures until ctx ends or the camera does; out must not keep it waiting.
+	Run(ctx context.Context, out func(capture.Frame)) error
+	Close() error
+}
+
+// ErrAbsent is why there is no camera when none is plugged in.
+var ErrAbsent = errors.New("no camera is plugged in; plug one in, or start with -camera synthetic")
+
+// Config wires a Source. Functions are called from different goroutines.
+type Config struct {
+	Open   func() (Camera, error)               // the camera to use now, ErrAbsent when there is none
+	Report func(capture.Source)                 // called when the state changes
+	Put    func(capture.Frame)                  // takes each picture, must not block
+	Size   image.Point                          // of pictures; all are brought to it
+	Slate  func(title, sub string) *image.YCbCr // draws a slate of Size
+	Now    func() time.Duration                 // nil: capture.Monotonic
+}
+
+// Source keeps a camera running.
+type Source struct {
+	cfg Config
+
+	mu    sync.Mutex
+	state capture.Source
+	seen  bool          // a camera worked once
+	last  time.Duration // its latest picture, or when it was opened
+}
+
+// New prepares a source.
+func New(cfg Config) *Source {
+	if cfg.Now == nil {
+		cfg.Now = capture.Monotonic
+	}
+	return &Source{cfg: cfg}
+}
+
+// Run gives pictures until ctx ends, and returns nil then: no fault of a camera ends it.
+func (s *Source) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { s.cameras(ctx); return nil })
+	group.Go(func() error { s.slates(ctx); return nil })
+	return group.Wait()
+}
+
+func (s *Source) cameras(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.camera(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.down(err)
+		t := time.NewTimer(retryEvery)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}
+}
+
+// camera runs one camera to its end.
+func (s *Source) camera(ctx context.Context) (err error) {
+	cam, err := s.cfg.Open()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := cam.Close(); err == nil {
+			err = e
+		}
+	}()
+	s.set(capture.Source{State: "opening", Name: cam.Name(), Format: cam.Format()})
+	fit := scale.NewFitter(s.cfg.Size.X, s.cfg.Size.Y)
+	err = cam.Run(ctx, func(f capture.Frame) {
+		f.Image = fit.Fit(f.Image)
+		s.set(capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format()})
+		s.cfg.Put(f)
+	})
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("the camera ended by itself")
+	}
+	return err
+}
+
+// down reports that there is no camera now, and why.
+func (s *Source) down(err error) {
+	was := s.now()
+	if errors.Is(err, ErrAbsent) {
+		s.set(capture.Source{State: "absent", Reason: err.Error()})
+		return
+	}
+	s.set(capture.Source{State: "failed", Name: was.Name, Format: was.Format, Reason: err.Error()})
+}
+
+func (s *Source) now() capture.Source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// set notes a state, and reports it when it is another.
+func (s *Source) set(state capture.Source) {
+	s.mu.Lock()
+	s.last = s.cfg.Now()
+	changed := state != s.state
+	s.state = state
+	s.seen = s.seen || state.State == "ready"
+	s.mu.Unlock()
+	if changed {
+		s.cfg.Report(state)
+	}
+}
+
+// slates fills in while no camera gives pictures.
+func (s *Source) slates(ctx context.Context) {
+	tick := time.NewTicker(slateEvery)
+	defer tick.Stop()
+	var drawn *image.YCbCr
+	var of words
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		w, wanted := s.words()
+		if !wanted {
+			continue
+		}
+		if drawn == nil || w != of {
+			drawn, of = s.cfg.Slate(w.title, w.sub), w
+		}
+		s.cfg.Put(capture.Frame{Image: clone(drawn), At: s.cfg.Now()})
+	}
+}
+
+// words are what a slate says.
+type words struct{ title, sub string }
+
+const stillBuy = "You can still buy"
+
+func (s *Source) words() (words, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state.State {
+	case "ready", "opening":
+		return words{"The camera is slow to answer", stillBuy}, s.cfg.Now()-s.last > stallAfter
+	case "failed":
+		if s.seen {
+			return words{"Camera unplugged", stillBuy}, true
+		}
+		return words{"The camera does not work", stillBuy}, true
+	case "absent":
+		if s.seen {
+			return words{"Camera unplugged", stillBuy}, true
+		}
+		return words{"No camera yet", stillBuy}, true
+	}
+	return words{}, false // nothing was tried yet
+}
+
+func clone(img *image.YCbCr) *image.YCbCr {
+	c := image.NewYCbCr(img.Rect, img.SubsampleRatio) // has the same strides: slates are made the same way
+	copy(c.Y, img.Y)
+	copy(c.Cb, img.Cb)
+	copy(c.Cr, img.Cr)
+	return c
+}
