@@ -23,6 +23,7 @@ type Config struct {
 	OnSource     func(capture.Source)
 	OnAreas      func(capture.Areas)
 	OnAccessUnit func(capture.AccessUnit)
+	OnStill      func(jpeg []byte)
 
 	StartAllowance time.Duration // how long a new child may take to its first beat or picture: 3 s
 	Silence        time.Duration // how long it may then be silent before it is killed: 500 ms
@@ -50,6 +51,7 @@ type Cam struct {
 	mu       sync.Mutex
 	scene    *capture.Scene
 	sceneNew bool
+	still    bool // one is wanted
 	keys     [MaxLayers]bool
 	bitrates [MaxLayers]uint32 // the wanted ones, 0: as started
 	rateNew  [MaxLayers]bool
@@ -96,6 +98,9 @@ func (c *Cam) SetBitrate(layer uint8, kbps int) {
 	}
 }
 
+// WantStill asks for a still picture. Requests that wait are one.
+func (c *Cam) WantStill() { c.tell(func() { c.still = true }) }
+
 // Stats returns what was counted so far.
 func (c *Cam) Stats() Stats {
 	c.mu.Lock()
@@ -131,6 +136,9 @@ func (c *Cam) pending() []Message {
 	var out []Message
 	if c.sceneNew {
 		out, c.sceneNew = append(out, Scene(*c.scene)), false
+	}
+	if c.still {
+		out, c.still = append(out, WantStill{}), false
 	}
 	for i := range uint8(MaxLayers) {
 		if c.rateNew[i] {

@@ -26,6 +26,10 @@ func check(m Message) error {
 		return checkAreas(m)
 	case Source:
 		return checkSource(m)
+	case WantStill:
+		return nil
+	case Still:
+		return within("still's bytes", int64(len(m)), 1, MaxStill)
 	case Beat:
 		return within("beat's mean", int64(m.Mean), 0, int64(maxAt))
 	}

@@ -38,6 +38,9 @@ func Append(dst []byte, m Message) ([]byte, error) {
 		out = binary.BigEndian.AppendUint32(append(out, m.Layer, flags), m.RTP)
 		out = binary.BigEndian.AppendUint64(out, uint64(m.At))
 		out = append(out, m.Data...)
+	case WantStill:
+	case Still:
+		out = append(out, m...)
 	case Beat:
 		out = binary.BigEndian.AppendUint64(out, m.Frames)
 		out = binary.BigEndian.AppendUint64(out, uint64(m.Mean))
@@ -86,6 +89,13 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("bitrate", len(body), 5)
 		}
 		return Bitrate{body[0], binary.BigEndian.Uint32(body[1:])}, nil
+	case kindWantStill:
+		if len(body) != 0 {
+			return nil, badSize("still wanted", len(body), 0)
+		}
+		return WantStill{}, nil
+	case kindStill:
+		return Still(body), nil
 	case kindBeat:
 		if len(body) != beatSize {
 			return nil, badSize("beat", len(body), beatSize)

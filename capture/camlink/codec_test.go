@@ -22,6 +22,8 @@ var everyMessage = []Message{
 	Scene{},
 	Keyframe{Layer: 1},
 	Bitrate{Layer: 0, Kbps: 900},
+	WantStill{},
+	Still("a picture"),
 	Hello{{ID: 0, Width: 1280, Height: 720, FPS: 30, Kbps: 1800}, {ID: 1, Width: 640, Height: 360, FPS: 30, Kbps: 600}},
 	AccessUnit{Layer: 1, Key: true, RTP: 0xdeadbeef, At: 42 * time.Hour, Data: []byte{0, 0, 0, 1, 0x65, 9}},
 	AccessUnit{RTP: 1, Data: []byte{0}},

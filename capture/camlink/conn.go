@@ -19,6 +19,7 @@ type Orders struct {
 	Scene    func(capture.Scene)
 	Keyframe func(layer uint8)
 	Bitrate  func(layer uint8, kbps int)
+	Still    func()
 }
 
 // Conn is the child's end of the link. The Send methods may be called from any goroutine, never wait for the daemon, and
@@ -75,8 +76,12 @@ func (c *Conn) read(orders Orders) error {
 			if orders.Bitrate != nil {
 				orders.Bitrate(m.Layer, int(m.Kbps))
 			}
+		case WantStill:
+			if orders.Still != nil {
+				orders.Still()
+			}
 		default:
-			return fmt.Errorf("%T from the daemon, expected scene, keyframe or bitrate", m)
+			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate or still", m)
 		}
 	}
 }
@@ -118,6 +123,9 @@ func (c *Conn) SendAreas(a capture.Areas) error { return c.control(Areas(a)) }
 
 // SendSource sends the camera's state.
 func (c *Conn) SendSource(s capture.Source) error { return c.control(Source(s)) }
+
+// SendStill sends a still picture, as JPEG.
+func (c *Conn) SendStill(jpeg []byte) error { return c.control(Still(jpeg)) }
 
 // SendBeat says that the encode loop is alive. Pictures dropped by the link are added to b.Drops.
 func (c *Conn) SendBeat(b Beat) error {

@@ -8,7 +8,7 @@
 //	byte   kind
 //	...    body
 //
-// where Beat, AccessUnit, Keyframe and Bitrate have binary bodies and the others JSON ones. The daemon starts its child
+// where Beat, AccessUnit, Still, Keyframe, Bitrate and WantStill have binary bodies and the others JSON ones. The daemon starts its child
 // with the socket as file descriptor 3.
 package camlink
 
@@ -17,6 +17,9 @@ import (
 
 	"edgekit.internal/capture"
 )
+
+// MaxStill bounds a still picture, in bytes of JPEG.
+const MaxStill = 1 << 20
 
 // MaxMessage bounds a message, kind and body. The largest is a key picture: some 300 kB at 1080p.
 const MaxMessage = 4 << 20
@@ -47,6 +50,9 @@ type (
 		Layer uint8
 		Kbps  uint32
 	}
+
+	// WantStill asks for one Still. Those that wait at the same time get the same one.
+	WantStill struct{}
 )
 
 // From the child.
@@ -69,6 +75,9 @@ type (
 		Mean   time.Duration // what one took lately, drawing and all layers
 		Drops  uint64        // pictures thrown away since the start: by a slow encoder or a slow reader
 	}
+
+	// Still is the smallest layer's picture as JPEG, for pages that cannot play video.
+	Still []byte
 )
 
 // Kinds on the wire. They are never reused for something else.
@@ -76,11 +85,13 @@ const (
 	kindScene      = 1
 	kindKeyframe   = 2
 	kindBitrate    = 3
+	kindWantStill  = 4
 	kindHello      = 16
 	kindAccessUnit = 17
 	kindAreas      = 18
 	kindSource     = 19
 	kindBeat       = 20
+	kindStill      = 21
 )
 
 func (Scene) kind() byte      { return kindScene }
@@ -91,3 +102,5 @@ func (AccessUnit) kind() byte { return kindAccessUnit }
 func (Areas) kind() byte      { return kindAreas }
 func (Source) kind() byte     { return kindSource }
 func (Beat) kind() byte       { return kindBeat }
+func (WantStill) kind() byte  { return kindWantStill }
+func (Still) kind() byte      { return kindStill }

@@ -179,6 +179,8 @@ func (c *Cam) take(m Message, layers *int) error {
 		call(c.cfg.OnAreas, capture.Areas(m))
 	case Source:
 		call(c.cfg.OnSource, capture.Source(m))
+	case Still:
+		call(c.cfg.OnStill, []byte(m))
 	case Beat:
 		c.count(func(s *Stats) { s.Beat = m })
 	default:

@@ -101,3 +101,11 @@ func (p *pacer) due(at time.Duration) bool {
 	p.next = max(p.next, at-p.every/2) + p.every
 	return true
 }
+
+// picture is what the layer last encoded of img.
+func (y *layer) picture(img *image.YCbCr) *image.YCbCr {
+	if y.small != nil {
+		return y.small
+	}
+	return img
+}

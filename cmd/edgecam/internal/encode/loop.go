@@ -25,6 +25,7 @@ type Link interface {
 	SendAreas(capture.Areas) error
 	SendAccessUnit(capture.AccessUnit) (bool, error)
 	SendBeat(camlink.Beat) error
+	SendStill(jpeg []byte) error
 }
 
 // Config wires a loop.
@@ -40,6 +41,7 @@ type Config struct {
 type Loop struct {
 	cfg    Config
 	layers []*layer
+	still  still
 
 	rtp    uint32 // of the last picture taken
 	begun  bool   // there was one
@@ -94,6 +96,9 @@ func (l *Loop) SetBitrate(id uint8, kbps int) {
 		l.layers[id].kbps.Store(int32(kbps))
 	}
 }
+
+// WantStill asks for the next picture as a still.
+func (l *Loop) WantStill() { l.still.want.Store(true) }
 
 // Run encodes until ctx ends, which returns nil, or an encoder fails, after which the process is best started anew.
 func (l *Loop) Run(ctx context.Context) error {
@@ -180,5 +185,7 @@ func (l *Loop) encode(due []*layer, f capture.Frame, rtp uint32) error {
 			return fmt.Errorf("layer %d: %w", due[i].ID, err)
 		}
 	}
+	least := due[len(due)-1]
+	l.still.take(least.picture(f.Image), l.cfg.Link)
 	return nil
 }

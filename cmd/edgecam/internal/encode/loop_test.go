@@ -47,12 +47,13 @@ func (e *fakeEncoder) Close() error              { return nil }
 
 // recorder is link and painter.
 type recorder struct {
-	mu    sync.Mutex
-	log   []string
-	beats []camlink.Beat
-	full  bool // refuse access units
-	rev   uint64
-	areas []capture.Area
+	mu     sync.Mutex
+	log    []string
+	beats  []camlink.Beat
+	full   bool // refuse access units
+	stills chan []byte
+	rev    uint64
+	areas  []capture.Area
 }
 
 func (r *recorder) add(s string) error {
@@ -72,6 +73,11 @@ func (r *recorder) SendAccessUnit(au capture.AccessUnit) (bool, error) {
 		kind = "IDR"
 	}
 	return !r.full, r.add(fmt.Sprintf("%s%d %d", kind, au.Layer, au.RTP))
+}
+
+func (r *recorder) SendStill(jpeg []byte) error {
+	r.stills <- jpeg
+	return nil
 }
 
 func (r *recorder) SendBeat(b camlink.Beat) error {
@@ -100,7 +106,7 @@ func (r *recorder) take() []string {
 
 func rig(t *testing.T, layers ...capture.Layer) (*Loop, *recorder, []*fakeEncoder) {
 	t.Helper()
-	r := &recorder{}
+	r := &recorder{stills: make(chan []byte, 4)}
 	var encoders []*fakeEncoder
 	l, err := New(Config{Layers: layers, Painter: r, Link: r, Frames: NewSlot(),
 		Encoder: func(c capture.Layer) (Encoder, error) {
