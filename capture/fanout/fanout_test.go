@@ -1,0 +1,313 @@
+package fanout
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A picture arrives as the bytes that were published, in order, from a key picture on, with both ciphers.
+func TestPicturesArriveAsPublished(t *testing.T) {
+	for _, cipher := range []Cipher{GCM, CMSHA1} {
+		k := newKit(t, Config{Ciphers: []Cipher{cipher}})
+		k.feed(t, 5*time.Millisecond, 5000, 0)
+		c := newClient(t, k, clientConfig{})
+		first := c.frame(t)
+		if !first.key {
+			t.Fatal("the first picture is not a key picture")
+		}
+		live, last := 0, first.ts
+		for live < 50 {
+			f := c.frame(t)
+			if f.ts <= last {
+				t.Fatalf("timestamp %d after %d", f.ts, last)
+			}
+			if last = f.ts; !bytes.Equal(f.data, k.published(f.ts)) {
+				t.Fatalf("cipher %#x: picture %d: %d bytes differ from the %d published", cipher, f.ts, len(f.data), len(k.published(f.ts)))
+			}
+			live++
+		}
+		if st := k.Stats(); !st.Trains || st.SendErrors != 0 || st.Skipped != 0 {
+			t.Errorf("%+v", st)
+		}
+	}
+}
+
+// A viewer that joins between key pictures is shown the last one at once, and a new one is asked for.
+func TestLateJoinerSeesTheLastKeyPictureAtOnce(t *testing.T) {
+	k := newKit(t, Config{})
+	key := unit(0, 1000, true, 9000)
+	k.publish(key)
+	for i := range 5 {
+		k.publish(unit(0, uint32(4000+3000*i), false, 500))
+	}
+	// Nothing is published from here on: what arrives is what was kept.
+	c := newClient(t, k, clientConfig{})
+	f := c.frame(t)
+	if f.ts != 16000 || !bytes.Equal(f.data, key.Data) {
+		t.Fatalf("timestamp %d, expected the latest, 16000; same bytes: %v", f.ts, bytes.Equal(f.data, key.Data))
+	}
+	until(t, "a key picture is asked for", func() bool { return k.asked.Load() == 1 })
+	// The pictures that build on what it has not seen are kept from it.
+	k.publish(unit(0, 19000, false, 500))
+	k.publish(unit(0, 22000, true, 9000))
+	k.publish(unit(0, 25000, false, 500))
+	for _, want := range []uint32{22000, 25000} {
+		if f := c.frame(t); f.ts != want || !bytes.Equal(f.data, k.published(want)) {
+			t.Fatalf("then timestamp %d, expected %d as published", f.ts, want)
+		}
+	}
+}
+
+// Where the last key picture is the latest picture, a viewer goes on from it without another.
+func TestJoinerOfAFreshKeyPictureGoesOnFromIt(t *testing.T) {
+	k := newKit(t, Config{})
+	k.publish(unit(0, 1000, true, 9000))
+	c := newClient(t, k, clientConfig{})
+	if f := c.frame(t); f.ts != 1000 {
+		t.Fatalf("timestamp %d", f.ts)
+	}
+	k.publish(unit(0, 4000, false, 500))
+	if f := c.frame(t); f.ts != 4000 || k.asked.Load() != 0 {
+		t.Fatalf("timestamp %d, asked %d times", f.ts, k.asked.Load())
+	}
+}
+
+// A layer is changed at a key picture of the new one; until then the old one goes on.
+func TestLayerChangesAtAKeyPicture(t *testing.T) {
+	k := newKit(t, Config{})
+	k.feed(t, 5*time.Millisecond, 2000, 0, 1)
+	c := newClient(t, k, clientConfig{options: Options{Layer: 1}})
+	layerOf := func(f seen) uint8 { return uint8(f.ts % 1000) }
+	follow := func(want uint8) {
+		t.Helper()
+		last := uint32(0)
+		for n := 0; n < 20; {
+			f := c.frame(t)
+			if f.ts <= last {
+				t.Fatalf("timestamp %d after %d", f.ts, last)
+			}
+			last = f.ts
+			if n == 0 && layerOf(f) == want && !f.key {
+				t.Fatalf("layer %d begins with a picture that is not key", want)
+			}
+			if layerOf(f) == want {
+				n++
+			} else if n > 0 {
+				t.Fatalf("back to layer %d", layerOf(f))
+			}
+			if !bytes.Equal(f.data, k.published(f.ts)) {
+				t.Fatalf("picture %d differs", f.ts)
+			}
+		}
+	}
+	c.frame(t) // a key picture that was kept
+	follow(1)
+	c.viewer.SetLayer(0)
+	follow(0)
+	c.viewer.SetLayer(7) // there is none
+	c.viewer.SetLayer(1)
+	follow(1)
+	if got := c.viewer.Stats().Layer; got != 1 {
+		t.Errorf("Stats say layer %d", got)
+	}
+}
+
+// Packets that are lost on the way are asked for and sent again, the same bytes, with either cipher.
+func TestLostPacketsAreSentAgain(t *testing.T) {
+	for _, cipher := range []Cipher{GCM, CMSHA1} {
+		k := newKit(t, Config{Ciphers: []Cipher{cipher}})
+		k.feed(t, 10*time.Millisecond, 5000, 0)
+		conn := newLossy(t, func(n int) bool { return n%9 == 5 })
+		c := newClient(t, k, clientConfig{conn: conn})
+		for range 60 {
+			// assemble delivers nothing after a packet that never comes.
+			select {
+			case <-c.frames:
+			case <-time.After(patience):
+				t.Fatalf("no picture: dropped %d, %+v", conn.dropped.Load(), c.viewer.Stats())
+			}
+		}
+		st := c.viewer.Stats()
+		if conn.dropped.Load() == 0 || st.Resent == 0 || st.Nacks < st.Resent {
+			t.Fatalf("dropped %d, %+v", conn.dropped.Load(), st)
+		}
+	}
+}
+
+// Fifty viewers get the same bytes.
+func TestFiftyViewersSeeTheSame(t *testing.T) {
+	k := newKit(t, Config{})
+	k.feed(t, 33*time.Millisecond, 3000, 0)
+	var clients []*client
+	for range 50 {
+		clients = append(clients, newClient(t, k, clientConfig{}))
+	}
+	for i, c := range clients {
+		first := c.frame(t)
+		for range 10 {
+			if f := c.frame(t); !bytes.Equal(f.data, k.published(f.ts)) {
+				t.Fatalf("viewer %d: picture %d differs", i, f.ts)
+			}
+		}
+		if !first.key {
+			t.Fatalf("viewer %d began with no key picture", i)
+		}
+	}
+	if st := k.Stats(); st.Playing != 50 || st.SendErrors != 0 {
+		t.Fatalf("%+v", st)
+	}
+	_, _, err := k.Accept(testOffer, Options{Hosts: loopbackHost})
+	for err == nil { // up to MaxViewers
+		_, _, err = k.Accept(testOffer, Options{Hosts: loopbackHost})
+	}
+	var r *Refusal
+	if !errors.As(err, &r) || r.Reason != Full || k.Stats().Viewers != 64 {
+		t.Fatalf("%v with %d viewers", err, k.Stats().Viewers)
+	}
+}
+
+// Messages go both ways; those said before the channel opens are not lost, and too large ones end only that session.
+func TestMessagesGoBothWays(t *testing.T) {
+	k := newKit(t, Config{})
+	got := make(chan string, 16)
+	opened := make(chan struct{})
+	bold := func(s string) string {
+		return strings.ReplaceAll(s, "a=max-message-size:16384", "a=max-message-size:65536")
+	}
+	c := newClient(t, k, clientConfig{channel: true, answer: bold, options: Options{
+		OnChannel: func(*Viewer) { close(opened) },
+		OnMessage: func(_ *Viewer, b []byte) { got <- string(b) },
+	}})
+	if !c.viewer.Send([]byte(`{"early":1}`)) {
+		t.Fatal("an early message was refused")
+	}
+	wait(t, opened, "OnChannel")
+	wait(t, c.opened, "the channel to open")
+	if m := wait(t, c.texts, "the early message"); m != `{"early":1}` {
+		t.Fatal(m)
+	}
+	long := strings.Repeat("x", MaxMessage)
+	for _, m := range []string{"tap", long, "tap again", ""} {
+		if err := c.channel.SendText(m); err != nil {
+			t.Fatal(err)
+		}
+		if g := wait(t, got, "a message"); g != m {
+			t.Fatalf("%d bytes, expected %d", len(g), len(m))
+		}
+	}
+	for range 500 { // more than is kept for a slow one: paced by the answers
+		c.viewer.Send([]byte("outcome"))
+		if m := wait(t, c.texts, "an outcome"); m != "outcome" {
+			t.Fatal(m)
+		}
+	}
+	if c.viewer.Send([]byte(long + "x")) {
+		t.Error("a message over MaxMessage was taken")
+	}
+	if err := c.channel.SendText(long + "x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := wait(t, c.closed, "the session to end"); !errors.Is(err, ErrLeft) {
+		t.Fatal(err)
+	}
+	if c.viewer.Send([]byte("late")) {
+		t.Error("a message for a session that ended was taken")
+	}
+}
+
+// Messages for a viewer that does not take them push out the oldest, and are counted.
+func TestOldestMessageGivesWay(t *testing.T) {
+	k := newKit(t, Config{})
+	v, _, err := k.Accept(testOffer, Options{Hosts: loopbackHost})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxQueued + 3 {
+		if !v.Send([]byte{byte(i)}) {
+			t.Fatal("refused")
+		}
+	}
+	if v.out.ring[0][0] != 3 || len(v.out.ring) != maxQueued || v.Stats().MessagesDropped != 3 {
+		t.Fatalf("first %d of %d, dropped %d", v.out.ring[0][0], len(v.out.ring), v.Stats().MessagesDropped)
+	}
+}
+
+// A viewer whose certificate is not the one of its offer gets nothing.
+func TestWrongFingerprintIsRefused(t *testing.T) {
+	k := newKit(t, Config{})
+	k.feed(t, 5*time.Millisecond, 1000, 0)
+	c := newClient(t, k, clientConfig{offer: func(s string) string {
+		i := strings.Index(s, "a=fingerprint:sha-256 ") + len("a=fingerprint:sha-256 ")
+		other := "00"
+		if s[i:i+2] == other {
+			other = "01"
+		}
+		return strings.ReplaceAll(s, s[i:i+95], other+s[i+2:i+95])
+	}})
+	if err := wait(t, c.closed, "the session to end"); !errors.Is(err, ErrHandshake) {
+		t.Fatal(err)
+	}
+	if st := k.Stats(); st.Packets != 0 || st.Failed != 1 {
+		t.Fatalf("%+v", st)
+	}
+}
+
+// A viewer that leaves says so; one that vanishes is found out by the checks that do not come.
+func TestThoseWhoLeaveAreForgotten(t *testing.T) {
+	k := newKit(t, Config{})
+	k.feed(t, 5*time.Millisecond, 1000, 0)
+	leaves := newClient(t, k, clientConfig{channel: true})
+	stays := newClient(t, k, clientConfig{})
+	leaves.frame(t)
+	stays.frame(t)
+	leaves.pc.Close()
+	if err := wait(t, leaves.closed, "the session to end"); !errors.Is(err, ErrLeft) {
+		t.Fatal(err)
+	}
+	k.reap(k.clock() + 14*time.Second)
+	stays.frame(t)
+	k.reap(k.clock() + 16*time.Second)
+	if err := wait(t, stays.closed, "the session to end"); !errors.Is(err, ErrSilent) {
+		t.Fatal(err)
+	}
+	until(t, "nothing is kept of them", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return len(k.viewers)+len(k.byAddr)+len(k.byUfrag) == 0
+	})
+}
+
+// A viewer that never connects gives its place back.
+func TestHalfOpenViewersAreForgotten(t *testing.T) {
+	k := newKit(t, Config{})
+	closed := make(chan error, 1)
+	if _, _, err := k.Accept(testOffer, Options{Hosts: loopbackHost, OnClose: func(err error) { closed <- err }}); err != nil {
+		t.Fatal(err)
+	}
+	k.reap(k.clock() + 14*time.Second)
+	if n := k.Stats().Viewers; n != 1 {
+		t.Fatalf("%d viewers", n)
+	}
+	k.reap(k.clock() + 16*time.Second)
+	if err := wait(t, closed, "the session to end"); !errors.Is(err, ErrHandshake) {
+		t.Fatal(err)
+	}
+}
+
+// Closing a viewer ends it on both sides.
+func TestCloseReachesTheViewer(t *testing.T) {
+	k := newKit(t, Config{})
+	k.feed(t, 5*time.Millisecond, 1000, 0)
+	c := newClient(t, k, clientConfig{channel: true})
+	c.frame(t)
+	c.viewer.Close()
+	if err := wait(t, c.closed, "OnClose"); !errors.Is(err, ErrClosed) {
+		t.Fatal(err)
+	}
+	until(t, "the peer knows", func() bool {
+		return c.pc.ConnectionState().String() == "closed" || c.pc.SCTP().State().String() == "closed" || c.pc.ConnectionState().String() == "failed"
+	})
+}
