@@ -1,0 +1,135 @@
+package thermal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"edgekit.internal/drivers"
+)
+
+// Config says which printer there is and what it is used for.
+type Config struct {
+	Spec    string // auto, virtual, none, usb:PATH, serial:PATH, serial:PATH@BAUD or tcp:HOST:PORT
+	Dir     string // where the virtual printer's pictures go: NAME.png
+	Profile Profile
+	Log     *slog.Logger // nil: the default one
+	// FirstByte is told the Tap of a job whose first byte the device has taken. It must not block. May be nil.
+	FirstByte func(tap string)
+}
+
+// Job is what is to be printed in one go.
+type Job struct {
+	Name string // 1 to 64 letters, digits and dashes; the virtual printer's file
+	Tap  string // for FirstByte
+	Data []byte // ESC/POS, at most 8 MiB, as Doc writes it
+	// Begin is called, if there is one, when the printer is ready and before the first byte goes to it. Its error ends the
+	// job, of which nothing was sent. It may block for as long as the printer may wait, and must not print.
+	Begin func() error
+}
+
+// Printer is a printer that may come, go, and run out of paper. Safe for concurrent use.
+//
+// One job is printed at a time. Those who call Print wait in it: there is no queue here, and so none to bound.
+type Printer struct {
+	config Config
+	place  place
+	name   string // of the printer that was found; Run's
+	timing timing
+	watch  drivers.Watch
+	jobs   chan request
+}
+
+// timing is how long things take.
+type timing struct {
+	scan      time.Duration // between looks for a printer that is not there
+	look      time.Duration // between looks at one that is
+	answer    time.Duration // for an answer to a question about its state
+	stall     time.Duration // without a byte taken: the job has failed
+	grace     time.Duration // for a job that has begun when the program ends
+	retry     time.Duration // after a failure; twice as long after each more
+	retryMost time.Duration
+	idle      time.Duration // after which a shared printer is let go
+	revisit   time.Duration // and looked at again
+}
+
+var usual = timing{
+	scan: time.Second, look: 2 * time.Second, answer: 500 * time.Millisecond, stall: 10 * time.Second, grace: time.Second,
+	retry: time.Second, retryMost: 30 * time.Second, idle: 5 * time.Second, revisit: 30 * time.Second,
+}
+
+// New builds a printer; Run drives it. The error is for a Spec that is none of those that Config lists.
+func New(c Config) (*Printer, error) {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.FirstByte == nil {
+		c.FirstByte = func(string) {}
+	}
+	c.Profile = c.Profile.known()
+	p := &Printer{config: c, timing: usual, jobs: make(chan request)}
+	var err error
+	if p.place, err = p.parse(c.Spec); err != nil {
+		return nil, err
+	}
+	p.name = p.place.name
+	p.show(drivers.Absent, "The printer is being looked for.", time.Time{})
+	return p, nil
+}
+
+// Watch is where the printer's state is told.
+func (p *Printer) Watch() *drivers.Watch { return &p.watch }
+
+// request is a job on its way to Run, which always answers.
+type request struct {
+	ctx   context.Context
+	job   Job
+	reply chan result // capacity 1
+}
+
+type result struct {
+	began bool
+	err   error
+}
+
+// errAgain answers a job that must wait after all; nothing of it was sent.
+var errAgain = errors.New("the printer is not ready")
+
+// Print brings a job to paper, and returns when it is there as far as the transport can tell: usblp, TCP and serial lines
+// tell that the printer took it. It waits for a printer that is absent, failed, open or out of paper, until ctx ends or
+// there is no more Run; a printer that runs out in the middle of a job is waited for too. began tells, with an error,
+// whether any byte of the job may have reached the printer. Errors that name the job are its own fault; all others are
+// the printer's.
+func (p *Printer) Print(ctx context.Context, job Job) (began bool, err error) {
+	if err := job.check(); err != nil {
+		return false, err
+	}
+	for {
+		r := request{ctx, job, make(chan result, 1)}
+		select {
+		case p.jobs <- r:
+		case <-ctx.Done():
+			s, _ := p.watch.Get()
+			return false, fmt.Errorf("thermal: print %s: %w (printer %s: %s)", job.Name, ctx.Err(), s.State, s.Reason)
+		}
+		if res := <-r.reply; !errors.Is(res.err, errAgain) {
+			return res.began, res.err
+		}
+	}
+}
+
+func (j Job) check() error {
+	ok := len(j.Name) >= 1 && len(j.Name) <= 64
+	for _, c := range []byte(j.Name) {
+		ok = ok && (c == '-' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z')
+	}
+	if !ok {
+		return fmt.Errorf("thermal: print %.80q: expected a name of 1 to 64 letters, digits and dashes", j.Name)
+	}
+	if n := len(j.Data); n == 0 || n > maxData {
+		return fmt.Errorf("thermal: print %s: %d bytes, expected 1 to %d", j.Name, n, maxData)
+	}
+	return nil
+}

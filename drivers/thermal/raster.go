@@ -1,0 +1,135 @@
+package thermal
+
+import (
+	"image"
+
+	"edgekit.internal/drivers/thermal/internal/paper"
+)
+
+// maxBand is how many rows of dots one raster image has: the buffers of cheap printers take no more.
+const maxBand = 128
+
+// px is the em of drawn text that goes with the printer's own.
+func (s Style) px() int {
+	px := 22
+	if s.Small {
+		px = 16
+	}
+	return px * s.times()
+}
+
+// draws tells whether there is a way to draw what the printer's own characters cannot say.
+func (d *Doc) draws(s string, style Style) bool { return d.text != nil && d.draw(s, style) != nil }
+
+// draw is a line as a picture no wider than the paper, nil when it cannot be drawn.
+func (d *Doc) draw(s string, style Style) *image.Alpha {
+	img := d.text(s, style.px(), style.Bold, d.profile.Dots)
+	if img == nil || img.Rect.Empty() || img.Rect.Dy() > 4*style.px() {
+		return nil
+	}
+	return img
+}
+
+// drawn prints a line that fits as a picture, and where that cannot be had, as well as it can be said.
+func (d *Doc) drawn(s string, style Style) {
+	if img := d.draw(s, style); img != nil {
+		d.raster(style.Align, img)
+	} else {
+		d.said(s, style)
+	}
+}
+
+// fits measures drawn text against a width in dots.
+func (d *Doc) fits(style Style, width int) func(string) bool {
+	return func(s string) bool {
+		img := d.text(s, style.px(), style.Bold, 0)
+		return img == nil || img.Rect.Dx() <= width
+	}
+}
+
+// rasterPair is Pair for text that must be drawn.
+func (d *Doc) rasterPair(left, right string, style Style) {
+	price := d.draw(right, style)
+	if price == nil {
+		d.Line(left, style)
+		return
+	}
+	space := style.px() / 2
+	room := d.profile.Dots - price.Rect.Dx() - space
+	if room < d.profile.Dots/4 {
+		d.Line(left, style)
+		d.raster(Right, price)
+		return
+	}
+	lines := wrap(left, d.fits(style, room))
+	for _, l := range lines[:len(lines)-1] {
+		d.drawn(l, style)
+	}
+	last := d.draw(lines[len(lines)-1], style)
+	if last == nil || last.Rect.Dx() > room {
+		d.drawn(lines[len(lines)-1], style)
+		last = nil
+	}
+	d.raster(Left, last, price)
+}
+
+// raster prints a picture where it belongs, or two, the second one at the right. ESC a is not relied on: printers differ
+// in whether it moves images.
+func (d *Doc) raster(align Align, pictures ...*image.Alpha) {
+	height := 0
+	for _, img := range pictures {
+		if img != nil {
+			height = max(height, img.Rect.Dy())
+		}
+	}
+	if height == 0 || !d.grows(height) {
+		return
+	}
+	dots := paper.NewBits(d.profile.Dots, height)
+	for i, img := range pictures {
+		if img == nil {
+			continue
+		}
+		x := d.profile.Dots - img.Rect.Dx()
+		switch {
+		case i == 1 || align == Right:
+		case align == Centre:
+			x /= 2
+		default:
+			x = 0
+		}
+		stamp(dots, img, x, (height-img.Rect.Dy())/2)
+	}
+	d.bands(dots)
+}
+
+// stamp makes black what a picture covers by half, with its corner at x, y.
+func stamp(dots *paper.Bits, img *image.Alpha, x, y int) {
+	for dy := range img.Rect.Dy() {
+		for dx := range img.Rect.Dx() {
+			if at := x + dx; at >= 0 && at < dots.W && img.AlphaAt(img.Rect.Min.X+dx, img.Rect.Min.Y+dy).A >= 0x80 {
+				dots.Set(at, y+dy)
+			}
+		}
+	}
+}
+
+// bands writes dots as GS v 0 images.
+func (d *Doc) bands(dots *paper.Bits) {
+	data := dots.Bytes()
+	for i := range len(data) - 1 {
+		// DLE EOT, DLE ENQ and DLE DC4 are obeyed wherever they come, in the middle of an image too: one dot more
+		// makes them dots again.
+		if next := data[i+1]; data[i] == 0x10 && (next == 0x04 || next == 0x05 || next == 0x14) {
+			data[i] |= 0x08
+		}
+	}
+	stride := (dots.W + 7) / 8
+	d.b.WriteString("\x1ba\x00") // ESC a 0
+	for rows := dots.H; rows > 0; {
+		n := min(rows, maxBand)
+		d.b.Write([]byte{0x1d, 'v', '0', 0, byte(stride), byte(stride >> 8), byte(n), byte(n >> 8)})
+		d.b.Write(data[:n*stride])
+		data, rows = data[n*stride:], rows-n
+	}
+}

@@ -1,0 +1,356 @@
+package thermal
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"edgekit.internal/drivers"
+)
+
+// rig is a printer's end of a cable, virtual or the kernel's own.
+type rig struct {
+	*far
+	spec         string
+	glob         string        // for auto
+	answer       time.Duration // that the printer is given to answer; 0: 20 s
+	paper        func(there bool)
+	unplug, plug func()
+}
+
+// far is what a printer does: it takes bytes, and answers DLE EOT.
+type far struct {
+	mu     sync.Mutex
+	cond   *sync.Cond
+	got    []byte // but for the questions
+	asked  []byte // the end of what may be one
+	noRoll bool
+	jam    bool // it takes nothing after the next byte of a job
+	held   bool // it takes nothing
+}
+
+func newFar() *far {
+	f := &far{}
+	f.cond = sync.NewCond(&f.mu)
+	return f
+}
+
+// serve is a printer until its end of the cable is cut.
+func (f *far) serve(rw io.ReadWriter) {
+	b := make([]byte, 8192)
+	for {
+		f.mu.Lock()
+		for f.held {
+			f.cond.Wait()
+		}
+		f.mu.Unlock()
+		n, err := rw.Read(b)
+		if err != nil {
+			return
+		}
+		for _, c := range b[:n] {
+			if answer := f.take(c); answer != 0 {
+				if _, err := rw.Write([]byte{answer}); err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f *far) take(c byte) (answer byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, c)
+	if bytes.HasPrefix([]byte{0x10, 0x04}, f.asked) {
+		return 0
+	}
+	if len(f.asked) == 3 {
+		f.asked = nil
+		switch {
+		case f.noRoll && c == 4:
+			return 0x72
+		case f.noRoll && c == 2:
+			return 0x32
+		}
+		return 0x12
+	}
+	f.got, f.asked, f.held = append(f.got, f.asked...), nil, f.held || f.jam
+	f.cond.Broadcast()
+	return 0
+}
+
+// await waits for a job.
+func (f *far) await(job []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !bytes.Contains(f.got, job) {
+		f.cond.Wait()
+	}
+	f.got = nil
+}
+
+func (f *far) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+	f.cond.Broadcast()
+}
+
+func (f *far) free() { f.jam, f.held = false, false }
+
+func (f *far) setPaper(there bool) { f.set(func() { f.noRoll = !there }) }
+
+// testPrinter is a printer's life on any rig.
+func testPrinter(t *testing.T, r *rig) {
+	first, failed := make(chan string, 1), make(logged, 16)
+	p, err := New(Config{Spec: r.spec, Profile: Paper58, Log: slog.New(failed), FirstByte: func(tap string) { first <- tap }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.glob != "" {
+		p.place = p.usb("auto", func() (string, error) { return p.plugged(r.glob) })
+	}
+	p.timing.scan, p.timing.look, p.timing.retry, p.timing.answer = 10*time.Millisecond, 10*time.Millisecond, 10*time.Millisecond, cmp.Or(r.answer, 20*time.Second)
+	run(t, p)
+	print := func(job Job) <-chan result {
+		done := make(chan result, 1)
+		go func() {
+			began, err := p.Print(t.Context(), job)
+			done <- result{began, err}
+		}()
+		return done
+	}
+	prints := func(name string, done <-chan result, job []byte) {
+		t.Helper()
+		if tap := <-first; tap != "tap-"+name {
+			t.Errorf("%s: first byte of %s", name, tap)
+		}
+		if res := <-done; res.err != nil || !res.began {
+			t.Fatalf("%s: %+v", name, res)
+		}
+		r.await(job)
+	}
+	job := func(name string, lines int) Job {
+		return Job{Name: name, Tap: "tap-" + name, Data: []byte(strings.Repeat("a line of "+name+"\n", lines) + "end of " + name + "\n")}
+	}
+	await(t, p, "it is ready", func(s drivers.Status) bool { return s.State == drivers.Ready })
+	one := job("A-001", 1000)
+	prints(one.Name, print(one), one.Data)
+
+	r.paper(false)
+	s := await(t, p, "it is out of paper", func(s drivers.Status) bool { return s.State == drivers.Failed })
+	if !strings.Contains(s.Reason, "out of paper") {
+		t.Error(s.Reason)
+	}
+	two := job("A-002", 10)
+	done := print(two)
+	select {
+	case res := <-done:
+		t.Errorf("printed without paper: %+v", res)
+	case tap := <-first:
+		t.Errorf("%s began without paper", tap)
+	default:
+	}
+	r.paper(true)
+	prints(two.Name, done, two.Data)
+
+	r.set(func() { r.jam = true })
+	three := job("A-003", 64<<10) // more than any queue on the way takes
+	done = print(three)
+	<-first
+	r.unplug()
+	if res := <-done; res.err == nil || !res.began {
+		t.Errorf("the plug was pulled: %+v", res)
+	}
+	t.Log(<-failed)
+	await(t, p, "it is gone", func(s drivers.Status) bool { return s.State != drivers.Ready })
+	r.set(r.free)
+	r.plug()
+	await(t, p, "it is back", func(s drivers.Status) bool { return s.State == drivers.Ready })
+	four := job("A-004", 10)
+	prints(four.Name, print(four), four.Data)
+}
+
+// await follows a printer's states to one.
+func await(t *testing.T, p *Printer, what string, ok func(drivers.Status) bool) drivers.Status {
+	t.Helper()
+	for {
+		s, changed := p.Watch().Get()
+		if ok(s) {
+			t.Logf("%s: %s %s %s", what, s.Name, s.State, s.Reason)
+			return s
+		}
+		select {
+		case <-changed:
+		case <-t.Context().Done():
+			t.Fatalf("%s: %+v", what, s)
+		}
+	}
+}
+
+// logged keeps the log's lines.
+type logged chan string
+
+func (l logged) Enabled(context.Context, slog.Level) bool { return true }
+func (l logged) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l logged) WithGroup(string) slog.Handler            { return l }
+func (l logged) Handle(_ context.Context, r slog.Record) error {
+	line := r.Message
+	r.Attrs(func(a slog.Attr) bool { line += " " + a.String(); return true })
+	select {
+	case l <- line:
+	default: // enough
+	}
+	return nil
+}
+
+func TestPrinterOverTwins(t *testing.T) {
+	for name, rig := range map[string]func(*testing.T) *rig{
+		"serial": func(t *testing.T) *rig { return ptyRig(t, "serial:", "") },
+		"usb":    func(t *testing.T) *rig { return ptyRig(t, "usb:", "") },
+		"auto":   func(t *testing.T) *rig { return ptyRig(t, "", "lp*") },
+		"tcp":    tcpRig,
+	} {
+		t.Run(name, func(t *testing.T) { testPrinter(t, rig(t)) })
+	}
+}
+
+// ptyRig is a pseudo terminal, plugged in as another number each time where it is looked for by pattern.
+func ptyRig(t *testing.T, kind, pattern string) *rig {
+	f, dir := newFar(), t.TempDir()
+	plugs, path := 0, ""
+	var master, slave *os.File
+	var serving sync.WaitGroup
+	r := &rig{far: f, spec: kind + filepath.Join(dir, "lp0"), paper: f.setPaper}
+	if pattern != "" {
+		r.spec, r.glob = "auto", filepath.Join(dir, pattern)
+	}
+	r.plug = func() {
+		var name string
+		master, slave, name = pty(t)
+		if path = filepath.Join(dir, "lp0"); pattern != "" {
+			path = filepath.Join(dir, "lp"+strconv.Itoa(plugs))
+		}
+		plugs++
+		if err := os.Symlink(name, path); err != nil {
+			t.Fatal(err)
+		}
+		serving.Go(func() { f.serve(master) })
+	}
+	r.unplug = func() {
+		for _, err := range []error{os.Remove(path), master.Close(), slave.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	r.plug()
+	t.Cleanup(func() {
+		r.set(r.free)
+		r.unplug()
+		serving.Wait()
+	})
+	return r
+}
+
+// pty opens both ends of a raw pseudo terminal (pty(7)); the near end stays open, or the far end would hear a hang-up.
+func pty(t *testing.T) (master, slave *os.File, path string) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	control(t, master, func(fd int) error {
+		n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+		if err != nil {
+			return err
+		}
+		path = "/dev/pts/" + strconv.Itoa(n)
+		return unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	})
+	if slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	raw(t, slave)
+	return master, slave, path
+}
+
+// raw takes the terminal out of a terminal.
+func raw(t *testing.T, f *os.File) {
+	t.Helper()
+	settings := unix.Termios{Cflag: unix.CS8 | unix.CREAD | unix.CLOCAL | unix.B115200}
+	settings.Cc[unix.VMIN] = 1
+	control(t, f, func(fd int) error { return unix.IoctlSetTermios(fd, unix.TCSETS, &settings) })
+}
+
+func control(t *testing.T, f *os.File, do func(fd int) error) {
+	t.Helper()
+	c, err := f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := c.Control(func(fd uintptr) { err = do(int(fd)) }); e != nil || err != nil {
+		t.Fatal(e, err)
+	}
+}
+
+// tcpRig is a printer in the network, which takes one connection after another.
+func tcpRig(t *testing.T) *rig {
+	f := newFar()
+	r := &rig{far: f, paper: f.setPaper}
+	var mu sync.Mutex
+	var listener net.Listener
+	var conn *net.TCPConn
+	var serving sync.WaitGroup
+	address := "127.0.0.1:0"
+	r.plug = func() {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, address = l, l.Addr().String()
+		serving.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				conn = c.(*net.TCPConn)
+				mu.Unlock()
+				f.serve(c)
+				c.Close()
+			}
+		})
+	}
+	r.unplug = func() {
+		listener.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		if conn != nil {
+			conn.SetLinger(0) // a reset, as from a printer that was switched off and on
+			conn.Close()
+		}
+	}
+	r.plug()
+	r.spec = "tcp:" + address
+	t.Cleanup(func() {
+		r.set(r.free)
+		r.unplug()
+		serving.Wait()
+	})
+	return r
+}

@@ -1,0 +1,116 @@
+package thermal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"edgekit.internal/drivers/thermal/internal/cable"
+)
+
+// usbPrinters is where usblp's printers are, by the number that each gets when it is plugged in.
+const usbPrinters = "/dev/usb/lp*"
+
+// parse finds out where the printer is to be looked for.
+func (p *Printer) parse(spec string) (place, error) {
+	kind, at, _ := strings.Cut(spec, ":")
+	switch {
+	case spec == "auto":
+		return p.usb(spec, func() (string, error) { return p.plugged(usbPrinters) }), nil
+	case spec == "virtual":
+		return place{name: "virtual", find: nowhere, open: func(context.Context, string) (port, error) { return openFolder(p.config.Dir, p.config.Profile) }}, nil
+	case spec == "none":
+		return place{name: "none", find: func() (string, error) {
+			return "", absentError("Printing is switched off. Slips wait, and are printed when it is on.")
+		}}, nil
+	case kind == "usb" && at != "":
+		return p.usb(spec, func() (string, error) { return existing(at) }), nil
+	case kind == "serial" && at != "":
+		if path, baud, ok := serial(at); ok {
+			return p.serial(spec, path, baud), nil
+		}
+	case kind == "tcp":
+		if host, number, err := net.SplitHostPort(at); err == nil && host != "" && isPort(number) {
+			return p.tcp(spec, at), nil
+		}
+	}
+	return place{}, fmt.Errorf("thermal: printer %q: expected auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT", spec)
+}
+
+func (p *Printer) usb(name string, find func() (string, error)) place {
+	return place{name: name, find: find, open: func(_ context.Context, path string) (port, error) {
+		c, err := cable.USB(path)
+		return p.wired(c, err, new(bool))
+	}}
+}
+
+func (p *Printer) serial(name, path string, baud int) place {
+	return place{name: name, find: func() (string, error) { return existing(path) }, open: func(context.Context, string) (port, error) {
+		c, err := cable.Serial(path, baud)
+		return p.wired(c, err, new(bool))
+	}}
+}
+
+func (p *Printer) tcp(name, address string) place {
+	mute := new(bool) // it is asked anew after a failure only: each job has its own connection
+	return place{name: name, shared: true, find: nowhere, open: func(ctx context.Context, _ string) (port, error) {
+		c, err := cable.TCP(ctx, address)
+		if err != nil {
+			*mute = false
+		}
+		return p.wired(c, err, mute)
+	}}
+}
+
+// wired is a port over a cable, if it could be opened.
+func (p *Printer) wired(c link, err error, mute *bool) (port, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &wire{link: c, timing: p.timing, mute: mute}, nil
+}
+
+func nowhere() (string, error) { return "", nil }
+
+// existing is the path of a device that is there.
+func existing(path string) (string, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", absentError(fmt.Sprintf("There is no printer at %s. Slips wait: plug it in and switch it on.", path))
+	}
+	return path, nil // what else is wrong, opening will say
+}
+
+// plugged is the first of the devices that match, and gives the printer its name.
+func (p *Printer) plugged(pattern string) (string, error) {
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		p.name = "auto"
+		return "", absentError("There is no USB printer. Slips wait: plug one in and switch it on; it is found by itself.")
+	}
+	p.name = "usb:" + found[0]
+	return found[0], nil
+}
+
+// serial parts PATH@BAUD; 115,200 baud unless given.
+func serial(at string) (path string, baud int, ok bool) {
+	path, rate, given := strings.Cut(at, "@")
+	if !given {
+		return path, 115_200, true
+	}
+	baud, err := strconv.Atoi(rate)
+	return path, baud, err == nil && path != "" && baud >= 1200 && baud <= 4_000_000
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}

@@ -1,0 +1,191 @@
+package thermal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// A link carries bytes to a printer and, where it goes both ways, back. Until by, unless it is zero, it waits; then its
+// error is os.ErrDeadlineExceeded.
+type link interface {
+	Write(b []byte, by time.Time) (n int, err error) // n bytes may have left, with an error too
+	Read(b []byte, by time.Time) (n int, err error)  // n is 0 without an error where the printer had nothing to say
+	Sent() (bool, error)                             // whether all has left, as far as can be told
+	Port() (status byte, told bool, err error)       // what the driver says of the printer
+	End() error                                      // waits for the last few bytes, when Sent
+	Close() error                                    // drops what has not left
+}
+
+// wire is a printer at the end of a link.
+type wire struct {
+	link
+	timing   timing
+	mute     *bool // it does not answer DLE EOT, as many cheap ones do not
+	answered bool  // but this one did
+}
+
+const (
+	block  = 4096                   // bytes handed over at once
+	step   = 250 * time.Millisecond // after which a job that is held up is looked at
+	drain  = 20 * time.Millisecond  // between looks at what has not left yet
+	maxSay = 64                     // bytes, or empty transfers, that are read in search of an answer
+	hush   = 5 * time.Millisecond   // after an empty transfer, of which some printers have any number
+)
+
+// look asks the driver and the printer.
+func (w *wire) look() (trouble, error) {
+	if t, err := w.port(); err != nil || t.stops {
+		return t, err
+	}
+	var a answers
+	for _, n := range []byte{4, 2, 3} {
+		if *w.mute || n == 3 && a[2]&0x40 == 0 {
+			break
+		}
+		b, ok, err := w.ask(n)
+		if err != nil {
+			return fine, err
+		}
+		if !ok {
+			*w.mute = !w.answered
+			break
+		}
+		a[n], w.answered = b, true
+	}
+	return a.trouble(), nil
+}
+
+func (w *wire) port() (trouble, error) {
+	status, told, err := w.Port()
+	if err != nil || !told {
+		return fine, err
+	}
+	return portTrouble(status), nil
+}
+
+// ask sends DLE EOT n (real-time status) and takes the answer. ok is false where none came in time.
+func (w *wire) ask(n byte) (answer byte, ok bool, err error) {
+	by := time.Now().Add(w.timing.answer)
+	one := make([]byte, 1)
+	for range maxSay { // what it said before is no answer to this
+		if n, err := w.Read(one, time.Time{}); errors.Is(err, os.ErrDeadlineExceeded) || err == nil && n == 0 {
+			break
+		} else if err != nil {
+			return 0, false, err
+		}
+	}
+	sent, err := w.Write([]byte{0x10, 0x04, n}, by)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && sent == 0:
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("ask for its state: %w", err)
+	case sent < 3: // the rest would be taken for the beginning of something else
+		return 0, false, fmt.Errorf("ask for its state: %d bytes of 3 were taken", sent)
+	}
+	for range maxSay {
+		k, err := w.Read(one, by)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, false, nil
+		case err != nil:
+			return 0, false, fmt.Errorf("read its state: %w", err)
+		case k == 1 && said(one[0]):
+			return one[0], true, nil
+		case k == 0:
+			time.Sleep(hush)
+		}
+	}
+	return 0, false, nil
+}
+
+// print hands over a job, block by block, and waits until it has left.
+func (w *wire) print(ctx context.Context, job Job, first func(), hold func(trouble)) (began bool, err error) {
+	last := time.Now() // when something moved
+	for rest := job.Data; len(rest) > 0; {
+		n, err := w.Write(rest[:min(len(rest), block)], time.Now().Add(step))
+		if n > 0 {
+			if !began {
+				first()
+			}
+			began, last, rest = true, time.Now(), rest[n:]
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return began, err
+		}
+		if n == 0 {
+			last, err = w.held(last, hold)
+		} else {
+			err = nil
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return began, fmt.Errorf("%d of %d bytes not taken: %w", len(rest), len(job.Data), err)
+		}
+	}
+	if err := w.drain(ctx, hold); err != nil {
+		return began, err
+	}
+	return began, w.settle(ctx, hold)
+}
+
+// drain waits until all that was handed over has left.
+func (w *wire) drain(ctx context.Context, hold func(trouble)) error {
+	tick := time.NewTicker(drain)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		sent, err := w.Sent()
+		if err != nil {
+			return err
+		}
+		if sent {
+			return w.End()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the end of the job has not left: %w", ctx.Err())
+		}
+		if last, err = w.held(last, hold); err != nil {
+			return err
+		}
+	}
+}
+
+// settle waits while a printer that has the job says that it cannot print the rest of it.
+func (w *wire) settle(ctx context.Context, hold func(trouble)) error {
+	tick := time.NewTicker(w.timing.look)
+	defer tick.Stop()
+	for {
+		t, err := w.look()
+		if err != nil || !t.stops {
+			return err
+		}
+		hold(t)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the end of the job may not be on paper: %w", ctx.Err())
+		}
+	}
+}
+
+// held looks why nothing moves since last: a printer that says why is waited for, any other has stalled after a while.
+func (w *wire) held(last time.Time, hold func(trouble)) (time.Time, error) {
+	if time.Since(last) < step {
+		return last, nil
+	}
+	t, err := w.port()
+	switch {
+	case err != nil:
+		return last, err
+	case t.stops:
+		hold(t)
+		return time.Now(), nil
+	case time.Since(last) > w.timing.stall:
+		return last, fmt.Errorf("the printer took nothing for %v: see that it has paper, is closed and on line, and switch it off and on", w.timing.stall)
+	}
+	return last, nil
+}
