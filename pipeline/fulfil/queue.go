@@ -18,9 +18,10 @@ type Book interface {
 }
 
 // Slip prints one ticket and returns when it is on paper. again asks for the mark of a possible copy: some or all of
-// this slip may be on paper already. began tells whether any byte of it may have reached the printer when there is an
-// error. It waits for a printer that is absent or out of paper until ctx ends.
-type Slip func(ctx context.Context, t pipeline.Ticket, again bool) (began bool, err error)
+// this slip may be on paper already. begin must be called before the first byte goes to the printer, and its error ends
+// the attempt. began tells whether any byte may have reached the printer when there is an error. It waits for a printer
+// that is absent or out of paper until ctx ends.
+type Slip func(ctx context.Context, t pipeline.Ticket, again bool, begin func() error) (began bool, err error)
 
 // Queue prints what the book says is unprinted. Its bound is the book's: in memory it keeps one ticket and a flag.
 type Queue struct {
@@ -52,19 +53,23 @@ func (q *Queue) Wake() {
 // again as possible copies.
 func (q *Queue) Run(ctx context.Context) error {
 	done := int64(0) // all tickets up to it are printed
+	said := ""       // the last error logged: one that lasts is said once
 	for {
 		ts, err := q.Book.Unprinted(ctx, done, 32)
 		for _, t := range ts {
 			if err = q.print(ctx, t); err != nil {
 				break
 			}
-			done = t.N
+			done, said = t.N, ""
 		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			q.Log.Warn("slip not printed, trying again", "err", err)
+			if err.Error() != said {
+				said = err.Error()
+				q.Log.Warn("slip not printed, trying again until it is", "err", err)
+			}
 			select {
 			case <-time.After(retryAfter):
 			case <-ctx.Done():
@@ -80,16 +85,20 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 }
 
+// print brings one ticket to paper. That its slip is being sent is durable before the first byte is: a ticket that only
+// waits for a printer is still a first print after a power cut.
 func (q *Queue) print(ctx context.Context, t pipeline.Ticket) error {
-	again := t.Print == pipeline.PrintSending
-	if !again {
-		if err := q.Book.SetPrint(ctx, t.N, pipeline.PrintSending); err != nil {
-			return err
+	again, marked := t.Print == pipeline.PrintSending, false
+	began, err := q.Slip(ctx, t, again, func() error {
+		if again {
+			return nil
 		}
-	}
-	began, err := q.Slip(ctx, t, again)
+		err := q.Book.SetPrint(ctx, t.N, pipeline.PrintSending)
+		marked = err == nil
+		return err
+	})
 	if err != nil {
-		if !began && !again { // nothing went out: the next try is still the first
+		if marked && !began { // nothing went out: the next try is still the first
 			back, cancel := context.WithTimeout(context.WithoutCancel(ctx), retryAfter)
 			defer cancel()
 			if undo := q.Book.SetPrint(back, t.N, pipeline.PrintQueued); undo != nil {

@@ -58,9 +58,12 @@ type paper struct {
 	script []func() (began bool, err error)
 }
 
-func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool) (bool, error) {
+func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool, begin func() error) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := begin(); err != nil {
+		return false, err
+	}
 	if len(p.script) > 0 {
 		next := p.script[0]
 		p.script = p.script[1:]
@@ -76,9 +79,9 @@ func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool) (bool, er
 	return true, nil
 }
 
-func run(t *testing.T, b *book, p *paper, during func(*Queue)) {
+func run(t *testing.T, b *book, slip Slip, during func(*Queue)) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(b, p.slip, nil, slog.New(slog.DiscardHandler))
+		q := New(b, slip, nil, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() { done <- q.Run(ctx) }()
@@ -93,7 +96,7 @@ func run(t *testing.T, b *book, p *paper, during func(*Queue)) {
 func TestSlipsComeOutOnceInOrder(t *testing.T) {
 	b, p := &book{}, &paper{}
 	b.add(1)
-	run(t, b, p, func(q *Queue) {
+	run(t, b, p.slip, func(q *Queue) {
 		b.add(2)
 		b.add(3)
 		q.Wake()
@@ -108,7 +111,7 @@ func TestAPrinterThatIsGoneLosesNothingAndMarksNothing(t *testing.T) {
 	gone := func() (bool, error) { return false, errors.New("no printer") }
 	b, p := &book{}, &paper{script: []func() (bool, error){gone, gone, gone}}
 	b.add(1)
-	run(t, b, p, func(*Queue) { b.add(2) })
+	run(t, b, p.slip, func(*Queue) { b.add(2) })
 	if !slices.Equal(p.out, []string{"A-001", "A-002"}) {
 		t.Error(p.out)
 	}
@@ -119,7 +122,7 @@ func TestASlipThatMayBeOutIsMarked(t *testing.T) {
 	b, p := &book{}, &paper{script: []func() (bool, error){torn}}
 	b.add(1)
 	b.add(2)
-	run(t, b, p, func(*Queue) {})
+	run(t, b, p.slip, func(*Queue) {})
 	if !slices.Equal(p.out, []string{"A-001 copy?", "A-002"}) {
 		t.Error(p.out)
 	}
@@ -130,8 +133,52 @@ func TestAfterACrashWhatWasBeingSentIsMarked(t *testing.T) {
 	b.add(1)
 	b.add(2)
 	b.ts[0].Print = pipeline.PrintSending
-	run(t, b, p, func(*Queue) {})
+	run(t, b, p.slip, func(*Queue) {})
 	if !slices.Equal(p.out, []string{"A-001 copy?", "A-002"}) {
 		t.Error(p.out)
 	}
+}
+
+// TestATicketThatOnlyWaitedIsNotMarked: the power goes while the printer is off; nothing of the slip was ever sent.
+func TestATicketThatOnlyWaitedIsNotMarked(t *testing.T) {
+	b, p := &book{}, &paper{}
+	b.add(1)
+	off := func(ctx context.Context, _ pipeline.Ticket, _ bool, _ func() error) (bool, error) {
+		<-ctx.Done()
+		return false, ctx.Err()
+	}
+	run(t, b, off, func(*Queue) {})
+	run(t, b, p.slip, func(*Queue) {})
+	if !slices.Equal(p.out, []string{"A-001"}) {
+		t.Error(p.out)
+	}
+}
+
+// TestNothingIsSentThatIsNotRecorded: a book that cannot note the beginning keeps the slip from being sent.
+func TestNothingIsSentThatIsNotRecorded(t *testing.T) {
+	full := &fullBook{}
+	full.add(1)
+	p := &paper{}
+	run(t, &full.book, p.slip, func(*Queue) {})
+	if len(p.out) != 1 {
+		t.Error(p.out)
+	}
+	full.ts[0].Print = pipeline.PrintQueued
+	p.out = nil
+	synctest.Test(t, func(t *testing.T) {
+		q := New(full, p.slip, nil, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithTimeout(context.Background(), 3*retryAfter)
+		defer cancel()
+		q.Run(ctx)
+	})
+	if len(p.out) != 0 {
+		t.Error(p.out)
+	}
+}
+
+// fullBook is a book on a full disk.
+type fullBook struct{ book }
+
+func (*fullBook) SetPrint(context.Context, int64, pipeline.PrintState) error {
+	return errors.New("no space")
 }
