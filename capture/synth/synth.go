@@ -28,7 +28,7 @@ func New(width, height, fps int) *Camera {
 
 // Format says what the camera gives, in the form of capture.Source.Format.
 func (c *Camera) Format() string {
-	return fmt.Sprintf("synthetic %dx%d %d/s", c.width, c.height, c.fps)
+	return fmt.Sprintf("I420 %dx%d %d/s", c.width, c.height, c.fps)
 }
 
 // Run hands frames to out, one at a time and on this goroutine, until ctx ends, and then returns nil. Frame n is due n/fps

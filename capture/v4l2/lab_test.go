@@ -16,8 +16,8 @@ import (
 
 // These run over the kernel's own drivers: vivid, and uvcvideo with the webcam of webcam_lab_test.go.
 
-// TestVividInEveryFormat: each raw format of the same test picture gives the same 4:2:0 picture.
-func TestVividInEveryFormat(t *testing.T) {
+// TestLabVividInEveryFormat: each raw format of the same test picture gives the same 4:2:0 picture.
+func TestLabVividInEveryFormat(t *testing.T) {
 	path := find(t, "vivid")
 	pictures := map[FourCC]*image.YCbCr{}
 	for _, f := range []FourCC{YUYV, NV12, I420} {
@@ -63,8 +63,8 @@ func TestVividInEveryFormat(t *testing.T) {
 
 func far(a, b byte) bool { return int(a)-int(b) > 6 || int(b)-int(a) > 6 }
 
-// TestUVCWebcamIsFoundPulledAndFoundAgain: MJPEG without Huffman tables through uvcvideo.
-func TestUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
+// TestLabUVCWebcamIsFoundPulledAndFoundAgain: MJPEG without Huffman tables through uvcvideo.
+func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 	photo := without(t, encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, camWidth, camHeight)), markDHT)
 	for round := range 2 {
 		began := time.Now()
@@ -102,7 +102,7 @@ func TestUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 	}
 }
 
-func TestSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
+func TestLabSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
 	path := find(t, "vivid")
 	d := openAs(t, path, YUYV)
 	second, err := Open(path, Want{640, 360, 30})

@@ -1,6 +1,6 @@
 #!/bin/bash
 # lab.sh: the project's proofs on the kernel's own drivers. Builds the programs and the lab's tests for arm64, the kit's
-# architecture, boots Debian's arm64 kernel under QEMU with a vivid camera and a usblp printer, and runs them there.
+# architecture, boots Debian's arm64 kernel under QEMU with cameras and printers of the kernel's own, and runs them there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=$PWD/.cache out=$PWD/.cache/lab
@@ -10,7 +10,7 @@ export LAB_CACHE=$cache/lab-vm
 echo "building for arm64"
 CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -o "$out/programs/" ./cmd/edgekit
 CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
-	go build -trimpath -ldflags '-linkmode external -extldflags "-static"' -o "$out/programs/" ./cmd/edgecam
+	go build -trimpath -tags netgo,osusergo -ldflags '-linkmode external -extldflags "-static"' -o "$out/programs/" ./cmd/edgecam
 tests=()
 for package in ./capture/v4l2 ./drivers/thermal ./cmd/edgekit; do
 	name=$(echo "${package#./}" | tr / -).test
@@ -20,9 +20,10 @@ done
 
 {
 	echo '#!/bin/sh'
-	echo 'export EDGEKIT_PROGRAMS=/programs TMPDIR=/tmp; rc=0'
+	echo 'export EDGEKIT_PROGRAMS=/programs TMPDIR=/tmp; rc=0; cd /tests'
 	for t in "${tests[@]}"; do
-		echo "echo '▶ lab: $t'; cd /tests && ./$t -test.v -test.run '^TestLab' -test.timeout 600s || { rc=1; echo '✘ lab: $t'; }"
+		echo "echo '▶ lab: $t'; ./$t -test.v -test.run '^TestLab' -test.timeout 600s >log 2>&1 || { rc=1; echo '✘ lab: $t'; }"
+		echo "cat log; grep -q '^--- PASS' log || { rc=1; echo '✘ lab: $t: no test passed'; }; ! grep -q '^--- SKIP' log || rc=1"
 	done
 	echo 'exit $rc'
 } >"$out/all.sh"
@@ -34,4 +35,4 @@ for f in NotoSans-Regular.ttf NotoSans-Bold.ttf; do
 	files+=(--file "/usr/share/fonts/truetype/noto/$f:/programs/fonts/$f")
 done
 echo "booting"
-image/lab/run.sh --arch arm64 --devices "camera printer" --timeout "${LAB_TIMEOUT:-1500}" "${files[@]}" --out "$out/result" sh /tests/all.sh
+image/lab/run.sh --arch arm64 --devices "camera usbip printer serial" --timeout "${LAB_TIMEOUT:-1500}" "${files[@]}" --out "$out/result" sh /tests/all.sh
