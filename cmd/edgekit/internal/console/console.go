@@ -1,0 +1,190 @@
+// Package console is the operator's side: pairing, the run of show, tickets, devices, and what monitors ask of a kit.
+// Nothing of it but its own page, pairing, and the health checks answers to anybody who has not paired.
+package console
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path"
+	"slices"
+	"time"
+
+	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/store"
+	"edgekit.internal/pipeline/trace"
+)
+
+// Book is what the console reads and changes.
+type Book interface {
+	Levels() *pipeline.Levels
+	Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error)
+	Taken(ctx context.Context) (minor int64, err error)
+	SetOffer(ctx context.Context, id string, state pipeline.OfferState) error
+	Stats() store.Stats
+}
+
+// Config is what the console is made of.
+type Config struct {
+	Book    Book
+	Devices func() []drivers.Status
+	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
+	Viewers func() int
+	Metrics http.Handler // for Prometheus
+	Ready   func() error // why the kit cannot sell; nil when it can
+	Trace   *trace.Ring
+	Now     func() time.Duration // kit time
+	Key     seal.Key             // of the operators' cookies
+	Assets  fs.FS                // the page
+	Paired  func(code string)    // told each new pairing code
+	Log     *slog.Logger
+}
+
+// Console serves operators.
+type Console struct {
+	Config
+	pairing *pairing
+	over    over
+}
+
+// New makes the console and its first pairing code.
+func New(c Config) *Console {
+	return &Console{Config: c, pairing: newPairing(c.Paired), over: over{ends: map[string]time.Duration{}}}
+}
+
+const maxBody = 16 << 10
+
+// Handler routes operators' requests.
+func (c *Console) Handler() http.Handler {
+	inner := http.NewServeMux()
+	inner.HandleFunc("GET /api/operator/state", c.getState)
+	inner.HandleFunc("GET /api/operator/events", c.getEvents)
+	inner.HandleFunc("PUT /api/operator/offers/{offer...}", c.putOffer)
+	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
+	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
+	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)
+
+	outer := http.NewServeMux()
+	outer.HandleFunc("POST /api/operator/pair", c.postPair)
+	outer.Handle("/api/operator/", c.paired(inner))
+	outer.Handle("GET /metrics", c.local(c.Metrics))
+	outer.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "ok\n") })
+	outer.HandleFunc("GET /readyz", c.getReady)
+	outer.HandleFunc("GET /console", c.getPage)
+	outer.HandleFunc("GET /console/{$}", c.getPage)
+	outer.HandleFunc("GET /console/{file}", c.getPage)
+	outer.Handle("GET /{$}", http.RedirectHandler("/console", http.StatusFound))
+	guard := http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(outer, maxBody))
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		rw.Header().Set("X-Content-Type-Options", "nosniff")
+		rw.Header().Set("Referrer-Policy", "no-referrer")
+		guard.ServeHTTP(rw, r)
+	})
+}
+
+func (c *Console) getReady(rw http.ResponseWriter, _ *http.Request) {
+	if err := c.Ready(); err != nil {
+		http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(rw, "ready\n")
+}
+
+func (c *Console) putOffer(rw http.ResponseWriter, r *http.Request) {
+	var want struct {
+		State pipeline.OfferState `json:"state"`
+	}
+	if !read(rw, r, &want, `{"state":"live"}`) {
+		return
+	}
+	if !slices.Contains(pipeline.OfferStates, want.State) {
+		refuse(rw, http.StatusBadRequest, "malformed", "There is no such state. Expected hidden, soon, live, over or withdrawn.")
+		return
+	}
+	err := c.Book.SetOffer(r.Context(), r.PathValue("offer"), want.State)
+	switch {
+	case errors.As(err, new(store.ErrUnknown)):
+		refuse(rw, http.StatusNotFound, "unknown-offer", err.Error())
+	case err != nil:
+		c.Log.Warn("offer not changed", "offer", r.PathValue("offer"), "err", err)
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The kit could not record that. Nothing changed; please try again.")
+	default:
+		rw.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (c *Console) getSlip(rw http.ResponseWriter, r *http.Request) {
+	png, err := c.Slip(r.PathValue("ticket"))
+	switch {
+	case errors.As(err, new(store.ErrUnknown)):
+		refuse(rw, http.StatusNotFound, "not-found", err.Error())
+		return
+	case err != nil:
+		c.Log.Warn("slip not drawn", "ticket", r.PathValue("ticket"), "err", err)
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The kit cannot draw that slip right now. The ticket is safe; please try again.")
+		return
+	}
+	rw.Header().Set("Content-Type", "image/png")
+	rw.Header().Set("Cache-Control", "no-cache")
+	rw.Write(png)
+}
+
+func (c *Console) getTrace(rw http.ResponseWriter, r *http.Request) {
+	t, ok := c.Trace.Get(r.PathValue("tap"))
+	if !ok {
+		refuse(rw, http.StatusNotFound, "not-found", "No trace is kept of that tap: it was too long ago, or before the last start.")
+		return
+	}
+	reply(rw, t)
+}
+
+// kinds are the page's files'. The machine's mime tables are not asked: they differ, and no page runs a script that is
+// said to be something else.
+var kinds = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+func (c *Console) getPage(rw http.ResponseWriter, r *http.Request) {
+	name := cmp.Or(r.PathValue("file"), "index.html")
+	b, err := fs.ReadFile(c.Assets, name)
+	if err != nil {
+		http.NotFound(rw, r)
+		return
+	}
+	rw.Header().Set("Content-Type", kinds[path.Ext(name)])
+	rw.Header().Set("Cache-Control", "no-cache") // an updated kit's page is not mixed with an old one's
+	rw.Write(b)
+}
+
+// read decodes a request's JSON, or refuses it.
+func read(rw http.ResponseWriter, r *http.Request, into any, expected string) bool {
+	err := json.NewDecoder(r.Body).Decode(into)
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		refuse(rw, http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("Expected at most %d bytes.", maxBody))
+	case err != nil:
+		refuse(rw, http.StatusBadRequest, "malformed", "Expected "+expected+": "+err.Error())
+	}
+	return err == nil
+}
+
+func reply(rw http.ResponseWriter, v any) {
+	rw.Header().Set("Content-Type", "application/json")
+	rw.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(rw).Encode(v) // an error here is the operator's connection gone
+}
+
+func refuse(rw http.ResponseWriter, status int, reason, detail string) {
+	rw.Header().Set("Content-Type", "application/problem+json")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.WriteHeader(status)
+	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: reason, Detail: detail})
+}

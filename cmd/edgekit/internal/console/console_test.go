@@ -1,0 +1,186 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/internal/ui"
+	"edgekit.internal/drivers"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/store"
+	"edgekit.internal/pipeline/trace"
+)
+
+// book is one offer that is live for an hour, and no tickets.
+type book struct{ left atomic.Int64 }
+
+func (b *book) Levels() *pipeline.Levels {
+	c := pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG"}}, []pipeline.Offer{{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}}})
+	return &pipeline.Levels{Catalogue: c, Stock: []int{int(b.left.Load())}, Offers: []pipeline.Level{{State: pipeline.OfferLive, Ends: time.Hour}}}
+}
+func (*book) Tickets(context.Context, int) ([]pipeline.Ticket, error)     { return nil, nil }
+func (*book) Taken(context.Context) (int64, error)                        { return 0, nil }
+func (*book) SetOffer(context.Context, string, pipeline.OfferState) error { return nil }
+func (*book) Stats() store.Stats                                          { return store.Stats{} }
+
+// printed collects the pairing codes that were printed.
+type printed []string
+
+func (p *printed) add(code string) { *p = append(*p, code) }
+func (p printed) latest() string   { return p[len(p)-1] }
+
+func newConsole(now func() time.Duration) (*Console, *printed, *book) {
+	codes, b := &printed{}, &book{}
+	b.left.Store(3)
+	c := New(Config{
+		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
+		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Paired: codes.add, Log: slog.New(slog.DiscardHandler),
+	})
+	c.pairing.tries = rate.NewLimiter(rate.Inf, 0)
+	return c, codes, b
+}
+
+func do(c *Console, r *http.Request) *httptest.ResponseRecorder {
+	rw := httptest.NewRecorder()
+	c.Handler().ServeHTTP(rw, r)
+	return rw
+}
+
+func pair(t *testing.T, c *Console, code string) (session *http.Cookie) {
+	t.Helper()
+	rw := do(c, httptest.NewRequest("POST", "/api/operator/pair", strings.NewReader(fmt.Sprintf(`{"code":%q}`, code))))
+	for _, session = range rw.Result().Cookies() {
+	}
+	if ok := rw.Code == http.StatusNoContent; ok != (session != nil) || !ok && rw.Code != http.StatusForbidden {
+		t.Fatalf("pair: %d %s", rw.Code, rw.Body)
+	}
+	return session
+}
+
+func TestACodeIsGoodOnceAndSurvivesTenWrongOnes(t *testing.T) {
+	c, codes, _ := newConsole(func() time.Duration { return 0 })
+	first := codes.latest()
+	if len(first) != 7 || first[3] != '-' || first != c.Code() {
+		t.Errorf("code %q, printed %q", c.Code(), first)
+	}
+	if pair(t, c, first) == nil {
+		t.Error("the code is not good")
+	}
+	if len(*codes) != 2 || codes.latest() == first {
+		t.Errorf("no new code was printed after one was used: %v", *codes)
+	}
+	if pair(t, c, first) != nil {
+		t.Error("a code was good twice")
+	}
+	second := codes.latest()
+	for range wrongCodes - 2 { // the one used before was the first wrong one
+		pair(t, c, "wrong")
+	}
+	if codes.latest() != second {
+		t.Errorf("a code went after fewer than %d wrong ones", wrongCodes)
+	}
+	pair(t, c, "wrong")
+	if codes.latest() == second || pair(t, c, second) != nil {
+		t.Errorf("a code survived %d wrong ones", wrongCodes)
+	}
+	if pair(t, c, codes.latest()) == nil {
+		t.Error("the code printed last is not good")
+	}
+}
+
+func TestASessionEnds(t *testing.T) {
+	now := time.Duration(0)
+	c, codes, _ := newConsole(func() time.Duration { return now })
+	get := func(session *http.Cookie) int {
+		r := httptest.NewRequest("GET", "/api/operator/state", nil)
+		r.AddCookie(session)
+		return do(c, r).Code
+	}
+	one, two := pair(t, c, codes.latest()), pair(t, c, codes.latest())
+	r := httptest.NewRequest("POST", "/api/operator/unpair", nil)
+	r.AddCookie(two)
+	do(c, r)
+	if got := [2]int{get(one), get(two)}; got != [2]int{200, 401} {
+		t.Errorf("after the second logged out: %v", got)
+	}
+	if now = sessionLife - time.Nanosecond; get(one) != 200 {
+		t.Error("it ended early")
+	}
+	if now = sessionLife; get(one) != 401 || get(two) != 401 {
+		t.Error("it did not end")
+	}
+	if c.over.add("another", 2*sessionLife, now); len(c.over.ends) != 1 {
+		t.Errorf("%d sessions remembered that are over anyway", len(c.over.ends)-1)
+	}
+}
+
+// TestTimeThatPassesIsNoNews: a running offer's clock does not make the kit send everything four times a second.
+func TestTimeThatPassesIsNoNews(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		watch  time.Duration
+		change bool
+		want   int
+	}{{"nothing happens", repeat, false, 1}, {"still nothing", repeat + 2*look, false, 2}, {"a sale", time.Second, true, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			console, codes, b := newConsole(func() time.Duration { return time.Since(began) })
+			session := pair(t, console, codes.latest())
+			ctx, cancel := context.WithTimeout(t.Context(), c.watch)
+			defer cancel()
+			if c.change {
+				time.AfterFunc(c.watch/2+look/2, func() { b.left.Add(-1) })
+			}
+			r := httptest.NewRequestWithContext(ctx, "GET", "/api/operator/events", nil)
+			r.AddCookie(session)
+			body := do(console, r).Body.String()
+			if got := strings.Count(body, "event: state\n"); got != c.want {
+				t.Errorf("%s: told %d times in %v, want %d", c.name, got, c.watch, c.want)
+			}
+			if !strings.Contains(body, `"ends_ms":3600000`) {
+				t.Errorf("%s: the offer's time is not told: %s", c.name, body)
+			}
+		})
+	}
+}
+
+func TestThePagesFilesSayWhatTheyAre(t *testing.T) {
+	c, _, _ := newConsole(func() time.Duration { return 0 })
+	files, err := fs.Glob(ui.Console(), "*")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%v %v", files, err)
+	}
+	for _, file := range append(files, "") {
+		rw := do(c, httptest.NewRequest("GET", "/console/"+file, nil))
+		if kind := rw.Header().Get("Content-Type"); rw.Code != http.StatusOK || rw.Body.Len() == 0 || !strings.HasPrefix(kind, "text/") {
+			t.Errorf("%q: %d, %q", file, rw.Code, kind)
+		}
+	}
+	if rw := do(c, httptest.NewRequest("GET", "/console/none.js", nil)); rw.Code != http.StatusNotFound {
+		t.Errorf("no such file: %d", rw.Code)
+	}
+}
+
+func TestTooMuchIsRefusedAsThat(t *testing.T) {
+	c, codes, _ := newConsole(func() time.Duration { return 0 })
+	for body, want := range map[string]int{`{"code":"` + strings.Repeat("1", maxBody) + `"}`: 413, "{": 400, "[]": 400, "": 400} {
+		if rw := do(c, httptest.NewRequest("POST", "/api/operator/pair", strings.NewReader(body))); rw.Code != want {
+			t.Errorf("%.12q: %d, want %d", body, rw.Code, want)
+		}
+	}
+	if len(*codes) != 1 {
+		t.Error("what was not looked at used up the code")
+	}
+}

@@ -1,0 +1,180 @@
+package console
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"fmt"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	cookie = "edgekit-operator"
+	// sessionLife is a long market day, in kit time.
+	sessionLife = 14 * time.Hour
+	// wrongCodes is how many wrong ones a code survives: guessing one of a million takes some 50,000 codes.
+	wrongCodes = 10
+)
+
+// pairing holds the code that the next operator's device pairs with. It is good once.
+type pairing struct {
+	mu    sync.Mutex
+	code  string
+	wrong int
+	tries *rate.Limiter
+	tell  func(code string)
+}
+
+func newPairing(tell func(string)) *pairing {
+	p := &pairing{tries: rate.NewLimiter(1, 5), tell: tell}
+	p.renew()
+	return p
+}
+
+func (p *pairing) renew() {
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		panic("console: " + err.Error()) // crypto/rand never fails, by its contract
+	}
+	p.code, p.wrong = fmt.Sprintf("%03d-%03d", n.Int64()/1000, n.Int64()%1000), 0
+	if p.tell != nil {
+		p.tell(p.code)
+	}
+}
+
+// take uses up the code if it is the one given. wait above zero: too many tries, none was looked at.
+func (p *pairing) take(code string) (ok bool, wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.tries.Allow() {
+		return false, time.Second
+	}
+	digits := strings.NewReplacer("-", "", " ", "")
+	ok = subtle.ConstantTimeCompare([]byte(digits.Replace(code)), []byte(digits.Replace(p.code))) == 1
+	if p.wrong++; ok || p.wrong >= wrongCodes {
+		p.renew()
+	}
+	return ok, 0
+}
+
+// Code is the code that pairs the next device.
+func (c *Console) Code() string {
+	c.pairing.mu.Lock()
+	defer c.pairing.mu.Unlock()
+	return c.pairing.code
+}
+
+func (c *Console) postPair(rw http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Code string `json:"code"`
+	}
+	if !read(rw, r, &in, `{"code":"123-456"}`) {
+		return
+	}
+	ok, wait := c.pairing.take(in.Code)
+	switch {
+	case wait > 0:
+		rw.Header().Set("Retry-After", "1")
+		refuse(rw, http.StatusTooManyRequests, "rate-limited", "Too many codes were tried. Please wait a second.")
+	case !ok:
+		refuse(rw, http.StatusForbidden, "refused", "That is not the pairing code. It is on the set-up slip, and in the kit's own output; it changes when it was used.")
+	default:
+		ends := strconv.FormatInt(int64((c.Now()+sessionLife)/time.Second), 10)
+		value := c.Key.Sign(ends + "~" + binding(r) + "~" + rand.Text())
+		http.SetCookie(rw, &http.Cookie{Name: cookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil, MaxAge: int(sessionLife / time.Second)})
+		c.Log.Info("operator paired")
+		rw.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// binding ties a session to the address it was made at: a cookie carried elsewhere does not open the console there.
+func binding(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return strings.ReplaceAll(host, ".", "_") // the seal's values have no dots
+}
+
+func (c *Console) paired(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !c.isPaired(r) {
+			refuse(rw, http.StatusUnauthorized, "not-paired", "Pair this device first: open /console and enter the pairing code.")
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+func (c *Console) isPaired(r *http.Request) bool {
+	_, _, ok := c.session(r)
+	return ok
+}
+
+// session is the request's session, if it has one that holds: its name, and the kit time at which it ends.
+func (c *Console) session(r *http.Request) (id string, ends time.Duration, ok bool) {
+	k, err := r.Cookie(cookie)
+	if err != nil {
+		return "", 0, false
+	}
+	value, ok := c.Key.Open(k.Value)
+	parts := strings.Split(value, "~")
+	if !ok || len(parts) != 3 {
+		return "", 0, false
+	}
+	seconds, err := strconv.ParseInt(parts[0], 10, 64)
+	id, ends = parts[2], time.Duration(seconds)*time.Second
+	return id, ends, err == nil && parts[1] == binding(r) && c.Now() < ends && !c.over.has(id)
+}
+
+// over are the sessions that were logged out of before their end. It is kept in memory: a restart of the kit forgets
+// it, as the browsers that logged out have forgotten their cookies. Its bound is that of pairing: each session took a
+// code, and is dropped once its time is up.
+type over struct {
+	mu   sync.Mutex
+	ends map[string]time.Duration // by session, kit time
+}
+
+func (o *over) has(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.ends[id]
+	return ok
+}
+
+func (o *over) add(id string, ends, now time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.ends, func(_ string, ends time.Duration) bool { return ends <= now })
+	o.ends[id] = ends
+}
+
+// local lets a request through that comes from this machine, or from a paired browser: a monitor on the kit needs no
+// code.
+func (c *Console) local(next http.Handler) http.Handler {
+	gate := c.paired(next)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && a.Addr().Unmap().IsLoopback() {
+			next.ServeHTTP(rw, r)
+			return
+		}
+		gate.ServeHTTP(rw, r)
+	})
+}
+
+func (c *Console) postUnpair(rw http.ResponseWriter, r *http.Request) {
+	if id, ends, ok := c.session(r); ok {
+		c.over.add(id, ends, c.Now())
+	}
+	http.SetCookie(rw, &http.Cookie{Name: cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	rw.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,147 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/trace"
+)
+
+// State is what the console shows. It is sent whole: a page that missed something has missed nothing.
+type State struct {
+	Offers  []Offer          `json:"offers"`
+	Tickets []Ticket         `json:"tickets"` // the latest, newest first
+	Devices []drivers.Status `json:"devices"`
+	Viewers int              `json:"viewers"`
+	Pairing string           `json:"pairing"` // the code for one more device
+	Taken   wire.Money       `json:"taken"`   // sum of all tickets
+}
+
+// Offer is an offer as the operator sees it.
+type Offer struct {
+	ID     string     `json:"id"`
+	Title  string     `json:"title"`
+	Price  wire.Money `json:"price"`
+	State  string     `json:"state"`
+	Left   int        `json:"left"`
+	Sold   int        `json:"sold"`
+	EndsMS int64      `json:"ends_ms,omitempty"` // set when it is sent: see State.at
+
+	ends time.Duration // kit time at which it is over; 0: none
+}
+
+// Ticket is a conversion with its slip and the time its steps took.
+type Ticket struct {
+	Ticket string       `json:"ticket"`
+	Tap    string       `json:"tap"`
+	Title  string       `json:"title"`
+	Total  wire.Money   `json:"total"`
+	State  string       `json:"state"` // of its slip
+	Via    string       `json:"via"`
+	At     time.Time    `json:"at"`
+	Trace  []trace.Span `json:"trace,omitempty"`
+}
+
+const shownTickets = 50
+
+func (c *Console) state(ctx context.Context) (State, error) {
+	l, now := c.Book.Levels(), c.Now()
+	s := State{Offers: []Offer{}, Tickets: []Ticket{}, Devices: c.Devices(), Viewers: c.Viewers(), Pairing: c.Code()}
+	for i, o := range l.Catalogue.Offers {
+		f := Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}),
+			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
+		if f.State == string(pipeline.OfferLive) {
+			f.ends = l.Offers[i].Ends
+		}
+		s.Offers = append(s.Offers, f)
+	}
+	taken, err := c.Book.Taken(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	s.Taken = wire.FromMoney(pipeline.Money{Minor: taken, Currency: l.Catalogue.Currency})
+	ts, err := c.Book.Tickets(ctx, shownTickets)
+	if err != nil {
+		return State{}, err
+	}
+	for _, t := range ts {
+		way, _ := c.Trace.Get(t.Tap)
+		s.Tickets = append(s.Tickets, Ticket{t.Number, t.Tap, t.Title, wire.FromMoney(t.Total), t.Print.String(), string(t.Via), t.Wall, way.Spans})
+	}
+	return s, nil
+}
+
+// at is the state as it is sent at a kit time, with the time that offers have left. That passes by itself and is no news.
+func (s State) at(now time.Duration) State {
+	s.Offers = slices.Clone(s.Offers)
+	for i, o := range s.Offers {
+		if o.ends > now {
+			s.Offers[i].EndsMS = max(1, (o.ends - now).Milliseconds())
+		}
+	}
+	return s
+}
+
+func (c *Console) getState(rw http.ResponseWriter, r *http.Request) {
+	s, err := c.state(r.Context())
+	if err != nil {
+		c.Log.Warn("state not read", "err", err)
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The kit cannot read its tickets right now. They are safe; please try again.")
+		return
+	}
+	reply(rw, s.at(c.Now()))
+}
+
+const (
+	// look is how often an open console looks for something new.
+	look = 250 * time.Millisecond
+	// repeat is how often it is told what it knows: a page that hears nothing for longer takes its line for dead.
+	repeat = 5 * time.Second
+)
+
+// getEvents sends the state whenever it changed, as server-sent events.
+func (c *Console) getEvents(rw http.ResponseWriter, r *http.Request) {
+	out := http.NewResponseController(rw)
+	out.SetReadDeadline(time.Time{}) // the request has been read; the server's deadline for that is not this stream's
+	rw.Header().Set("Content-Type", "text/event-stream")
+	rw.Header().Set("Cache-Control", "no-store")
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	var last State
+	var sent time.Time
+	for {
+		if !c.isPaired(r) { // it may have expired meanwhile
+			return
+		}
+		s, err := c.state(r.Context())
+		if err != nil {
+			return // the page asks again
+		}
+		if !reflect.DeepEqual(s, last) || time.Since(sent) > repeat {
+			b, err := json.Marshal(s.at(c.Now()))
+			if err != nil {
+				c.Log.Error("state not sent", "err", err)
+				return
+			}
+			out.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			fmt.Fprintf(rw, "event: state\ndata: %s\n\n", b)
+			if out.Flush() != nil {
+				return
+			}
+			last, sent = s, time.Now()
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

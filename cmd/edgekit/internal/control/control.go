@@ -1,0 +1,160 @@
+// Package control answers edgectl on the kit's own machine, over the socket control.sock in the data folder. Whoever may
+// open that socket (mode 0600) owns the kit's data anyway, so nothing here asks for a pairing code.
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/catalog"
+	"edgekit.internal/pipeline/store"
+)
+
+// Socket is the control socket's name in the data folder. The running daemon makes it, and replaces one that a crash left.
+const Socket = "control.sock"
+
+// Book is what is listed and changed.
+type Book interface {
+	Levels() *pipeline.Levels
+	Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error)
+	SetOffer(ctx context.Context, id string, state pipeline.OfferState) error
+	Import(ctx context.Context, c *pipeline.Catalogue, digest []byte) (bool, error)
+}
+
+// Control serves the control socket. All fields are needed.
+type Control struct {
+	Book   Book
+	Status func() wire.KitStatus
+	Now    func() time.Duration // kit time
+}
+
+// Listen makes the control socket in a data folder.
+func Listen(dir string) (net.Listener, error) {
+	path := filepath.Join(dir, Socket)
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("control: %s answers already: another edgekit runs on this folder", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	return l, nil
+}
+
+// maxTickets bounds a list of tickets: more than any market day sells.
+const maxTickets = 100_000
+
+// Handler routes edgectl's requests.
+func (c *Control) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Status()) })
+	mux.HandleFunc("GET /stock", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.stock()) })
+	mux.HandleFunc("GET /offers", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.offers()) })
+	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
+	mux.HandleFunc("GET /tickets", c.getTickets)
+	mux.HandleFunc("POST /catalog", c.postCatalog)
+	return http.MaxBytesHandler(mux, catalog.MaxBytes+1)
+}
+
+func (c *Control) stock() []wire.Stock {
+	l := c.Book.Levels()
+	list := make([]wire.Stock, len(l.Catalogue.SKUs))
+	for i, s := range l.Catalogue.SKUs {
+		list[i] = wire.Stock{SKU: s.SKU, Title: s.Title, Price: s.Price, Tax: float64(s.Tax) / 1000, Left: l.Stock[i]}
+	}
+	return list
+}
+
+func (c *Control) offers() []wire.OfferLevel {
+	l := c.Book.Levels()
+	list := make([]wire.OfferLevel, len(l.Catalogue.Offers))
+	for i, o := range l.Catalogue.Offers {
+		list[i] = wire.OfferLevel{ID: o.ID, Title: o.Title, Price: o.Price, State: string(l.StateAt(o.ID, c.Now())), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
+	}
+	return list
+}
+
+func (c *Control) getTickets(rw http.ResponseWriter, r *http.Request) {
+	ts, err := c.Book.Tickets(r.Context(), maxTickets)
+	if err != nil {
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
+		return
+	}
+	list := make([]wire.Sale, len(ts))
+	for i, t := range ts {
+		list[i] = wire.Sale{Ticket: t.Number, Tap: t.Tap, Offer: t.Offer, State: t.Print.String(), Total: t.Total.Minor}
+	}
+	slices.Reverse(list) // oldest first, as on paper
+	reply(rw, list)
+}
+
+func (c *Control) putOffer(rw http.ResponseWriter, r *http.Request) {
+	var want wire.OfferState
+	if err := json.NewDecoder(r.Body).Decode(&want); err != nil || !slices.Contains(pipeline.OfferStates, pipeline.OfferState(want.State)) {
+		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`there is no state %q: expected hidden, soon, live, over or withdrawn`, want.State))
+		return
+	}
+	err := c.Book.SetOffer(r.Context(), r.PathValue("offer"), pipeline.OfferState(want.State))
+	switch {
+	case errors.As(err, new(store.ErrUnknown)):
+		refuse(rw, http.StatusNotFound, "unknown-offer", err.Error()+": `edgectl offers list` names those there are")
+	case err != nil:
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
+	default:
+		reply(rw, want)
+	}
+}
+
+// postCatalog imports a catalogue, all or nothing; with ?dry-run it only checks it. ?name is the file's, for messages.
+func (c *Control) postCatalog(rw http.ResponseWriter, r *http.Request) {
+	doc, err := io.ReadAll(r.Body)
+	if err != nil {
+		refuse(rw, http.StatusRequestEntityTooLarge, "too-large", err.Error())
+		return
+	}
+	next, err := catalog.JSON(r.URL.Query().Get("name"), doc)
+	if err != nil {
+		refuse(rw, http.StatusBadRequest, "malformed", err.Error())
+		return
+	}
+	digest := sha256.Sum256(doc)
+	out := wire.Imported{SKUs: len(next.SKUs), Offers: len(next.Offers), DryRun: r.URL.Query().Has("dry-run")}
+	if !out.DryRun {
+		if out.Changed, err = c.Book.Import(r.Context(), next, digest[:]); err != nil {
+			refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
+			return
+		}
+	}
+	reply(rw, out)
+}
+
+func reply(rw http.ResponseWriter, v any) {
+	rw.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(rw).Encode(v) // an error here is edgectl gone
+}
+
+func refuse(rw http.ResponseWriter, status int, reason, detail string) {
+	rw.Header().Set("Content-Type", "application/problem+json")
+	rw.WriteHeader(status)
+	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: reason, Detail: detail})
+}

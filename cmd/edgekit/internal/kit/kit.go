@@ -1,0 +1,254 @@
+// Package kit puts the daemon together: it opens everything, introduces the parts to one another, and runs them.
+package kit
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"image"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/capture/camlink"
+	"edgekit.internal/capture/fanout"
+	"edgekit.internal/capture/overlay"
+	"edgekit.internal/cmd/edgekit/internal/console"
+	"edgekit.internal/cmd/edgekit/internal/control"
+	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/cmd/edgekit/internal/web"
+	"edgekit.internal/cmd/internal/ui"
+	"edgekit.internal/drivers/thermal"
+	"edgekit.internal/hardware/clock"
+	"edgekit.internal/hardware/identity"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/fulfil"
+	"edgekit.internal/pipeline/store"
+	"edgekit.internal/pipeline/token"
+	"edgekit.internal/pipeline/trace"
+)
+
+// Kit is the daemon, ready to run.
+type Kit struct {
+	config Config
+	log    *slog.Logger
+	said   io.Writer // standard output, for the lines people and tools wait for
+
+	visitors  net.Listener
+	media     *net.UDPConn
+	operators net.Listener
+	local     net.Listener // control.sock
+
+	id          string
+	clock       *clock.Clock
+	store       *store.Store
+	traces      *trace.Ring
+	cam         *camlink.Cam
+	fan         *fanout.Server
+	web         *web.Web
+	console     *console.Console
+	control     *control.Control
+	show        *show
+	printer     *thermal.Printer // nil: none
+	queue       *fulfil.Queue
+	news        chan store.Decision
+	newsDropped atomic.Int64
+	source      sourceWatch
+	stills      stillWatch
+	slips       slipMaker
+}
+
+// newsQueue bounds the decisions that wait to be told to page and picture. What does not fit is counted and left out:
+// pages ask for what they miss, and paper has its own queue, in the store.
+const newsQueue = 1024
+
+// Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
+// nothing open.
+func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
+	k := &Kit{config: c, log: log, said: said, traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue)}
+	defer func() {
+		if err != nil {
+			k.Close()
+		}
+	}()
+	if err := os.MkdirAll(filepath.Join(c.Data, "tickets"), 0o700); err != nil {
+		return nil, fault("edgekit: --data: %v: expected a folder that can be written to", err)
+	}
+	who, err := identity.Open(c.Data)
+	if err != nil {
+		return nil, fault("edgekit: --data: %v", err)
+	}
+	k.id = who.ID
+	if k.local, err = control.Listen(c.Data); err != nil {
+		return nil, fault("edgekit: --data: %v", err)
+	}
+	if err := k.openStore(); err != nil {
+		return nil, err
+	}
+	mint, err := token.New(who.Secret("tokens"), who.ID)
+	if err != nil {
+		return nil, err
+	}
+	if k.visitors, k.media, k.operators, err = listen(c); err != nil {
+		return nil, err
+	}
+	if err := k.openPictures(); err != nil {
+		return nil, err
+	}
+	if err := k.openPrinter(); err != nil {
+		return nil, err
+	}
+	k.web = web.New(web.Config{
+		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
+		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
+	})
+	k.console = console.New(console.Config{
+		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
+		Paired: func(code string) { fmt.Fprintln(said, "pairing code", code) },
+	})
+	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now}
+	return k, nil
+}
+
+func (k *Kit) openStore() (err error) {
+	path := filepath.Join(k.config.Data, "kit.db")
+	k.store, err = store.Open(path, store.Options{
+		Now:       func() time.Duration { return k.clock.Now() },
+		Anchor:    func() []byte { return k.clock.Anchor() },
+		Committed: k.committed,
+	})
+	if err != nil {
+		return fault("edgekit: %v", err)
+	}
+	anchor, err := k.store.Anchor()
+	if err != nil {
+		return fault("edgekit: %v", err)
+	}
+	k.clock = clock.System(anchor)
+	return nil
+}
+
+func (k *Kit) openPictures() (err error) {
+	layers, err := k.config.layers()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(k.config.edgecam()); err != nil {
+		return fault("edgekit: --edgecam: %v: expected the camera program, which `make build` puts beside this one", err)
+	}
+	k.fan, err = fanout.New(fanout.Config{Conn: k.media, Log: k.log, WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) }})
+	if err != nil {
+		return err
+	}
+	size, rate := splitPicture(k.config.Picture)
+	k.cam = camlink.New(camlink.Config{
+		Path:         k.config.edgecam(),
+		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs())},
+		Log:          k.log,
+		OnAccessUnit: k.fan.Publish,
+		OnAreas:      func(a capture.Areas) { k.web.Areas(a) },
+		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
+		OnSource:     k.source.set,
+		OnStill:      k.stills.set,
+	})
+	k.show = &show{levels: k.store.Levels, now: func() time.Duration { return k.clock.Now() }, set: func(s capture.Scene) { k.cam.SetScene(s) }}
+	return nil
+}
+
+func (k *Kit) openPrinter() error {
+	fonts, err := overlay.LoadFonts(k.config.fontDirs()...)
+	if err != nil {
+		return fault("edgekit: --fonts: %v", err)
+	}
+	profile, err := thermal.ProfileByName(k.config.Paper)
+	if err != nil {
+		return fault("edgekit: --paper: %v", err)
+	}
+	text := func(s string, px int, bold bool, maxWidth int) *image.Alpha {
+		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
+	}
+	k.slips = func(t pipeline.Ticket, again bool) []byte {
+		return slip.Compose(t, k.config.Stall, again, profile, text)
+	}
+	if k.config.Printer == "none" {
+		return nil
+	}
+	k.printer, err = thermal.New(thermal.Config{Spec: k.config.Printer, Dir: filepath.Join(k.config.Data, "tickets"), Profile: profile, Log: k.log,
+		FirstByte: func(job string) { k.firstByte(job) }})
+	if err != nil {
+		return fault("edgekit: --printer: %v", err)
+	}
+	k.queue = fulfil.New(k.store, k.printSlip, k.traces.Since, k.log)
+	return nil
+}
+
+// Run serves until ctx ends.
+func (k *Kit) Run(ctx context.Context) error {
+	web, err := k.web.Handler(k.fan.WHEP("/whep", k.web.Attach))
+	if err != nil {
+		return err
+	}
+	operators := k.operators
+	if k.scheme() == "https" {
+		config, err := selfSigned()
+		if err != nil {
+			return err
+		}
+		operators = tls.NewListener(operators, config)
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	// The store outlives what asks it: it ends when they have.
+	writing, written := context.WithCancel(context.WithoutCancel(ctx))
+	stored := make(chan error, 1)
+	go func() { stored <- k.store.Run(writing) }()
+	if err := k.importCatalogue(ctx); err != nil {
+		written()
+		<-stored
+		return err
+	}
+	run := func(f func(context.Context) error) { all.Go(func() error { return f(ctx) }) }
+	run(k.cam.Run)
+	run(k.fan.Run)
+	run(k.web.Run)
+	run(k.tell)
+	if k.printer != nil {
+		run(k.printer.Run)
+		run(k.queue.Run)
+	}
+	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
+	run(func(ctx context.Context) error { return serve(ctx, operators, k.console.Handler(), k.log) })
+	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })
+	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", address("http", k.visitors), address(k.scheme(), k.operators))
+	err = all.Wait()
+	written()
+	if e := <-stored; err == nil {
+		err = e
+	}
+	return err
+}
+
+// Close releases what Open opened. Run must have ended.
+func (k *Kit) Close() {
+	for _, c := range []io.Closer{k.local, k.visitors, k.operators} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	if k.media != nil {
+		k.media.Close()
+	}
+	if k.store != nil {
+		if err := k.store.Close(); err != nil {
+			k.log.Warn("store not closed well", "err", err)
+		}
+	}
+}

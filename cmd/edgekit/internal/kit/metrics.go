@@ -1,0 +1,30 @@
+package kit
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"edgekit.internal/pipeline/store"
+)
+
+// metrics answers Prometheus. Everything is read when it is asked for; nothing is counted twice.
+func (k *Kit) metrics() http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, f func(store.Stats) int64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "edgekit", Name: name, Help: help}, func() float64 { return float64(f(k.store.Stats())) }))
+	}
+	gauge := func(name, help string, f func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "edgekit", Name: name, Help: help}, f))
+	}
+	counter("decisions_total", "Taps decided: sales and recorded refusals.", func(s store.Stats) int64 { return s.Orders })
+	counter("commits_total", "Transactions committed.", func(s store.Stats) int64 { return s.Commits })
+	counter("commits_failed_total", "Transactions rolled back.", func(s store.Stats) int64 { return s.Failures })
+	gauge("orders_waiting", "Orders that wait for the next transaction.", func() float64 { return float64(k.store.Stats().Waiting) })
+	gauge("viewers", "Viewers connected to the picture.", func() float64 { return float64(k.fan.Stats().Viewers) })
+	gauge("news_dropped", "Decisions that page and picture were not told in time.", func() float64 { return float64(k.newsDropped.Load()) })
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}

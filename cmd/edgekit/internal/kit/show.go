@@ -1,0 +1,87 @@
+package kit
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/pipeline"
+)
+
+const (
+	bannerFor  = 4 * time.Second
+	maxBanners = 3
+	maxPrompts = 4
+)
+
+// show turns what is for sale, and what was just sold, into the scene drawn over the picture.
+type show struct {
+	levels func() *pipeline.Levels
+	now    func() time.Duration // kit time
+	set    func(capture.Scene)
+
+	mu      sync.Mutex
+	rev     uint64
+	banners []capture.Banner
+	last    string
+}
+
+// update draws what has changed. It tells whether the offers did.
+func (s *show) update() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draw()
+}
+
+// confirm shows a sale in the picture for a while.
+func (s *show) confirm(o pipeline.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := o.Title
+	if o.Left >= 0 {
+		sub = fmt.Sprintf("%s · %d left", o.Title, o.Left)
+	}
+	s.banners = append(s.banners, capture.Banner{Text: "Confirmed · " + o.Ticket, Sub: sub, Until: capture.Monotonic() + bannerFor})
+	if n := len(s.banners); n > maxBanners {
+		s.banners = s.banners[n-maxBanners:]
+	}
+	s.last = "" // the banner is news even if the offers are not
+	s.draw()
+}
+
+func (s *show) draw() bool {
+	levels, kit, mono := s.levels(), s.now(), capture.Monotonic()
+	prompts := []capture.Prompt{}
+	for i, o := range levels.Catalogue.Offers {
+		p := capture.Prompt{Offer: o.ID, Title: o.Title, Price: pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}.String(),
+			Left: levels.Left(o.ID), Of: levels.Of(o.ID)}
+		switch levels.StateAt(o.ID, kit) {
+		case pipeline.OfferLive:
+			p.State = capture.PromptLive
+			if p.Left == 0 {
+				p.State = capture.PromptSoldOut
+			} else if ends := levels.Offers[i].Ends; ends > 0 {
+				p.Ends = (mono - kit + ends).Round(100 * time.Millisecond) // rounded: the clocks are read one after the other
+			}
+		case pipeline.OfferSoon:
+			p.State = capture.PromptSoon
+		default:
+			continue
+		}
+		if prompts = append(prompts, p); len(prompts) == maxPrompts {
+			break
+		}
+	}
+	now := fmt.Sprint(prompts)
+	if now == s.last {
+		return false
+	}
+	s.last = now
+	s.rev++
+	for len(s.banners) > 0 && s.banners[0].Until <= mono {
+		s.banners = s.banners[1:]
+	}
+	s.set(capture.Scene{Rev: s.rev, Prompts: prompts, Banners: append([]capture.Banner(nil), s.banners...)})
+	return true
+}

@@ -1,0 +1,205 @@
+package kit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/catalog"
+	"edgekit.internal/pipeline/store"
+)
+
+// committed takes decisions from the store's writer, which must not wait.
+func (k *Kit) committed(ds []store.Decision) {
+	for _, d := range ds {
+		for sent := false; !sent; {
+			select {
+			case k.news <- d:
+				sent = true
+			default:
+				select {
+				case <-k.news:
+					k.newsDropped.Add(1)
+				default:
+				}
+			}
+		}
+	}
+	if k.queue != nil {
+		k.queue.Wake()
+	}
+}
+
+// tell brings decisions to picture and pages, and shows what time alone changes, such as an offer's end.
+func (k *Kit) tell(ctx context.Context) error {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	k.show.update()
+	for {
+		select {
+		case d := <-k.news:
+			if d.Outcome.OK() {
+				k.show.confirm(d.Outcome)
+				k.web.Refresh()
+			}
+			k.web.Outcome(d.Outcome)
+		case <-tick.C:
+			if k.show.update() {
+				k.web.Refresh()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// importCatalogue imports the catalogue file, if there is one and it is not the one in use.
+func (k *Kit) importCatalogue(ctx context.Context) error {
+	if k.config.Catalog == "" {
+		return nil
+	}
+	f, err := os.Open(k.config.Catalog)
+	if err != nil {
+		return fault("edgekit: --catalog: %v", err)
+	}
+	defer f.Close()
+	doc, err := io.ReadAll(io.LimitReader(f, catalog.MaxBytes+1))
+	if err != nil {
+		return fault("edgekit: --catalog: %v", err)
+	}
+	c, err := catalog.JSON(k.config.Catalog, doc)
+	if err != nil {
+		var all catalog.Problems
+		if errors.As(err, &all) && len(all) > 1 {
+			return fault("%v (and %d more; nothing was imported)", all[0], len(all)-1)
+		}
+		return fault("%v (nothing was imported)", err)
+	}
+	digest := sha256.Sum256(doc)
+	imported, err := k.store.Import(ctx, c, digest[:])
+	if err != nil {
+		return fault("edgekit: --catalog: %v", err)
+	}
+	if imported {
+		k.log.Info("catalogue imported", "file", k.config.Catalog, "skus", len(c.SKUs), "offers", len(c.Offers))
+	}
+	return nil
+}
+
+type slipMaker func(t pipeline.Ticket, again bool) []byte
+
+// printSlip is the queue's way to paper.
+func (k *Kit) printSlip(ctx context.Context, t pipeline.Ticket, again bool, begin func() error) (began bool, err error) {
+	return k.printer.Print(ctx, thermal.Job{Name: t.Number, Tap: t.Tap, Data: k.slips(t, again), Begin: begin})
+}
+
+func (k *Kit) firstByte(tap string) { k.traces.Since(tap, "printing") }
+
+// slipPNG draws a ticket's slip from the very bytes that the printer gets.
+func (k *Kit) slipPNG(number string) ([]byte, error) {
+	t, ok, err := k.store.Ticket(context.Background(), number)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, store.ErrUnknown{What: "ticket", ID: number}
+	}
+	profile, err := thermal.ProfileByName(k.config.Paper)
+	if err != nil {
+		return nil, err
+	}
+	picture, _, err := thermal.Render(k.slips(t, false), profile)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = png.Encode(&b, picture)
+	return b.Bytes(), err
+}
+
+// sourceWatch keeps the camera's state as the child tells it.
+type sourceWatch struct {
+	mu  sync.Mutex
+	now capture.Source
+}
+
+func (w *sourceWatch) set(s capture.Source) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = s
+}
+
+// devices lists what is plugged in, for the console.
+func (k *Kit) devices() []drivers.Status {
+	k.source.mu.Lock()
+	s := k.source.now
+	k.source.mu.Unlock()
+	camera := drivers.Status{Device: "camera", Name: strings.TrimSpace(s.Name + " " + s.Format), State: drivers.State(s.State), Reason: s.Reason}
+	if s.State == "" || k.cam.Stats().PID == 0 {
+		camera = drivers.Status{Device: "camera", State: drivers.Opening, Reason: "The camera program is starting."}
+	}
+	printer := drivers.Status{Device: "printer", Name: "none", State: drivers.Absent, Reason: "Printing is switched off. Tickets wait, and are printed when it is on."}
+	if k.printer != nil {
+		printer, _ = k.printer.Watch().Get()
+		printer.Device = "printer"
+	}
+	return []drivers.Status{camera, printer}
+}
+
+// ready says why the kit cannot sell.
+func (k *Kit) ready() error {
+	if len(k.store.Levels().Catalogue.Offers) == 0 {
+		return errors.New("there is no catalogue yet: give one with --catalog")
+	}
+	return nil
+}
+
+func splitPicture(s string) (size image.Point, rate int) {
+	fmt.Sscanf(s, "%dx%d@%d", &size.X, &size.Y, &rate) // checked by layers
+	return size, rate
+}
+
+func joinDirs(dirs []string) string { return strings.Join(dirs, ",") }
+
+// stillWatch keeps the latest still picture.
+type stillWatch struct {
+	mu   sync.Mutex
+	jpeg []byte
+	at   time.Time
+}
+
+// stillLife is how old a still may be that is shown: older ones would look like a picture that lives.
+const stillLife = 3 * time.Second
+
+func (w *stillWatch) set(jpeg []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jpeg, w.at = jpeg, time.Now()
+}
+
+// still is the latest still picture, and asks for the next: none is made that nobody looks at.
+func (k *Kit) still() []byte {
+	w := &k.stills
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.at) > 500*time.Millisecond {
+		k.cam.WantStill()
+	}
+	if time.Since(w.at) > stillLife {
+		return nil
+	}
+	return w.jpeg
+}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"edgekit.internal/capture/fanout"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+)
+
+// actTimeout bounds the wait for a tap's decision; it goes on without the one who waits.
+const actTimeout = 10 * time.Second
+
+// tap takes a tap down the line.
+func (w *Web) tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome {
+	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	defer cancel()
+	return w.Sale.Tap(ctx, pipeline.Tap{ID: t.ID, Viewer: viewer, Offer: t.Offer, Token: t.Token, Frame: t.Frame, Via: via})
+}
+
+// channel is one page's data channel. Its messages are handled one after the other, on the goroutine that reads them:
+// who sends much waits for their own.
+type channel struct {
+	web    *Web
+	viewer string
+	sink   *sink
+}
+
+func (c *channel) opened(v *fanout.Viewer) {
+	s := &sink{viewer: c.viewer, send: func(_ string, msg []byte) bool { return v.Send(msg) }}
+	if !c.web.hub.add(s) {
+		return // it can still send taps, and is answered
+	}
+	c.sink = s
+	v.Send(c.web.offersMessage(c.viewer))
+	v.Send(encode(wire.Areas{Type: wire.TypeAreas, Areas: c.web.hub.latestAreas()}))
+}
+
+func (c *channel) closed(error) {
+	if c.sink != nil {
+		c.web.hub.remove(c.sink)
+	}
+}
+
+func (c *channel) message(v *fanout.Viewer, msg []byte) {
+	if ok, _ := c.web.messages.Allow(c.viewer, time.Now()); !ok {
+		return // a flood gets no answers
+	}
+	t, err := parseSignal(msg)
+	switch {
+	case err != nil:
+		v.Send(encode(wire.Outcome{Type: wire.TypeOutcome, ID: t.ID, Outcome: string(pipeline.Malformed), Detail: "The message is not one of " + wire.Protocol + ": " + err.Error()}))
+	case t.Type == wire.TypeRefresh:
+		v.Send(c.web.offersMessage(c.viewer))
+	default:
+		out := c.web.tap(context.Background(), c.viewer, t, pipeline.ViaPage)
+		v.Send(encode(wire.FromOutcome(out, wire.TypeOutcome)))
+	}
+}
+
+// parseSignal reads a message from a page. On an error the tap's id is given if it could be read.
+func parseSignal(msg []byte) (wire.Tap, error) {
+	var t wire.Tap
+	if len(msg) > maxBody {
+		return t, errTooLarge
+	}
+	d := json.NewDecoder(bytes.NewReader(msg))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&t); err != nil {
+		return t, err
+	}
+	if d.More() {
+		return t, errTrailing
+	}
+	if t.Type != wire.TypeTap && t.Type != wire.TypeRefresh {
+		return t, errType
+	}
+	return t, nil
+}

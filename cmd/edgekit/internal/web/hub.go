@@ -1,0 +1,97 @@
+package web
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"edgekit.internal/capture"
+)
+
+// hub knows who is to be told: one sink for each open event stream and data channel.
+type hub struct {
+	mu     sync.Mutex
+	sinks  map[*sink]struct{}
+	viewer map[string]int // sinks, by viewer
+	areas  capture.Areas
+	drops  atomic.Int64
+}
+
+// sink takes messages to one page. send never blocks; false: one was dropped for it.
+type sink struct {
+	viewer string
+	send   func(kind string, msg []byte) bool
+	hub    *hub
+}
+
+func newHub() *hub { return &hub{sinks: map[*sink]struct{}{}, viewer: map[string]int{}} }
+
+// add registers a sink; false: this viewer, or the kit, has as many as it may.
+func (h *hub) add(s *sink) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.sinks) >= maxSinks || h.viewer[s.viewer] >= maxSSE {
+		return false
+	}
+	s.hub = h
+	h.sinks[s] = struct{}{}
+	h.viewer[s.viewer]++
+	return true
+}
+
+func (h *hub) remove(s *sink) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.sinks[s]; !ok {
+		return
+	}
+	delete(h.sinks, s)
+	if h.viewer[s.viewer]--; h.viewer[s.viewer] == 0 {
+		delete(h.viewer, s.viewer)
+	}
+}
+
+// each calls f for a snapshot of the sinks.
+func (h *hub) each(f func(*sink)) {
+	h.mu.Lock()
+	all := make([]*sink, 0, len(h.sinks))
+	for s := range h.sinks {
+		all = append(all, s)
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		f(s)
+	}
+}
+
+// of calls f for one viewer's sinks.
+func (h *hub) of(viewer string, f func(*sink)) {
+	h.mu.Lock()
+	if h.viewer[viewer] == 0 {
+		h.mu.Unlock()
+		return
+	}
+	h.mu.Unlock()
+	h.each(func(s *sink) {
+		if s.viewer == viewer {
+			f(s)
+		}
+	})
+}
+
+func (h *hub) setAreas(a capture.Areas) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.areas = a
+}
+
+func (h *hub) latestAreas() capture.Areas {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.areas
+}
+
+func (s *sink) push(kind string, msg []byte) {
+	if !s.send(kind, msg) {
+		s.hub.drops.Add(1)
+	}
+}

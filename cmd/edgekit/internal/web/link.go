@@ -1,0 +1,91 @@
+package web
+
+import (
+	"crypto/rand"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/token"
+)
+
+// linkPage is what a scanned code leads to. It works without scripts, also inside captive mini-browsers. Only its button
+// buys: phones and messengers fetch links by themselves.
+var linkPage = template.Must(template.New("link").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title><link rel="stylesheet" href="/viewer.css">
+<main class="card"><h1>{{.Title}}</h1>
+{{if .Ask}}<p class="price">{{.Price}}</p><form method="post"><input type="hidden" name="id" value="{{.ID}}"><button class="buy">Buy {{.Title}} for {{.Price}}</button></form>
+{{else}}<p role="status">{{.Status}}</p>{{end}}
+<p><a href="/">Watch the show</a></p></main></html>
+`))
+
+type linkView struct {
+	Title, Price, ID, Status string
+	Ask                      bool
+}
+
+func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
+	offer, ok := w.linkOffer(r)
+	if !ok {
+		w.showLink(rw, http.StatusNotFound, linkView{Title: "Code not known", Status: "This code is not one of this stall's. Please scan the one on display."})
+		return
+	}
+	id, err := ulid.New(ulid.Now(), rand.Reader)
+	if err != nil {
+		panic("web: " + err.Error()) // the time is past the year 10889
+	}
+	price := pipeline.Money{Minor: offer.Price, Currency: w.Book.Levels().Catalogue.Currency}
+	w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Price: price.String(), ID: id.String(), Ask: true})
+}
+
+func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
+	offer, ok := w.linkOffer(r)
+	if !ok {
+		w.getLink(rw, r)
+		return
+	}
+	v, ok := w.viewer(r)
+	if !ok {
+		if v, ok = w.begin(rw, r); !ok {
+			return
+		}
+	}
+	out := w.tap(r.Context(), v, wire.Tap{ID: r.PostFormValue("id"), Offer: offer.ID, Token: r.PathValue("token")}, pipeline.ViaQR)
+	if strings.Contains(r.Header.Get("Accept"), "application/json") {
+		if out.OK() {
+			answer(rw, http.StatusOK, wire.FromOutcome(out, ""))
+		} else {
+			problem(rw, out.Reason, out.Details, out.Tap, out.Retry)
+		}
+		return
+	}
+	status := map[pipeline.Reason]string{pipeline.Confirmed: "Confirmed · ticket " + out.Ticket, pipeline.SoldOut: "Sold out", pipeline.TooLate: "Too late",
+		pipeline.TokenExpired: "Too late. This code has changed: please scan the one on display now.", pipeline.TokenUsed: "This code was used already. Please scan the one on display now."}[out.Reason]
+	if status == "" {
+		status = "Try again. " + out.Details
+	}
+	w.showLink(rw, wire.Status(out.Reason), linkView{Title: offer.Title, Status: status})
+}
+
+func (w *Web) linkOffer(r *http.Request) (pipeline.Offer, bool) {
+	id, ok := token.LinkOffer(r.PathValue("token"))
+	if !ok {
+		return pipeline.Offer{}, false
+	}
+	offer, _, ok := w.Book.Levels().Catalogue.Offer(id)
+	return offer, ok
+}
+
+func (w *Web) showLink(rw http.ResponseWriter, status int, v linkView) {
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.WriteHeader(status)
+	if err := linkPage.Execute(rw, v); err != nil {
+		w.Log.Debug("link page not sent", "err", err)
+	}
+}

@@ -1,0 +1,117 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+)
+
+// offers lists what a viewer may see, with a fresh token for each that can be bought.
+func (w *Web) offers(viewer string) wire.Offers {
+	now, levels := w.Now(), w.Book.Levels()
+	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds()}
+	areas := w.hub.latestAreas()
+	for i, o := range levels.Catalogue.Offers {
+		state := levels.StateAt(o.ID, now)
+		if state == pipeline.OfferHidden || state == pipeline.OfferWithdrawn {
+			continue
+		}
+		f := wire.Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}),
+			Left: levels.Left(o.ID), State: string(state), Area: areaOf(areas, o.ID)}
+		if state == pipeline.OfferLive {
+			if f.Left == 0 {
+				f.State = "sold-out"
+			}
+			f.Token = w.Mint.Page(viewer, o.ID, now, TokenLife) // also when sold out: there may be stock again in a moment
+			if ends := levels.Offers[i].Ends; ends > 0 {
+				f.EndsMS = (ends - now).Milliseconds()
+			}
+		}
+		out.Offers = append(out.Offers, f)
+	}
+	return out
+}
+
+func areaOf(a capture.Areas, offer string) *capture.Area {
+	for i := range a.Areas {
+		if a.Areas[i].Offer == offer {
+			return &a.Areas[i]
+		}
+	}
+	return nil
+}
+
+func (w *Web) getOffers(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return
+	}
+	if ok, retry := w.messages.Allow(v, time.Now()); !ok {
+		problem(rw, pipeline.RateLimited, "Please wait a moment.", "", retry)
+		return
+	}
+	answer(rw, http.StatusOK, w.offers(v))
+}
+
+// pushEvery bounds how often pages are sent new offers, however fast they change.
+const pushEvery = 200 * time.Millisecond
+
+// Refresh tells that offers may have changed. It never blocks.
+func (w *Web) Refresh() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run pushes new offers to all pages, until ctx ends.
+func (w *Web) Run(ctx context.Context) error {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			return nil
+		}
+		w.hub.each(func(s *sink) { s.push(wire.TypeOffers, w.offersMessage(s.viewer)) })
+		pause.Reset(pushEvery)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (w *Web) offersMessage(viewer string) []byte {
+	o := w.offers(viewer)
+	o.Type = wire.TypeOffers
+	return encode(o)
+}
+
+// Areas tells pages where prompts are, from which picture on.
+func (w *Web) Areas(a capture.Areas) {
+	w.hub.setAreas(a)
+	msg := encode(wire.Areas{Type: wire.TypeAreas, Areas: a})
+	w.hub.each(func(s *sink) { s.push(wire.TypeAreas, msg) })
+}
+
+// Outcome tells all pages of its viewer what became of a tap, also those that did not send it.
+func (w *Web) Outcome(o pipeline.Outcome) {
+	msg := encode(wire.FromOutcome(o, wire.TypeOutcome))
+	w.hub.of(o.Viewer, func(s *sink) { s.push(wire.TypeOutcome, msg) })
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("web: " + err.Error()) // our own types; tests encode them all
+	}
+	return b
+}

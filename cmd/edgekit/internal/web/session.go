@@ -1,0 +1,128 @@
+package web
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+)
+
+// cookie holds a viewer's id with the kit's seal. It names nobody: it is random, and gone with the browser's cookies.
+const cookie = "edgekit"
+
+// notice is what a visitor is asked. A new version is asked anew.
+var notice = wire.Notice{Version: 1, Text: "May this stall remember which prompts you saw and tapped today, to learn what helps its visitors? " +
+	"It stays on this kit, names nobody, and is not shared for advertising. You can buy either way."}
+
+// viewer reads who a request comes from; false: it has no session.
+func (w *Web) viewer(r *http.Request) (string, bool) {
+	c, err := r.Cookie(cookie)
+	if err != nil {
+		return "", false
+	}
+	return w.Key.Open(c.Value)
+}
+
+// need is viewer for requests that cannot be answered without one.
+func (w *Web) need(rw http.ResponseWriter, r *http.Request) (string, bool) {
+	v, ok := w.viewer(r)
+	if !ok {
+		problem(rw, pipeline.TokenInvalid, "Open the page first: it starts a session with POST /api/session.", "", 0)
+	}
+	return v, ok
+}
+
+func (w *Web) postSession(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.viewer(r)
+	if !ok {
+		if v, ok = w.begin(rw, r); !ok {
+			return
+		}
+	}
+	s := wire.Session{Viewer: v, Consent: "needed", Notice: notice}
+	if c, ok := w.Book.Consent(v); ok && c.Version == notice.Version {
+		s.Consent = c.Choice
+	}
+	answer(rw, http.StatusOK, s)
+}
+
+// begin gives a request a session, unless its address has had too many.
+func (w *Web) begin(rw http.ResponseWriter, r *http.Request) (string, bool) {
+	if ok, retry := w.sessions.Allow(address(r), time.Now()); !ok {
+		problem(rw, pipeline.RateLimited, "Too many visitors are arriving at once. Please try again in a moment.", "", retry)
+		return "", false
+	}
+	v := strings.ToLower(rand.Text())
+	http.SetCookie(rw, &http.Cookie{Name: cookie, Value: w.Key.Sign(v), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil, MaxAge: 7 * 24 * 3600})
+	return v, true
+}
+
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func (w *Web) putConsent(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return
+	}
+	if ok, retry := w.messages.Allow(v, time.Now()); !ok {
+		problem(rw, pipeline.RateLimited, "Please wait a moment.", "", retry)
+		return
+	}
+	var c wire.Choice
+	if !body(rw, r, &c) {
+		return
+	}
+	if c.Version != notice.Version || c.Choice != pipeline.Agreed && c.Choice != pipeline.Declined {
+		problem(rw, pipeline.Malformed, fmt.Sprintf(`Expected {"version":%d,"choice":"agreed"} or "refused".`, notice.Version), "", 0)
+		return
+	}
+	if r.Header.Get("Sec-GPC") == "1" { // Global Privacy Control: an objection that stands until it is taken back
+		c.Choice = pipeline.Declined
+	}
+	kept, err := w.Book.SetConsent(r.Context(), v, c.Version, c.Choice)
+	if err != nil {
+		w.Log.Warn("consent not recorded", "err", err)
+		problem(rw, pipeline.Unavailable, "The kit cannot record your choice right now. Please try again.", "", time.Second)
+		return
+	}
+	answer(rw, http.StatusOK, receipt(v, kept))
+}
+
+// body reads a request's JSON, whole, strictly and bounded; false: it was refused.
+func body(rw http.ResponseWriter, r *http.Request, into any) bool {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("more than one JSON value")
+			if more != nil {
+				err = more
+			}
+		}
+	}
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &large):
+		problem(rw, tooLarge, fmt.Sprintf("The body is larger than %d bytes.", large.Limit), "", 0)
+	default:
+		problem(rw, pipeline.Malformed, "The body is not the JSON that was expected: "+err.Error(), "", 0)
+	}
+	return false
+}

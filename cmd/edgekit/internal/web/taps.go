@@ -1,0 +1,116 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+)
+
+func (w *Web) postTap(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return
+	}
+	var t wire.Tap
+	if !body(rw, r, &t) {
+		return
+	}
+	out := w.tap(r.Context(), v, t, pipeline.ViaPage)
+	if !out.OK() {
+		problem(rw, out.Reason, out.Details, out.Tap, out.Retry)
+		return
+	}
+	answer(rw, http.StatusOK, wire.FromOutcome(out, ""))
+}
+
+func (w *Web) getTickets(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return
+	}
+	ts, ok := w.ticketsOf(rw, r, v)
+	if ok {
+		answer(rw, http.StatusOK, map[string]any{"tickets": ts})
+	}
+}
+
+// getTicket shows a ticket to its owner. To anybody else it is not there, as one that never was.
+func (w *Web) getTicket(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return
+	}
+	ts, ok := w.ticketsOf(rw, r, v)
+	if !ok {
+		return
+	}
+	for _, t := range ts {
+		if t.Ticket == r.PathValue("ticket") {
+			answer(rw, http.StatusOK, t)
+			return
+		}
+	}
+	problem(rw, notFound, "You have no ticket of that number.", "", 0)
+}
+
+// ticket is a ticket as its owner sees it.
+type ticket struct {
+	Ticket string               `json:"ticket"`
+	Tap    string               `json:"tap"`
+	Offer  string               `json:"offer"`
+	Title  string               `json:"title"`
+	Total  wire.Money           `json:"total"`
+	Lines  []pipeline.OrderLine `json:"lines"`
+	State  string               `json:"state"`
+	At     time.Time            `json:"at"`
+}
+
+const maxTickets = 200
+
+func (w *Web) ticketsOf(rw http.ResponseWriter, r *http.Request, viewer string) ([]ticket, bool) {
+	ts, err := w.Book.TicketsOf(r.Context(), viewer, maxTickets)
+	if err != nil {
+		w.Log.Warn("tickets not read", "err", err)
+		problem(rw, pipeline.Unavailable, "The kit cannot read your tickets right now. They are safe; please try again.", "", time.Second)
+		return nil, false
+	}
+	list := make([]ticket, len(ts))
+	for i, t := range ts {
+		list[i] = ticket{t.Number, t.Tap, t.Offer, t.Title, wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.Wall}
+	}
+	return list, true
+}
+
+// getMe is all that the kit keeps about a visitor, with the receipt of their consent.
+func (w *Web) getMe(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return
+	}
+	ts, ok := w.ticketsOf(rw, r, v)
+	if !ok {
+		return
+	}
+	me := map[string]any{"viewer": v, "tickets": ts}
+	if c, ok := w.Book.Consent(v); ok {
+		me["consent"] = receipt(v, c)
+	}
+	answer(rw, http.StatusOK, me)
+}
+
+// receipt is the record of a choice that the visitor can keep (fields after ISO/IEC TS 27560:2023, section 6).
+func receipt(viewer string, c pipeline.Consent) map[string]any {
+	return map[string]any{
+		"schema_version":   "ISO/IEC TS 27560:2023",
+		"pii_principal_id": viewer,
+		"notice_version":   c.Version,
+		"notice":           notice.Text,
+		"purpose":          "learn which prompts help visitors",
+		"storage":          "on this kit",
+		"choice":           c.Choice,
+		"event_time":       c.Wall.UTC().Format(time.RFC3339),
+		"withdrawal":       "PUT /api/consent",
+	}
+}

@@ -1,0 +1,133 @@
+// Package web is all that visitors can reach: the page, its API, the signals on the data channel, and links that sell.
+// Everything it is sent is bounded before it is read, and refused with a reason.
+package web
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"edgekit.internal/capture/fanout"
+	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/pipeline"
+)
+
+// Bounds of what visitors may send.
+const (
+	maxBody = 16 << 10
+	// maxSSE bounds the event streams of one viewer (a few tabs), maxSinks those of all and the data channels.
+	maxSSE   = 4
+	maxSinks = 2000
+)
+
+// TokenLife is how long a prompt's token can be used. Pages ask for new ones at half of it.
+const TokenLife = 2 * time.Minute
+
+// Book is what the pages read and write beside taps.
+type Book interface {
+	Levels() *pipeline.Levels
+	Consent(viewer string) (pipeline.Consent, bool)
+	SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error)
+	TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error)
+}
+
+// Mint makes tokens.
+type Mint interface {
+	Page(viewer, offer string, now, life time.Duration) string
+}
+
+// Config is what the visitors' side is made of. All fields are needed.
+type Config struct {
+	Sale   *pipeline.Sale
+	Book   Book
+	Mint   Mint
+	Now    func() time.Duration // kit time
+	Key    seal.Key             // of the visitors' cookies
+	Assets fs.FS                // the page
+	Still  func() []byte        // the latest picture as JPEG; nil when there is none
+	Log    *slog.Logger
+}
+
+// Web serves visitors. Handler is the root of their listener; Run pushes what changes to their pages.
+type Web struct {
+	Config
+	hub      *hub
+	sessions *pipeline.Limiter // new sessions, by address
+	messages *pipeline.Limiter // of any kind, by viewer
+	wake     chan struct{}
+}
+
+// New makes the visitors' side.
+func New(c Config) *Web {
+	return &Web{Config: c, hub: newHub(), wake: make(chan struct{}, 1),
+		// A venue of 500 phones behind one address must pass; a flood must not.
+		sessions: pipeline.NewLimiter(50, 1000, 4096),
+		messages: pipeline.NewLimiter(20, 60, 8192),
+	}
+}
+
+// Handler routes visitors' requests. media answers WHEP.
+func (w *Web) Handler(media http.Handler) (http.Handler, error) {
+	page, err := newAssets(w.Assets)
+	if err != nil {
+		return nil, err
+	}
+	api := http.NewServeMux()
+	api.HandleFunc("POST /api/session", w.postSession)
+	api.HandleFunc("PUT /api/consent", w.putConsent)
+	api.HandleFunc("GET /api/offers", w.getOffers)
+	api.HandleFunc("POST /api/taps", w.postTap)
+	api.HandleFunc("GET /api/events", w.getEvents)
+	api.HandleFunc("GET /api/tickets", w.getTickets)
+	api.HandleFunc("GET /api/tickets/{ticket}", w.getTicket)
+	api.HandleFunc("GET /api/still", w.getStill)
+	api.HandleFunc("GET /api/me", w.getMe)
+	api.HandleFunc("GET /t/{token}", w.getLink)
+	api.HandleFunc("POST /t/{token}", w.postLink)
+	api.Handle("GET /", page)
+
+	root := http.NewServeMux()
+	root.Handle("/whep", media) // open to players on other origins, as the draft wants
+	root.Handle("/whep/", media)
+	// Everything else that changes something answers to this kit's own pages only.
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		problem(rw, pipeline.Refused, "This came from another site's page. Open the stall's own page and try there.", "", 0)
+	}))
+	root.Handle("/", own.Handler(http.MaxBytesHandler(api, maxBody)))
+	return secure(root), nil
+}
+
+// secure sets the headers that keep a page what it is (OWASP Secure Headers).
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// Attach makes the options of a player's connection: one that comes from a page with a session has its signals.
+func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bool) {
+	viewer, ok := w.viewer(r)
+	if !ok {
+		return fanout.Options{}, true
+	}
+	c := &channel{web: w, viewer: viewer}
+	return fanout.Options{OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
+}
+
+func (w *Web) getStill(rw http.ResponseWriter, r *http.Request) {
+	jpeg := w.Still()
+	if jpeg == nil {
+		problem(rw, pipeline.Unavailable, "There is no picture yet.", "", time.Second)
+		return
+	}
+	rw.Header().Set("Content-Type", "image/jpeg")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.Write(jpeg)
+}

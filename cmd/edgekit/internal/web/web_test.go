@@ -1,0 +1,107 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+
+	"go.uber.org/goleak"
+
+	"edgekit.internal/cmd/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// FuzzParseSignal: whatever a page sends over its channel is a message of ours or an error.
+func FuzzParseSignal(f *testing.F) {
+	for _, s := range []string{`{"type":"tap","id":"01J9Z3","offer":"mug","token":"x","frame":1}`, `{"type":"refresh"}`, `{}`, `[`, `{"type":"tap"}{}`, strings.Repeat("[", 1000)} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := parseSignal(b)
+		if err == nil && m.Type != wire.TypeTap && m.Type != wire.TypeRefresh {
+			t.Errorf("a message of type %q was taken", m.Type)
+		}
+		if err == nil && len(b) > maxBody {
+			t.Errorf("%d bytes were read", len(b))
+		}
+	})
+}
+
+// TestOneViewerHasSoManyPages: the hub is bounded, by viewer and in all.
+func TestOneViewerHasSoManyPages(t *testing.T) {
+	h := newHub()
+	sinks := []*sink{}
+	add := func(viewer string) bool {
+		s := &sink{viewer: viewer, send: func(string, []byte) bool { return true }}
+		ok := h.add(s)
+		if ok {
+			sinks = append(sinks, s)
+		}
+		return ok
+	}
+	for i := range maxSSE + 2 {
+		if ok := add("ann"); ok != (i < maxSSE) {
+			t.Errorf("page %d of one viewer: %v", i, ok)
+		}
+	}
+	h.remove(sinks[0])
+	h.remove(sinks[0]) // twice is once
+	if !add("ann") {
+		t.Error("a page was closed, and no other may be opened")
+	}
+	for i := 0; len(h.sinks) < maxSinks; i++ {
+		if !add(string(rune('a' + i))) {
+			t.Fatal("not bounded where it says")
+		}
+	}
+	if add("one more") {
+		t.Error("more pages than the bound")
+	}
+}
+
+// TestASlowPageLosesTheOldest: what does not fit is dropped for that page alone, and counted.
+func TestASlowPageLosesTheOldest(t *testing.T) {
+	h := newHub()
+	var got atomic.Int64
+	slow := &sink{viewer: "slow", send: func(string, []byte) bool { return false }}
+	fast := &sink{viewer: "fast", send: func(string, []byte) bool { got.Add(1); return true }}
+	h.add(slow)
+	h.add(fast)
+	for range 10 {
+		h.each(func(s *sink) { s.push("offers", nil) })
+	}
+	if got.Load() != 10 || h.drops.Load() != 10 {
+		t.Errorf("the fast page got %d of 10; %d drops counted", got.Load(), h.drops.Load())
+	}
+}
+
+func TestAssetsAreCompressedAndCached(t *testing.T) {
+	a, err := newAssets(fstest.MapFS{"index.html": {Data: []byte("<p>" + strings.Repeat("hello ", 500))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string, header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", path, nil)
+		for i := 0; i+1 < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		rw := httptest.NewRecorder()
+		a.ServeHTTP(rw, r)
+		return rw
+	}
+	whole, packed := get("/"), get("/", "Accept-Encoding", "gzip")
+	if whole.Body.Len() < 3000 || packed.Body.Len() > 200 || packed.Header().Get("Content-Encoding") != "gzip" {
+		t.Errorf("%d bytes, %d packed", whole.Body.Len(), packed.Body.Len())
+	}
+	if again := get("/", "If-None-Match", whole.Header().Get("ETag")); again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+		t.Errorf("status %d for what the browser has", again.Code)
+	}
+	if missing := get("/nothing"); missing.Code != http.StatusNotFound || !json.Valid(missing.Body.Bytes()) {
+		t.Errorf("%d %s", missing.Code, missing.Body)
+	}
+}

@@ -1,0 +1,52 @@
+// Edgekit is the kit's daemon: it serves visitors the picture and its prompts, makes their taps sales, and has the
+// slips printed.
+//
+//	edgekit -listen :8080 -operator 127.0.0.1:8081 -data DIR -camera auto -printer auto -catalog FILE
+//
+// It prints the viewer's and the console's address and the pairing code as soon as it serves. SIGTERM and SIGINT stop
+// it, exit 0; what the person who started it can mend is one line and exit 2.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"edgekit.internal/cmd/edgekit/internal/kit"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	config, help, err := kit.Parse(args)
+	if help {
+		return 0
+	}
+	if err != nil {
+		return failed(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	k, err := kit.Open(config, log, os.Stdout)
+	if err != nil {
+		return failed(err)
+	}
+	defer k.Close()
+	if err := k.Run(ctx); err != nil {
+		return failed(err)
+	}
+	return 0
+}
+
+func failed(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	if errors.As(err, new(kit.Fault)) {
+		return 2
+	}
+	return 1
+}

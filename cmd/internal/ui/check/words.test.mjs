@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { load } from "./pages.mjs";
+
+const { actions, brief, code, countdown, deviceLabel, offerLabel, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+
+test("an offer's buttons follow its state", () => {
+  for (const [state, want] of Object.entries({
+    hidden: "Start live, Announce soon", soon: "Start live, Withdraw withdrawn", live: "Stop over, Withdraw withdrawn",
+    over: "Start live, Announce soon, Withdraw withdrawn", withdrawn: "Start live, Announce soon", "unheard of": "",
+  })) assert.equal(actions(state).map((a) => `${a.verb} ${a.to}`).join(", "), want, state);
+});
+
+test("no button leads where the offer is", () => {
+  for (const state of ["hidden", "soon", "live", "over", "withdrawn"]) assert.ok(actions(state).every((a) => a.to !== state), state);
+});
+
+test("states are words as well as colours", () => {
+  const offer = (state, left = 1) => offerLabel({ state, left }).word;
+  assert.deepEqual([offer("live"), offer("live", 0), offer("over", 0), offer("soon")], ["Live", "Sold out", "Over", "Announced"]);
+  assert.deepEqual(["ready", "opening", "absent", "failed"].map((s) => deviceLabel(s).mood), ["good", "warn", "bad", "bad"]);
+  assert.deepEqual(["queued", "printing", "printed"].map((s) => slipLabel(s).word), ["Waiting", "Printing", "Printed"]);
+  for (const label of [offerLabel({ state: "new", left: 1 }), deviceLabel("new"), slipLabel("new")]) assert.deepEqual(label, { word: "new", mood: "calm" });
+});
+
+test("a reason is said briefly where it is said first", () => {
+  for (const [reason, want] of [["", ""], ["No paper.", "No paper."], ["Nobody answers (dial tcp (1): refused). Slips wait.", "Nobody answers. Slips wait."], ["no camera (stat: none (2))", "no camera"]])
+    assert.equal(brief(reason), want);
+});
+
+test("a trace tells how long a tap took to be sold, and to be on paper", () => {
+  const span = (step, start, took) => ({ step, start: start * 1e6, took: took * 1e6 });
+  const spans = [span("validate", 0, 1), span("enrich", 1, 1), span("act", 2, 4.5), span("printing", 0, 40), span("printed", 0, 250)];
+  assert.deepEqual(way(spans), { sold: 6.5, paper: 250 });
+  assert.deepEqual(way([...spans.slice(0, 3), span("validate", 900, 1), span("act", 901, 2)]), { sold: 6.5, paper: undefined }, "a repeat counted");
+  assert.deepEqual(way([span("validate", 0, 1)]), { sold: undefined, paper: undefined });
+  assert.deepEqual(way(undefined), { sold: undefined, paper: undefined });
+});
+
+test("short times read as people say them", () => {
+  for (const [ms, want] of [[0.2, "under 1 ms"], [1, "1 ms"], [41.6, "42 ms"], [999.4, "999 ms"], [999.6, "1.0 s"], [1250, "1.3 s"], [9949, "9.9 s"], [9950, "10 s"],
+    [59400, "59 s"], [59600, "1 min"], [600000, "10 min"], [59.6 * 60000, "1 h 0 min"], [3900000, "1 h 5 min"]])
+    assert.equal(took(ms), want, String(ms));
+});
+
+test("a countdown shows 0:00 only when the time is over", () => {
+  for (const [ms, want] of [[-5, "0:00"], [0, "0:00"], [1, "0:01"], [9000, "0:09"], [9001, "0:10"], [60000, "1:00"], [754000, "12:34"], [3600000, "1:00:00"], [3723000, "1:02:03"]])
+    assert.equal(countdown(ms), want, String(ms));
+});
+
+test("a time of day is written plainly, and not at all when the kit does not know it", () => {
+  assert.equal(timeOfDay(new Date(2026, 4, 3, 9, 5).toISOString()), "09:05");
+  for (const at of ["1970-01-01T00:00:09Z", "0001-01-01T00:00:00Z", "", "soon"]) assert.equal(timeOfDay(at), "", at);
+});
+
+test("a code is read however it is typed", () => {
+  for (const [typed, want] of [["123456", "123-456"], ["123-456", "123-456"], [" 123 456 ", "123-456"], ["123", "123"], ["1234", "123-4"], ["12x3-45678", "123-456"], ["", ""], ["pairing code 012-300", "012-300"]])
+    assert.equal(code(typed), want, typed);
+});

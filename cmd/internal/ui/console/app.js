@@ -1,0 +1,92 @@
+// The operators' page: pairs, then shows what the kit says of itself for as long as it is paired.
+import { ask } from "./api.js";
+import { Devices } from "./devices.js";
+import { el, text } from "./dom.js";
+import { Link } from "./link.js";
+import { news } from "./news.js";
+import { Offers } from "./offers.js";
+import { pair } from "./pair.js";
+import { Sales } from "./sales.js";
+import { Tickets } from "./tickets.js";
+
+/** @typedef {import("./words.js").State} State */
+
+const offers = new Offers(el("offers"), () => link.leave());
+const sales = new Sales(el("sales"), el("no-sales"));
+const tickets = new Tickets();
+const devices = new Devices(el("devices"), el("trouble"));
+const link = new Link({ state: show, line });
+
+/** @type {State | null} */
+let now = null;
+/** @type {State | null} */
+let spoken = null;
+
+/** @param {State} s */
+function show(s) {
+  now = s;
+  spoken = spoken || s;
+  view("show");
+  offers.set(s.offers);
+  el("no-offers").hidden = s.offers.length > 0;
+  sales.set(s.tickets);
+  tickets.set(s.tickets);
+  devices.set(s.devices);
+  text(el("taken"), s.taken.text);
+  text(el("viewers"), String(s.viewers));
+  text(el("unprinted"), String(s.tickets.filter((t) => t.state !== "printed").length));
+  text(el("another-code"), s.pairing);
+}
+
+/** What a device saw is not left on it when it is logged out. */
+function forget() {
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", taken: { ...now.taken, text: "" } });
+  now = spoken = null;
+  text(el("news"), "");
+  text(el("link"), "");
+  /** @type {HTMLDetailsElement} */ (el("another")).open = false;
+  tickets.slip.forget();
+}
+
+/** @param {"live" | "lost"} is */
+function line(is) {
+  document.documentElement.dataset.line = is;
+  text(el("link"), is === "live" ? "" : now ? "Connection lost, retrying…" : "The kit does not answer, retrying…");
+}
+
+/** @param {"opening" | "pairing" | "show"} name */
+function view(name) {
+  for (const id of ["opening", "pairing", "show"]) el(id).hidden = id !== name;
+}
+
+/** At most one sentence every few seconds to those who listen rather than look. */
+function speak() {
+  if (!now || !spoken || now === spoken) return;
+  const words = news(spoken, now);
+  spoken = now;
+  if (words) el("news").textContent = words;
+}
+
+async function leave() {
+  const { status } = await ask("POST", "/api/operator/unpair");
+  if (status === 204 || status === 401) link.leave();
+  else line("lost");
+}
+
+async function main() {
+  for (let note = ""; ; ) {
+    await link.run();
+    if (now) note = "This device is logged out.";
+    forget();
+    view("pairing");
+    el("code").focus();
+    await pair(note);
+  }
+}
+
+text(el("address"), `${location.origin}/console`);
+el("leave").addEventListener("click", leave);
+addEventListener("online", () => link.nudge());
+document.addEventListener("visibilitychange", () => { if (!document.hidden) link.nudge(); });
+setInterval(speak, 4000);
+main();

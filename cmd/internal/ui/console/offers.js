@@ -1,0 +1,113 @@
+// The run of show: every offer with its state, what is left and sold, its clock, and what can be done with it.
+import { ask, why } from "./api.js";
+import { List, label, make, text } from "./dom.js";
+import { actions, countdown, offerLabel } from "./words.js";
+
+/**
+ * @typedef {import("./words.js").Offer} Offer
+ * @typedef {import("./words.js").Action} Action
+ */
+
+/** A button that has just appeared under a finger, meant for the one before it, does nothing for so long. */
+const settling = 600;
+
+export class Offers {
+  /**
+   * @param {HTMLElement} list
+   * @param {() => void} refused called when this device turns out not to be paired any more
+   */
+  constructor(list, refused) {
+    /** @type {List<Offer, Card>} */
+    this.list = new List(list, (o) => o.id, (o) => new Card(o, refused));
+    setInterval(() => { for (const card of this.list.rows.values()) card.tick(); }, 1000);
+  }
+
+  set(/** @type {Offer[]} */ offers) {
+    this.list.set(offers);
+  }
+}
+
+class Card {
+  /**
+   * @param {Offer} o
+   * @param {() => void} refused
+   */
+  constructor(o, refused) {
+    this.offer = o;
+    this.refused = refused;
+    this.state = "";
+    this.ends = 0;
+    this.li = make("li", "offer");
+    this.title = make("h3");
+    this.label = make("span");
+    this.price = make("span", "price");
+    this.left = make("b");
+    this.sold = make("b");
+    this.clock = make("b");
+    this.time = make("span");
+    this.time.append(this.clock, " to go");
+    this.fault = make("p", "fault");
+    this.fault.setAttribute("role", "alert");
+    this.buttons = make("div", "buttons");
+    const head = make("div", "head");
+    head.append(this.title, this.label);
+    const facts = make("p", "facts");
+    const of = (/** @type {HTMLElement} */ n, /** @type {string} */ what) => { const s = make("span"); s.append(n, ` ${what}`); return s; };
+    facts.append(this.price, of(this.left, "left"), of(this.sold, "sold"), this.time);
+    this.li.append(head, facts, this.buttons, this.fault);
+  }
+
+  update(/** @type {Offer} */ o) {
+    this.offer = o;
+    this.ends = o.ends_ms ? performance.now() + o.ends_ms : 0;
+    text(this.title, o.title);
+    label(this.label, offerLabel(o));
+    text(this.price, o.price.text);
+    text(this.left, String(o.left));
+    text(this.sold, String(o.sold));
+    this.tick();
+    if (this.state !== o.state) this.offerActions(o);
+  }
+
+  tick() {
+    this.time.hidden = !this.ends;
+    if (this.ends) text(this.clock, countdown(this.ends - performance.now()));
+  }
+
+  offerActions(/** @type {Offer} */ o) {
+    const first = this.state === "", focused = this.buttons.contains(document.activeElement);
+    this.state = o.state;
+    this.buttons.replaceChildren(...actions(o.state).map((a) => {
+      const b = make("button", a.kind, a.verb);
+      b.type = "button";
+      b.setAttribute("aria-label", `${a.verb} ${o.title}`);
+      b.addEventListener("click", () => this.act(b, a));
+      if (!first) {
+        b.setAttribute("aria-disabled", "true");
+        setTimeout(() => b.removeAttribute("aria-disabled"), settling);
+      }
+      return b;
+    }));
+    if (focused) /** @type {HTMLElement} */ (this.buttons.firstElementChild || this.li).focus();
+  }
+
+  /**
+   * @param {HTMLButtonElement} b
+   * @param {Action} a
+   */
+  async act(b, a) {
+    if (b.hasAttribute("aria-disabled")) return;
+    b.setAttribute("aria-disabled", "true");
+    this.fault.textContent = "";
+    const answer = await ask("PUT", `/api/operator/offers/${encodeURIComponent(this.offer.id)}`, { state: a.to });
+    if (answer.status === 204) return this.done(b); // the kit's news bring the new state and its buttons
+    b.removeAttribute("aria-disabled");
+    if (answer.status === 401) return this.refused();
+    this.fault.textContent = `Not changed. ${why(answer)}`;
+  }
+
+  /** A change to the state it had already brings no news: then the button is good for another press. */
+  done(/** @type {HTMLButtonElement} */ b) {
+    setTimeout(() => b.removeAttribute("aria-disabled"), 2000);
+  }
+}

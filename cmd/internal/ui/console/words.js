@@ -1,0 +1,159 @@
+// What the console says of states and times. Nothing here touches the page.
+
+/**
+ * @typedef {{minor: number, currency: string, text: string}} Money
+ * @typedef {{id: string, title: string, price: Money, state: string, left: number, sold: number, ends_ms?: number}} Offer
+ * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
+ * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
+ * @typedef {{device: string, name: string, state: string, reason?: string}} Device
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money}} State
+ * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
+ * @typedef {{word: string, mood: Mood}} Label
+ * @typedef {{verb: string, to: string, kind: "go" | "stop" | "calm"}} Action
+ */
+
+/** @type {Action} */
+const start = { verb: "Start", to: "live", kind: "go" };
+/** @type {Action} */
+const stop = { verb: "Stop", to: "over", kind: "stop" };
+/** @type {Action} */
+const announce = { verb: "Announce", to: "soon", kind: "calm" };
+/** @type {Action} */
+const withdraw = { verb: "Withdraw", to: "withdrawn", kind: "calm" };
+
+/** @type {Record<string, Action[]>} */
+const actionsIn = {
+  hidden: [start, announce],
+  soon: [start, withdraw],
+  live: [stop, withdraw],
+  over: [start, announce, withdraw],
+  withdrawn: [start, announce],
+};
+
+/**
+ * What an operator can do with an offer in a state, the likeliest first.
+ * @param {string} state
+ */
+export function actions(state) {
+  return actionsIn[state] || [];
+}
+
+/** @type {Record<string, Label>} */
+const offerWords = {
+  hidden: { word: "Hidden", mood: "calm" },
+  soon: { word: "Announced", mood: "warn" },
+  live: { word: "Live", mood: "good" },
+  over: { word: "Over", mood: "calm" },
+  withdrawn: { word: "Withdrawn", mood: "calm" },
+};
+
+/**
+ * @param {Offer} o
+ * @returns {Label}
+ */
+export function offerLabel(o) {
+  if (o.state === "live" && o.left === 0) return { word: "Sold out", mood: "warn" };
+  return offerWords[o.state] || { word: o.state, mood: "calm" };
+}
+
+/** @type {Record<string, Label>} */
+const slipWords = {
+  queued: { word: "Waiting", mood: "warn" },
+  printing: { word: "Printing", mood: "warn" },
+  printed: { word: "Printed", mood: "good" },
+};
+
+/**
+ * @param {string} state of a ticket's slip
+ * @returns {Label}
+ */
+export function slipLabel(state) {
+  return slipWords[state] || { word: state, mood: "calm" };
+}
+
+/** @type {Record<string, Label>} */
+const deviceWords = {
+  ready: { word: "Ready", mood: "good" },
+  opening: { word: "Starting", mood: "warn" },
+  absent: { word: "Not there", mood: "bad" },
+  failed: { word: "Problem", mood: "bad" },
+};
+
+/**
+ * @param {string} state of a device
+ * @returns {Label}
+ */
+export function deviceLabel(state) {
+  return deviceWords[state] || { word: state, mood: "calm" };
+}
+
+/**
+ * A reason without what only an engineer wants to know, which drivers put in brackets.
+ * @param {string} reason
+ */
+export function brief(reason) {
+  return reason.replace(/ \(.*\)/s, "");
+}
+
+/** @param {string} s */
+export function capital(s) {
+  return s.charAt(0).toUpperCase() + s.slice(1);
+}
+
+/**
+ * How long a tap took to be a sale, and to be on paper; undefined: not known, or not yet. A tap that was sent again has
+ * the steps of the repeat behind its own: the first ones count.
+ * @param {Span[] | undefined} spans
+ * @returns {{sold: number | undefined, paper: number | undefined}} milliseconds
+ */
+export function way(spans) {
+  const end = (/** @type {string} */ step) => {
+    const s = (spans || []).find((x) => x.step === step);
+    return s && (s.start + s.took) / 1e6;
+  };
+  return { sold: end("act"), paper: end("printed") };
+}
+
+/**
+ * A short time, as people say it.
+ * @param {number} ms
+ */
+export function took(ms) {
+  if (ms < 1) return "under 1 ms";
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  if (Math.round(ms / 1000) < 60) return `${Math.round(ms / 1000)} s`;
+  if (Math.round(ms / 60000) < 60) return `${Math.round(ms / 60000)} min`;
+  const minutes = Math.round(ms / 60000);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/**
+ * What is left of an offer's time, as a clock. It shows 0:00 only when it is over.
+ * @param {number} ms
+ */
+export function countdown(ms) {
+  const s = Math.max(0, Math.ceil(ms / 1000));
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const h = Math.floor(s / 3600);
+  return h ? `${h}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+}
+
+/**
+ * The time of day. A kit without a clock of its own may not know it: then nothing is said rather than something wrong.
+ * @param {string} at RFC 3339
+ */
+export function timeOfDay(at) {
+  const d = new Date(at);
+  if (!(d.getFullYear() >= 2020)) return "";
+  return [d.getHours(), d.getMinutes()].map((n) => String(n).padStart(2, "0")).join(":");
+}
+
+/**
+ * A pairing code as it is written on the slip, from whatever was typed or pasted.
+ * @param {string} typed
+ */
+export function code(typed) {
+  const digits = typed.replace(/\D/g, "").slice(0, 6);
+  return digits.length > 3 ? `${digits.slice(0, 3)}-${digits.slice(3)}` : digits;
+}

@@ -1,0 +1,129 @@
+// The visitors' page: opens a session, and introduces picture, prompts and taps to one another.
+import { ask, pause } from "./api.js";
+import { consent } from "./consent.js";
+import { Media } from "./media.js";
+import { News, Stills } from "./news.js";
+import { Prompts } from "./prompts.js";
+import { Taps, sentence } from "./taps.js";
+
+const el = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const video = /** @type {HTMLVideoElement} */ (el("video"));
+const still = /** @type {HTMLImageElement} */ (el("still"));
+const root = document.documentElement;
+
+/** @type {Media | null} */
+let media = null;
+let tokensUntil = 0;
+
+const prompts = new Prompts(
+  { over: el("over"), list: el("list"), news: el("news"), picture: () => (still.hidden ? { w: video.videoWidth, h: video.videoHeight } : { w: still.naturalWidth, h: still.naturalHeight }) },
+  (offer, frame) => {
+    if (taps.pending.has(offer.id)) return;
+    prompts.pending(offer.id, true);
+    say("Sending…", "wait");
+    taps.tap(offer.id, offer.token || "", frame);
+  },
+);
+const taps = new Taps((m) => !!media && media.send(m), (o) => {
+  if (o.offer) prompts.pending(o.offer, false);
+  const { text, kind } = sentence(o);
+  say(text, kind);
+  if (o.outcome === "confirmed") showTickets();
+  refresh(); // its token is used, or was not good
+});
+const news = new News(message);
+const stills = new Stills(still, (shown) => picture(shown ? "still" : "none"));
+
+function message(/** @type {any} */ m) {
+  if (m.type === "offers") {
+    tokensUntil = Date.now() + m.life_ms / 2;
+    prompts.set(m.offers);
+    if (!media || root.dataset.video !== "live") // areas as they are now: there is no frame to wait for
+      prompts.timeline.add({ rtp: 0, rev: 0, areas: m.offers.map((/** @type {any} */ o) => o.area).filter(Boolean) });
+  } else if (m.type === "areas") {
+    prompts.timeline.add(m);
+    if (root.dataset.video !== "live") prompts.frameShown(undefined);
+  } else if (m.type === "outcome") {
+    taps.arrived(m);
+  }
+}
+
+function say(/** @type {string} */ text, /** @type {string} */ kind) {
+  const s = el("status");
+  s.textContent = text;
+  s.className = kind;
+}
+
+function picture(/** @type {string} */ state) {
+  if (root.dataset.video === state) return;
+  root.dataset.video = state;
+  prompts.setLive(state !== "none");
+}
+
+function refresh() {
+  if (media && media.send({ type: "refresh" })) return;
+  ask("GET", "/api/offers").then(({ status, body }) => { if (status === 200) message({ type: "offers", ...body }); });
+}
+
+async function showTickets() {
+  const { status, body } = await ask("GET", "/api/tickets");
+  if (status !== 200) return;
+  el("mine").hidden = body.tickets.length === 0;
+  el("tickets").replaceChildren(...body.tickets.map((/** @type {any} */ t) => {
+    const li = document.createElement("li");
+    for (const [name, text] of [["number", t.ticket], ["title", t.title], ["price", t.total.text]]) {
+      const s = document.createElement("span");
+      s.className = name;
+      s.textContent = text;
+      li.append(s);
+    }
+    return li;
+  }));
+}
+
+/** Live video where it can be had; news and stills whenever it cannot. */
+async function watch() {
+  const can = "RTCPeerConnection" in window && new URLSearchParams(location.search).get("webrtc") !== "off";
+  if (can) {
+    media = new Media(video, {
+      message,
+      frame: (rtp) => prompts.frameShown(rtp),
+      state: (s) => { if (s === "live" || still.hidden) picture(s); },
+    });
+    media.run();
+    addEventListener("pagehide", () => media && media.leave());
+    addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+    addEventListener("online", () => media && media.nudge());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && media) media.nudge(); });
+    await pause(4000);
+  }
+  let showing = false;
+  for (; ; await pause(1000)) {
+    const without = root.dataset.video !== "live";
+    news.set(!media || !media.channel);
+    if (without !== showing) {
+      showing = without;
+      if (without) stills.start();
+      else stills.stop(), picture("live");
+    }
+  }
+}
+
+async function start() {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 5000)) {
+    const { status, body } = await ask("POST", "/api/session");
+    if (status === 200) {
+      consent(body, el("privacy"));
+      break;
+    }
+    say("Waiting for the stall…", "wait");
+    await pause(wait);
+  }
+  say("", "");
+  refresh();
+  showTickets();
+  watch();
+  setInterval(() => { if (Date.now() > tokensUntil && !document.hidden) refresh(); }, 5000);
+}
+
+start();

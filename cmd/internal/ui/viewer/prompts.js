@@ -1,0 +1,127 @@
+// The offers as buttons: over their cards in the picture where it is live, and as a list where it is not.
+import { Timeline, fitted } from "./areas.js";
+
+/**
+ * @typedef {import("./areas.js").Area} Area
+ * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, ends_ms?: number, area?: Area}} Offer
+ */
+
+export class Prompts {
+  /**
+   * @param {{over: HTMLElement, list: HTMLElement, news: HTMLElement, picture: () => {w: number, h: number}}} on
+   * @param {(offer: Offer, frame: number) => void} tapped
+   */
+  constructor(on, tapped) {
+    this.on = on;
+    this.tapped = tapped;
+    this.timeline = new Timeline();
+    /** @type {Offer[]} */
+    this.offers = [];
+    /** @type {number | undefined} */
+    this.frame = undefined;
+    this.live = false;
+    /** @type {Map<string, HTMLButtonElement>} */
+    this.overs = new Map();
+    /** @type {Map<string, HTMLButtonElement>} */
+    this.listed = new Map();
+    this.shown = "";
+    new ResizeObserver(() => { this.shown = ""; this.place(); }).observe(on.over);
+  }
+
+  set(/** @type {Offer[]} */ offers) {
+    this.announce(offers);
+    this.offers = offers;
+    const known = new Set(offers.map((o) => o.id));
+    for (const map of [this.overs, this.listed])
+      for (const [id, b] of map)
+        if (!known.has(id)) { b.remove(); map.delete(id); }
+    for (const o of offers) {
+      this.dress(this.overs, this.on.over, o);
+      this.dress(this.listed, this.on.list, o);
+    }
+    this.shown = "";
+    this.place();
+  }
+
+  /** Says what is new to those who cannot see it, and nothing twice. */
+  announce(/** @type {Offer[]} */ offers) {
+    const before = new Map(this.offers.map((o) => [o.id, o.state]));
+    const news = offers.filter((o) => before.get(o.id) !== o.state).map((o) => {
+      if (o.state === "live") return `${o.title} for ${o.price.text}`;
+      return o.state === "sold-out" ? `${o.title} sold out` : "";
+    }).filter(Boolean);
+    if (news.length) this.on.news.textContent = news.join(". ");
+  }
+
+  dress(/** @type {Map<string, HTMLButtonElement>} */ map, /** @type {HTMLElement} */ parent, /** @type {Offer} */ o) {
+    let b = map.get(o.id);
+    if (!b) {
+      b = document.createElement("button");
+      b.type = "button";
+      const id = o.id;
+      b.addEventListener("click", () => this.click(id));
+      map.set(o.id, b);
+      parent.append(b);
+      if (parent === this.on.list) b.append(span("title"), span("price"), span("left"));
+    }
+    b.setAttribute("aria-label", `Buy ${o.title} for ${o.price.text}`);
+    b.setAttribute("aria-disabled", String(o.state !== "live"));
+    if (parent === this.on.list) {
+      b.children[0].textContent = o.title;
+      b.children[1].textContent = o.price.text;
+      b.children[2].textContent = o.state === "live" ? `${o.left} left` : { "sold-out": "Sold out", soon: "Starts soon", over: "Over" }[o.state] || "";
+    }
+    return b;
+  }
+
+  click(/** @type {string} */ id) {
+    const o = this.offers.find((x) => x.id === id);
+    if (o) this.tapped(o, this.live && this.frame !== undefined ? this.frame : 0);
+  }
+
+  pending(/** @type {string} */ id, /** @type {boolean} */ is) {
+    for (const map of [this.overs, this.listed]) {
+      const b = map.get(id);
+      if (b) { b.classList.toggle("pending", is); b.setAttribute("aria-busy", String(is)); }
+    }
+  }
+
+  /** A picture was shown: the areas that hold from it on are now under the finger. */
+  frameShown(/** @type {number | undefined} */ rtp) {
+    this.frame = rtp;
+    this.place();
+  }
+
+  setLive(/** @type {boolean} */ live) {
+    this.live = live;
+    this.place();
+  }
+
+  place() {
+    const areas = this.live ? this.timeline.at(this.frame) : [];
+    const placed = new Set(areas.map((a) => a.offer));
+    this.on.list.hidden = this.offers.every((o) => placed.has(o.id));
+    const key = JSON.stringify(areas);
+    if (key !== this.shown) {
+      this.shown = key;
+      const { w, h } = this.on.picture();
+      const box = fitted(this.on.over.clientWidth, this.on.over.clientHeight, w, h);
+      for (const [id, b] of this.overs) {
+        const a = areas.find((x) => x.offer === id);
+        b.hidden = !a;
+        if (!a) continue;
+        b.style.left = `${box.x + a.x * box.w}px`;
+        b.style.top = `${box.y + a.y * box.h}px`;
+        b.style.width = `${a.w * box.w}px`;
+        b.style.height = `${a.h * box.h}px`;
+      }
+    }
+    for (const [id, b] of this.listed) b.hidden = placed.has(id);
+  }
+}
+
+function span(/** @type {string} */ name) {
+  const s = document.createElement("span");
+  s.className = name;
+  return s;
+}

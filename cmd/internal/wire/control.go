@@ -1,0 +1,64 @@
+package wire
+
+// What edgectl asks of a kit over its control socket, and prints with --json. Amounts are in minor units of the
+// catalogue's currency.
+
+// Stock is one SKU in `edgectl stock list`.
+type Stock struct {
+	SKU   string  `json:"sku"`
+	Title string  `json:"title"`
+	Price int64   `json:"price"`
+	Tax   float64 `json:"tax"` // percent
+	Left  int     `json:"left"`
+}
+
+// Sale is one ticket in `edgectl tickets list`.
+type Sale struct {
+	Ticket string `json:"ticket"`
+	Tap    string `json:"tap"`
+	Offer  string `json:"offer"`
+	State  string `json:"state"` // of its slip: queued, printing or printed
+	Total  int64  `json:"total"`
+}
+
+// OfferLevel is one offer in `edgectl offers list`.
+type OfferLevel struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Price int64  `json:"price"`
+	State string `json:"state"`
+	Left  int    `json:"left"`
+	Sold  int    `json:"sold"`
+}
+
+// OfferState puts an offer into a state: PUT /offers/{offer}.
+type OfferState struct {
+	State string `json:"state"`
+}
+
+// Imported answers an import: POST /catalog.
+type Imported struct {
+	SKUs    int  `json:"skus"`
+	Offers  int  `json:"offers"`
+	Changed bool `json:"changed"` // false: it is the catalogue in use already
+	DryRun  bool `json:"dry_run"`
+}
+
+// KitStatus answers `edgectl kit status`.
+type KitStatus struct {
+	Kit     string   `json:"kit"`
+	Viewer  string   `json:"viewer"`
+	Console string   `json:"console"`
+	Pairing string   `json:"pairing"`
+	Viewers int      `json:"viewers"`
+	Tickets int64    `json:"tickets"`
+	Devices []Device `json:"devices"`
+}
+
+// Device is what is plugged in, or not.
+type Device struct {
+	Device string `json:"device"`
+	Name   string `json:"name"`
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+}

@@ -1,0 +1,148 @@
+// Package wire has the messages between the kit and its pages, players and tools, as JSON. The same shapes travel over
+// HTTP, server-sent events and the data channel `signals` (protocol edgekit.signals.v1); only there have they a type.
+package wire
+
+import (
+	"net/http"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/pipeline"
+)
+
+// Protocol is the data channel's sub-protocol.
+const (
+	Channel  = "signals"
+	Protocol = "edgekit.signals.v1"
+)
+
+// The types of messages on the data channel, and the names of server-sent events.
+const (
+	TypeTap     = "tap"     // page to kit: Tap
+	TypeRefresh = "refresh" // page to kit: send me Offers
+	TypeOutcome = "outcome" // Outcome
+	TypeOffers  = "offers"  // Offers
+	TypeAreas   = "areas"   // Areas
+)
+
+// Tap is what the page sends: POST /api/taps, or on the channel with its type.
+type Tap struct {
+	Type  string `json:"type,omitempty"`
+	ID    string `json:"id"`
+	Offer string `json:"offer"`
+	Token string `json:"token"`
+	Frame uint32 `json:"frame,omitempty"` // RTP timestamp of the picture in which it was tapped
+}
+
+// Money is an amount, for machines and people.
+type Money struct {
+	Minor    int64  `json:"minor"`
+	Currency string `json:"currency"`
+	Text     string `json:"text"`
+}
+
+// FromMoney writes an amount.
+func FromMoney(m pipeline.Money) Money { return Money{m.Minor, m.Currency, m.String()} }
+
+// Outcome answers a tap. Over HTTP a refusal is a Problem instead.
+type Outcome struct {
+	Type    string `json:"type,omitempty"`
+	ID      string `json:"id"`
+	Outcome string `json:"outcome"` // "confirmed", or a pipeline.Reason
+	Offer   string `json:"offer"`
+	Ticket  string `json:"ticket,omitempty"`
+	Title   string `json:"title,omitempty"`
+	Total   *Money `json:"total,omitempty"`
+	Left    int    `json:"left"`
+	Detail  string `json:"detail,omitempty"`
+	RetryMS int64  `json:"retry_ms,omitempty"`
+}
+
+// FromOutcome writes an outcome; kind is its type, or empty over HTTP. A repeat is the same to the byte as the first.
+func FromOutcome(o pipeline.Outcome, kind string) Outcome {
+	w := Outcome{Type: kind, ID: o.Tap, Outcome: string(o.Reason), Offer: o.Offer, Ticket: o.Ticket, Title: o.Title, Left: o.Left, Detail: o.Details, RetryMS: o.Retry.Milliseconds()}
+	if o.OK() {
+		m := FromMoney(o.Total)
+		w.Total = &m
+	}
+	return w
+}
+
+// Offer is an offer as one viewer sees it: the token is theirs alone.
+type Offer struct {
+	ID     string        `json:"id"`
+	Title  string        `json:"title"`
+	Price  Money         `json:"price"`
+	Left   int           `json:"left"`
+	State  string        `json:"state"` // soon, live, sold-out or over
+	EndsMS int64         `json:"ends_ms,omitempty"`
+	Token  string        `json:"token,omitempty"`
+	Area   *capture.Area `json:"area,omitempty"` // where it is in the picture now
+}
+
+// Offers answers GET /api/offers, and is pushed when anything in it changed.
+type Offers struct {
+	Type   string  `json:"type,omitempty"`
+	Offers []Offer `json:"offers"`
+	LifeMS int64   `json:"life_ms"` // the tokens' life: ask again before it is over
+}
+
+// Areas tells where prompts are from the picture with the RTP timestamp on.
+type Areas struct {
+	Type string `json:"type"`
+	capture.Areas
+}
+
+// Session answers POST /api/session.
+type Session struct {
+	Viewer  string `json:"viewer"`
+	Consent string `json:"consent"` // needed, agreed or refused
+	Notice  Notice `json:"notice"`
+}
+
+// Notice is the text a visitor is asked to agree to.
+type Notice struct {
+	Version int    `json:"version"`
+	Text    string `json:"text"`
+}
+
+// Choice is a visitor's answer to a notice: PUT /api/consent.
+type Choice struct {
+	Version int    `json:"version"`
+	Choice  string `json:"choice"` // agreed or refused
+}
+
+// Problem is a refusal (RFC 9457), as application/problem+json.
+type Problem struct {
+	Type    string `json:"type"` // always about:blank
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Reason  string `json:"reason"` // stable, see pipeline.Reason
+	Detail  string `json:"detail,omitempty"`
+	ID      string `json:"id,omitempty"` // of the tap
+	RetryMS int64  `json:"retry_ms,omitempty"`
+}
+
+// Status is the HTTP status of a reason.
+func Status(r pipeline.Reason) int {
+	switch r {
+	case pipeline.Confirmed:
+		return http.StatusOK
+	case pipeline.SoldOut, pipeline.TokenUsed:
+		return http.StatusConflict
+	case pipeline.TooLate, pipeline.TokenExpired:
+		return http.StatusGone
+	case pipeline.NotYet:
+		return http.StatusTooEarly
+	case pipeline.TokenInvalid:
+		return http.StatusUnauthorized
+	case pipeline.Refused:
+		return http.StatusForbidden
+	case pipeline.RateLimited:
+		return http.StatusTooManyRequests
+	case pipeline.UnknownOffer:
+		return http.StatusNotFound
+	case pipeline.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
