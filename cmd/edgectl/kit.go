@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+)
+
+// kit is a running kit, reached over the control socket in its data folder.
+type kit struct{ dir string }
+
+// patience is how long a kit may take to answer: an import of the largest catalogue on a slow card.
+const patience = time.Minute
+
+// ask sends a body, JSON or bytes as they are, and reads the answer.
+func (k *kit) ask(method, path string, body, answer any) error {
+	socket := filepath.Join(k.dir, "control.sock")
+	b, ok := body.([]byte)
+	if !ok {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		}}}
+	req, err := http.NewRequest(method, "http://kit"+path, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if errors.Is(err, os.ErrNotExist) {
+		return fault{fmt.Errorf("there is no kit running on %s (no %s): expected the folder that edgekit was started with as -data; name it with --kit", k.dir, socket)}
+	}
+	if err != nil {
+		return fmt.Errorf("the kit on %s does not answer: %w", k.dir, err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("the kit's answer broke off: %w", err)
+	}
+	if res.StatusCode >= 400 {
+		var p wire.Problem
+		if json.Unmarshal(got, &p) != nil || p.Detail == "" {
+			return fmt.Errorf("the kit answered %s", res.Status)
+		}
+		if res.StatusCode < 500 {
+			return fault{errors.New(p.Detail)}
+		}
+		return errors.New(p.Detail)
+	}
+	return json.Unmarshal(got, answer)
+}
+
+// printer shows an answer to a person, or to a program.
+type printer struct {
+	out  io.Writer
+	json bool
+}
+
+func (p *printer) table(answer any, head []string, rows [][]string) error {
+	if p.json {
+		e := json.NewEncoder(p.out)
+		e.SetIndent("", "  ")
+		return e.Encode(answer)
+	}
+	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	if head != nil {
+		rows = append([][]string{head}, rows...)
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(w, "\t")
+			}
+			fmt.Fprint(w, cell)
+		}
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
+}

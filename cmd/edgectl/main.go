@@ -1,0 +1,62 @@
+// Edgectl is the maker's and operator's command line. It speaks to a running kit over the control socket in its data
+// folder:
+//
+//	edgectl --kit DIR stock list
+//
+// Every verb takes --json. What the person who started it can mend is one line on standard error and exit 2; a kit that
+// does not answer, or that refuses, is exit 1.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is all verbs and flags.
+type cli struct {
+	Kit  string `default:"edgekit-data" env:"EDGEKIT_DATA" placeholder:"DIR" help:"The kit's data folder, as its -data flag names it."`
+	JSON bool   `help:"Print JSON, for programs."`
+
+	Status  statusVerb `cmd:"" name:"kit" help:"The kit itself."`
+	Stock   stockVerb  `cmd:"" help:"What is left."`
+	Offers  offersVerb `cmd:"" help:"What is for sale."`
+	Tickets ticketVerb `cmd:"" help:"What was sold."`
+	Drop    dropVerb   `cmd:"" help:"Start and stop an offer."`
+	Catalog importVerb `cmd:"" help:"What the kit sells from."`
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, out, errs io.Writer) int {
+	var c cli
+	help := false
+	parser, err := kong.New(&c, kong.Name("edgectl"), kong.Description("Look after a kit."), kong.Exit(func(int) { help = true }), kong.Writers(out, errs))
+	if err != nil {
+		panic("edgectl: " + err.Error()) // the struct above
+	}
+	at, err := parser.Parse(args)
+	if help {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "edgectl: %v; see edgectl --help\n", err)
+		return 2
+	}
+	err = at.Run(&kit{dir: c.Kit}, &printer{out: out, json: c.JSON})
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, new(fault)):
+		fmt.Fprintf(errs, "edgectl: %v\n", err)
+		return 2
+	}
+	fmt.Fprintf(errs, "edgectl: %v\n", err)
+	return 1
+}
+
+// fault is something the person who typed the command can mend.
+type fault struct{ error }

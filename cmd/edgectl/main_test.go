@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	kittest.Clean()
+	os.Exit(code)
+}
+
+// ctl runs edgectl and reads its JSON, if it succeeded and somewhere is given for it.
+func ctl(t *testing.T, answer any, args ...string) (code int, errs string) {
+	t.Helper()
+	var out, err strings.Builder
+	if code = run(args, &out, &err); code == 0 && answer != nil {
+		if e := json.Unmarshal([]byte(out.String()), answer); e != nil {
+			t.Fatalf("%v: %v\n%s", args, e, out.String())
+		}
+	}
+	return code, err.String()
+}
+
+func TestAKitIsLookedAfterFromTheShell(t *testing.T) {
+	k := kittest.Start(t)
+	at := func(args ...string) []string { return append([]string{"--kit", k.Data, "--json"}, args...) }
+	v := k.Visit(t)
+	a, err := v.Buy("set")
+	if err != nil || a.Status != 200 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+
+	var stock []wire.Stock
+	if code, errs := ctl(t, &stock, at("stock", "list")...); code != 0 {
+		t.Fatal(errs)
+	}
+	want := []wire.Stock{{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 19, Left: 9}, {SKU: "PEN", Title: "Pen", Price: 300, Tax: 19, Left: 999_998}}
+	if d := cmp.Diff(want, stock); d != "" {
+		t.Error(d)
+	}
+	kittest.Until(t, "printed ticket", func() bool {
+		var tickets []wire.Sale
+		if code, errs := ctl(t, &tickets, at("tickets", "list")...); code != 0 {
+			t.Fatal(errs)
+		}
+		return cmp.Diff([]wire.Sale{{Ticket: "A-001", Tap: a.ID, Offer: "set", State: "printed", Total: 1500}}, tickets) == ""
+	})
+
+	if code, errs := ctl(t, nil, at("drop", "stop", "pen")...); code != 0 {
+		t.Fatal(errs)
+	}
+	var offers []wire.OfferLevel
+	if ctl(t, &offers, at("offers", "list")...); len(offers) != 3 || offers[1].State != "over" || offers[2].Sold != 1 {
+		t.Errorf("%+v", offers)
+	}
+	if code, errs := ctl(t, nil, at("drop", "start", "pen")...); code != 0 {
+		t.Fatal(errs)
+	}
+	if a, err := v.Buy("pen"); err != nil || a.Status != 200 {
+		t.Errorf("after drop start: %+v, %v", a, err)
+	}
+	var status wire.KitStatus
+	if ctl(t, &status, at("kit", "status")...); status.Viewer != k.Viewer || status.Tickets != 2 || len(status.Devices) < 2 {
+		t.Errorf("%+v", status)
+	}
+}
+
+func TestImportIsAllOrNothing(t *testing.T) {
+	k := kittest.Start(t)
+	at := func(args ...string) []string { return append([]string{"--kit", k.Data, "--json"}, args...) }
+	next := strings.Replace(kittest.Catalogue, `"stock":10}`, `"stock":12}`, 1)
+	file, bad := kittest.File(t, "next.json", next), kittest.File(t, "bad.json", strings.Replace(next, "1250", `"much"`, 1))
+	left := func() int {
+		t.Helper()
+		var stock []wire.Stock
+		if code, errs := ctl(t, &stock, at("stock", "list")...); code != 0 {
+			t.Fatal(errs)
+		}
+		return stock[0].Left
+	}
+	var done wire.Imported
+	if code, errs := ctl(t, &done, at("catalog", "import", "--dry-run", file)...); code != 0 || !done.DryRun || done.Changed || left() != 10 {
+		t.Errorf("dry run: exit %d %s %+v, %d left", code, errs, done, left())
+	}
+	if code, errs := ctl(t, nil, at("catalog", "import", bad)...); code != 2 || !strings.Contains(errs, "bad.json:2:") || left() != 10 {
+		t.Errorf("bad file: exit %d %s, %d left", code, errs, left())
+	}
+	if code, errs := ctl(t, &done, at("catalog", "import", file)...); code != 0 || !done.Changed || left() != 12 {
+		t.Errorf("import: exit %d %s %+v, %d left", code, errs, done, left())
+	}
+	if code, _ := ctl(t, &done, at("catalog", "import", file)...); code != 0 || done.Changed {
+		t.Errorf("import again: %+v", done)
+	}
+}
+
+func TestWhatCanBeMendedSaysHow(t *testing.T) {
+	k := kittest.Start(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"stock", "lst"}, "edgectl --help"},
+		{[]string{"--kit", t.TempDir(), "stock", "list"}, "--kit"},
+		{[]string{"--kit", k.Data, "drop", "start", "yacht"}, "edgectl offers list"},
+		{[]string{"--kit", k.Data, "catalog", "import", "/none.json"}, "/none.json"},
+	} {
+		code, errs := ctl(t, nil, c.args...)
+		if code != 2 || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%v: exit %d, %q, want one line with %q", c.args, code, errs, c.want)
+		}
+	}
+}
