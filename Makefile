@@ -5,11 +5,12 @@ CACHE := $(CURDIR)/.cache
 STATICCHECK := go tool staticcheck
 TSC := $(CACHE)/tsc/node_modules/.bin/tsc
 
-.PHONY: build run test lab bench fuzz check deps deps-build clean
+.PHONY: build run test lab bench fuzz check deps deps-build deps-test deps-lab clean
 
 # All programs, into bin/. Only edgecam needs a C compiler.
 build: deps-build
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgekit
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgectl
 	CGO_ENABLED=1 go build -trimpath -o bin/ ./cmd/edgecam
 
 # A kit on this machine: synthetic camera, virtual printer, a small catalogue. Slips come out in run/tickets.
@@ -18,32 +19,33 @@ run: build
 	@bin/edgekit -data $(CACHE)/run -camera $(or $(CAMERA),synthetic) -printer $(or $(PRINTER),virtual) -catalog cmd/internal/demo/catalogue.json -stall "Blue Door Pottery"
 
 # Everything that needs no QEMU, browser included.
-test: deps
-	@.ci/step vet go vet ./...
-	@.ci/step staticcheck $(STATICCHECK) ./...
+test: deps-test
+	@.ci/step vet go vet -tags bench,lab ./...
+	@.ci/step staticcheck $(STATICCHECK) -tags bench,lab ./...
 	@.ci/step gofmt sh -c 'test -z "$$(gofmt -l $$(git ls-files "*.go"))"'
 	@.ci/step tsc $(TSC) -p cmd/internal/ui/check
-	@.ci/step page-units node --test cmd/internal/ui/check/
+	@.ci/step page-units node --test cmd/internal/ui/check/*.test.mjs
 	@.ci/step tests go test -race -timeout 30m $(TESTFLAGS) ./...
 
 # The kernel's own drivers, in a virtual machine: see image/lab/README.md.
-lab: deps
+lab: deps-lab
 	@.ci/step lab image/lab/lab.sh
 
 # Figure, budget, ratio. Also written to bench.json.
-bench: deps
+bench: deps-test
 	@EDGEKIT_BENCH_JSON=$(CURDIR)/bench.json go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' -v ./cmd/edgekit | grep -v '^=== '
 
 # Each fuzz target for FUZZTIME (default 20s).
 fuzz: deps-build
 	@.ci/fuzz $(or $(FUZZTIME),20s)
 
-check: test lab
+# Lab first: the last lines are the test runner's.
+check: lab test
 
-deps-build:
-	@.ci/deps build
 deps:
 	@.ci/deps build test lab
+deps-build deps-test deps-lab: deps-%:
+	@.ci/deps build $*
 
 clean:
 	rm -rf bin .cache
