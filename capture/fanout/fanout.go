@@ -67,6 +67,7 @@ var (
 	ErrSilent    = errors.New("fanout: the viewer has gone silent")
 	ErrHandshake = errors.New("fanout: the viewer did not complete its connection")
 	ErrLeft      = errors.New("fanout: the viewer left")
+	ErrReplaced  = errors.New("fanout: the viewer has connected anew")
 )
 
 // Refusal says why an offer was not accepted, for people and for programs.
@@ -278,9 +279,35 @@ func (s *Server) admit(v *Viewer) error {
 		s.count.refused.Add(1)
 		return offer.Refuse(Full, "all %d places are taken; try again in a moment", s.config.MaxViewers)
 	}
+	if err := s.place(v.options); err != nil {
+		s.count.refused.Add(1)
+		return err
+	}
 	s.viewers[v.id] = v
 	s.byUfrag[v.ice.local.ufrag] = v
 	s.sessions.Go(v.run)
+	return nil
+}
+
+// place makes room among the connections of one owner.
+func (s *Server) place(o Options) error {
+	var oldest *Viewer
+	n := 0
+	for _, other := range s.viewers {
+		if other.options.Owner != o.Owner || other.ctx.Err() != nil {
+			continue
+		}
+		if n++; oldest == nil || other.since < oldest.since {
+			oldest = other
+		}
+	}
+	switch {
+	case o.Places == 0 || n < o.Places:
+	case o.Owner == "":
+		return offer.Refuse(Full, "all %d places for players without a session are taken; open the page instead", o.Places)
+	default:
+		oldest.cancel(ErrReplaced)
+	}
 	return nil
 }
 

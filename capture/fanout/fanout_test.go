@@ -169,6 +169,33 @@ func TestFiftyViewersSeeTheSame(t *testing.T) {
 	}
 }
 
+// One owner's newest connection ends their oldest; players that nobody owns are refused beyond their places.
+func TestNobodyTakesAllPlaces(t *testing.T) {
+	k := newKit(t, Config{})
+	ended := make(chan error, 8)
+	mine := Options{Hosts: loopbackHost, Owner: "ann", Places: 2, OnClose: func(err error) { ended <- err }}
+	var all []*Viewer
+	for range 3 {
+		v, _, err := k.Accept(testOffer, mine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	if err := wait(t, ended, "the oldest to end"); !errors.Is(err, ErrReplaced) || all[0].ctx.Err() == nil || all[1].ctx.Err() != nil {
+		t.Errorf("%v", err)
+	}
+	for i := range 3 {
+		_, _, err := k.Accept(testOffer, Options{Hosts: loopbackHost, Places: 2})
+		if r := (*Refusal)(nil); i < 2 != (err == nil) || err != nil && (!errors.As(err, &r) || r.Reason != Full) {
+			t.Errorf("player %d: %v", i, err)
+		}
+	}
+	if _, _, err := k.Accept(testOffer, Options{Hosts: loopbackHost, Owner: "ben", Places: 2}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Messages go both ways; those said before the channel opens are not lost, and too large ones end only that session.
 func TestMessagesGoBothWays(t *testing.T) {
 	k := newKit(t, Config{})

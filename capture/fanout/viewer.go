@@ -30,6 +30,12 @@ type Options struct {
 
 	Layer uint8 // to start with; one that does not exist means the first there is
 
+	// Owner is whose connection this is, and Places how many those of one owner may be at once; 0: no bound but the
+	// server's. One more ends the owner's oldest, as a phone that comes back means it to; where Owner is empty, which is
+	// anybody, it is refused.
+	Owner  string
+	Places int
+
 	OnChannel func(*Viewer)               // the data channel signals is open
 	OnMessage func(v *Viewer, msg []byte) // a message of at most MaxMessage bytes, good until it returns
 	OnClose   func(reason error)

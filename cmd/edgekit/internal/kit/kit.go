@@ -70,6 +70,10 @@ type Kit struct {
 // pages ask for what they miss, and paper has its own queue, in the store.
 const newsQueue = 1024
 
+// maxViewers bounds the pictures that are sent: what a venue's own network and a Pi 4 carry. A kit's own radio has far
+// fewer places.
+const maxViewers = 256
+
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
 func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
@@ -145,7 +149,7 @@ func (k *Kit) openPictures() (err error) {
 	if _, err := os.Stat(k.config.edgecam()); err != nil {
 		return fault("edgekit: --edgecam: %v: expected the camera program, which `make build` puts beside this one", err)
 	}
-	k.fan, err = fanout.New(fanout.Config{Conn: k.media, Log: k.log, WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) }})
+	k.fan, err = fanout.New(fanout.Config{Conn: k.media, Log: k.log, MaxViewers: maxViewers, WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) }})
 	if err != nil {
 		return err
 	}

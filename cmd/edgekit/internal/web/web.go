@@ -20,6 +20,9 @@ const (
 	// maxSSE bounds the event streams of one viewer (a few tabs), maxSinks those of all and the data channels.
 	maxSSE   = 4
 	maxSinks = 2000
+	// maxTabs bounds the pictures of one viewer, maxPlayers those of all players without a session.
+	maxTabs    = 4
+	maxPlayers = 48
 )
 
 // TokenLife is how long a prompt's token can be used. Pages ask for new ones at half of it.
@@ -115,10 +118,10 @@ func secure(next http.Handler) http.Handler {
 func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bool) {
 	viewer, ok := w.viewer(r)
 	if !ok {
-		return fanout.Options{}, true
+		return fanout.Options{Places: maxPlayers}, true
 	}
 	c := &channel{web: w, viewer: viewer}
-	return fanout.Options{OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
+	return fanout.Options{Owner: viewer, Places: maxTabs, OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
 }
 
 func (w *Web) getStill(rw http.ResponseWriter, r *http.Request) {
