@@ -25,7 +25,9 @@ type Config struct {
 	OnAccessUnit func(capture.AccessUnit)
 	OnStill      func(jpeg []byte)
 
-	StartAllowance time.Duration // how long a new child may take to its first beat or picture: 3 s
+	// StartAllowance is how long a new child may take to its first beat or picture: 3 s. Each that takes longer makes it
+	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.
+	StartAllowance time.Duration
 	Silence        time.Duration // how long it may then be silent before it is killed: 500 ms
 	MaxBackoff     time.Duration // the longest wait between lives: 1 s
 }
@@ -47,6 +49,7 @@ type Stats struct {
 type Cam struct {
 	cfg  Config
 	wake chan struct{} // capacity 1: there is something to tell the child
+	slow int           // lives in a row without a beat; Run's
 
 	mu       sync.Mutex
 	scene    *capture.Scene

@@ -30,12 +30,15 @@ type harness struct {
 	ended  chan error
 }
 
-func start1(t *testing.T, as string) *harness {
+// start1 gives a child time that a race-enabled binary has on a busy machine.
+func start1(t *testing.T, as string) *harness { return startWith(t, as, 30*time.Second) }
+
+func startWith(t *testing.T, as string, allowance time.Duration) *harness {
 	h := &harness{t: t, hellos: make(chan []capture.Layer, 100), areas: make(chan capture.Areas, 100),
 		units: make(chan capture.AccessUnit, 1), ended: make(chan error, 1)}
 	h.Cam = New(Config{
 		Path: os.Args[0], Env: append(os.Environ(), role+"="+as), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		StartAllowance: 30 * time.Second, // a race-enabled binary on a busy machine
+		StartAllowance: allowance,
 		OnHello:        func(l []capture.Layer) { h.hellos <- l },
 		OnAreas:        func(a capture.Areas) { h.areas <- a },
 		OnAccessUnit: func(au capture.AccessUnit) {
@@ -132,6 +135,16 @@ func TestChildIsBackAfterEveryKindOfEnd(t *testing.T) {
 				t.Errorf("%+v, expected 2 starts and %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestASlowStartIsGivenMoreTime: a child that needs longer than the allowance is killed, and the next one has twice as
+// long, until it comes up.
+func TestASlowStartIsGivenMoreTime(t *testing.T) {
+	h := startWith(t, "slow", 10*time.Millisecond)
+	wait(t, h.units, "a picture")
+	if s := h.Stats(); s.Hangs == 0 || s.Starts != s.Hangs+1 {
+		t.Errorf("%+v, expected some lives that were too slow and then a good one", s)
 	}
 }
 

@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "camera":
 		os.Exit(camera(false))
+	case "slow":
+		time.Sleep(300 * time.Millisecond) // as fonts on a worn card take
+		os.Exit(camera(false))
 	case "stubborn":
 		os.Exit(camera(true))
 	case "daemon":

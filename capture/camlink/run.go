@@ -16,6 +16,7 @@ const (
 	steady     = 5 * time.Second        // a life this long was a good one: the next failure is the first again
 	patience   = 500 * time.Millisecond // for a child that was asked to go
 	lingering  = 100 * time.Millisecond // for one that closed the link itself, so that its exit status is seen
+	maxStart   = 30 * time.Second       // what a slow start may take at most, see Config.StartAllowance
 	graceShare = 5                      // of Silence: a last look at the socket, see beatWatch
 )
 
@@ -130,7 +131,8 @@ func (c *Cam) write(ctx context.Context, link net.Conn) {
 // read hands on what the child sends until the link ends, it makes no sense, or it is silent for too long.
 func (c *Cam) read(link net.Conn) error {
 	watch := &beatWatch{link: link, grace: c.cfg.Silence / graceShare}
-	watch.expect(c.cfg.StartAllowance)
+	watch.expect(min(c.cfg.StartAllowance<<c.slow, maxStart))
+	c.slow = min(c.slow+1, 8) // until the first beat says otherwise
 	r := NewReader(watch)
 	layers, beats := 0, false
 	for {
@@ -146,7 +148,7 @@ func (c *Cam) read(link net.Conn) error {
 		_, beat := m.(Beat)
 		_, unit := m.(AccessUnit)
 		if beat || unit && !beats { // a first picture is as good as a beat, but then only beats count
-			beats = true
+			beats, c.slow = true, 0
 			watch.expect(c.cfg.Silence - watch.grace)
 		}
 		if err := c.take(m, &layers); err != nil {
