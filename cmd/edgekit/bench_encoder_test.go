@@ -12,7 +12,7 @@ import (
 	"edgekit.internal/cmd/internal/kittest"
 )
 
-// benchEncoder kills the camera's process again and again, and measures until a viewer has a whole key picture, while
+// benchEncoder kills the camera's process, or stops it so that it hangs, again and again, and measures until a viewer has a whole key picture, while
 // others buy.
 func benchEncoder(t *testing.T, b *bench) {
 	const kills, buyers = 10, 40
@@ -53,22 +53,26 @@ func benchEncoder(t *testing.T, b *bench) {
 			}
 		})
 	}
-	var back sample
+	var back, hung sample
 	var without [][2]time.Time
-	for range kills {
+	for i := range kills {
+		end, took := syscall.SIGKILL, &back
+		if i%2 == 1 {
+			end, took = syscall.SIGSTOP, &hung
+		}
 		time.Sleep(5200 * time.Millisecond) // a life this long is a good one to the kit, and its end the first failure
 		pid := kittest.Child(t, k.PID(), "edgecam")
 		killed := time.Now()
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(pid, end); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(20 * time.Millisecond) // what was on its way is through: keys from now on are the new child's
+		kittest.Until(t, "the next child", func() bool { next := kittest.ChildIfAny(k.PID(), "edgecam"); return next != 0 && next != pid })
 		keys := w.Keys.Load()
 		kittest.Until(t, "a key picture", func() bool { return w.Keys.Load() > keys })
 		pictures := w.Pictures.Load()
 		kittest.Until(t, "the whole of it", func() bool { return w.Pictures.Load() > pictures })
 		now := time.Now()
-		back.add(now.Sub(killed))
+		took.add(now.Sub(killed))
 		without = append(without, [2]time.Time{killed, now})
 	}
 	close(stop)
@@ -85,6 +89,6 @@ func benchEncoder(t *testing.T, b *bench) {
 			beside.add(tap.took)
 		}
 	}
-	b.put(encoderBack, back.at(1), "%s; from kill -9 to a whole key picture at a viewer", back)
+	b.put(encoderBack, max(back.at(1), hung.at(1)), "killed: %s; hung: %s; to a whole key picture at a viewer", back, hung)
 	b.put(encoderTaps, during.at(.99), "%s; at other times %s", during, beside)
 }

@@ -38,7 +38,7 @@ const (
 	journalBytes = "journal per tap"
 	daemonRSS    = "daemon's memory (RSS), 50 viewers"
 	pageWeight   = "page, compressed"
-	encoderBack  = "encoder killed → picture back, worst"
+	encoderBack  = "encoder killed or hung → picture back, worst"
 	encoderTaps  = "tap → outcome while the encoder is killed, p99"
 )
 

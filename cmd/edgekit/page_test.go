@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"flag"
 	"image"
 	_ "image/jpeg"
 	_ "image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 
 	"edgekit.internal/capture/overlay"
@@ -154,6 +158,9 @@ func TestByKeyboard(t *testing.T) {
 			return false
 		})
 	}
+	if said := tree(t, b); !slices.Contains(said, "dialog: Before you look around") || !slices.Contains(said, "button: Agree") || !slices.Contains(said, "button: Continue without") {
+		t.Errorf("a screen reader is told %q", said)
+	}
 	walk("Continue without")
 	press("\r")
 	kittest.See(t, b, "question answered", `!document.querySelector("dialog").open`)
@@ -161,6 +168,43 @@ func TestByKeyboard(t *testing.T) {
 	walk("Buy Mug for € 10.00")
 	press("\r")
 	kittest.See(t, b, "outcome", status+`.startsWith("Confirmed · ticket A-001")`)
+	said := tree(t, b)
+	for _, want := range []string{"button: Buy Mug for € 10.00", "button: Buy Pen for € 2.50", "heading: My tickets"} {
+		if n := len(slices.DeleteFunc(slices.Clone(said), func(s string) bool { return s != want })); n != 1 {
+			t.Errorf("%q is said %d times in %q", want, n, said)
+		}
+	}
+	if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "status:") }) {
+		t.Errorf("there is no status in %q", said)
+	}
+}
+
+// tree is what a screen reader can say of the page: roles and names, in order.
+func tree(t *testing.T, browser context.Context) (said []string) {
+	t.Helper()
+	if _, err := chromedp.Run(browser, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		all, err := cdp.Call(ctx, tab, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		if err != nil {
+			return err
+		}
+		for _, n := range all.Nodes {
+			if n.Ignored || n.Role == nil || n.Name == nil {
+				continue
+			}
+			said = append(said, unquote(n.Role.Value)+": "+unquote(n.Name.Value))
+		}
+		return nil
+	})); err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
+
+func unquote(raw []byte) (s string) {
+	if json.Unmarshal(raw, &s) != nil {
+		return string(raw)
+	}
+	return s
 }
 
 // TestThePictureComesBackByItself: the encoder and then the whole kit are killed under a watching page, and the picture
