@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"edgekit.internal/capture"
 )
 
 // A picture arrives as the bytes that were published, in order, from a key picture on, with both ciphers.
@@ -167,6 +170,32 @@ func TestFiftyViewersSeeTheSame(t *testing.T) {
 	if !errors.As(err, &r) || r.Reason != Full || k.Stats().Viewers != 64 {
 		t.Fatalf("%v with %d viewers", err, k.Stats().Viewers)
 	}
+}
+
+// A viewer whose path loses much gets the smaller layer, and the larger one again when the path has been good for a while.
+// Others keep theirs.
+func TestThePathChoosesTheLayer(t *testing.T) {
+	k := newKit(t, Config{})
+	k.SetLayers([]capture.Layer{{ID: 0, Kbps: 1800}, {ID: 1, Kbps: 600}})
+	k.feed(t, 20*time.Millisecond, 4000, 0, 1)
+	var bad atomic.Bool
+	bad.Store(true)
+	conn := newLossy(t, func(n int) bool { return bad.Load() && n%3 == 0 })
+	far, near := newClient(t, k, clientConfig{conn: conn}), newClient(t, k, clientConfig{})
+	go func() { // pictures are not looked at: they come broken
+		for range far.frames {
+		}
+	}()
+	until(t, "the smaller layer", func() bool { return far.viewer.Stats().Layer == 1 })
+	if l := near.viewer.Stats().Layer; l != 0 {
+		t.Errorf("the other viewer is on layer %d", l)
+	}
+	t.Logf("%+v", far.viewer.Stats())
+	bad.Store(false)
+	until(t, "the larger layer again", func() bool { return far.viewer.Stats().Layer == 0 })
+	t.Logf("%+v", far.viewer.Stats())
+	far.viewer.SetLayer(1)
+	until(t, "the layer that was asked for", func() bool { return far.viewer.Stats().Layer == 1 })
 }
 
 // One owner's newest connection ends their oldest; players that nobody owns are refused beyond their places.

@@ -230,12 +230,13 @@ func (x *sender) leave(v *Viewer) {
 	v.track.count, v.track.ring = 0, [ringLen]pending{}
 }
 
-// setLayer changes the layer that a viewer wants.
+// setLayer changes the layer that a viewer wants, for good.
 func (x *sender) setLayer(v *Viewer, id uint8) {
 	h := x.layers[id]
 	if h == nil {
 		return
 	}
+	v.track.pinned = true
 	if v.track.want = id; v.track.on != id && v.track.media != nil {
 		x.ask(h)
 	}
@@ -347,6 +348,9 @@ func (x *sender) tick(now time.Duration) {
 			} else {
 				x.begin(v)
 			}
+		}
+		if !idle {
+			x.choose(v, now)
 		}
 		if !idle && now-t.reported >= reportEvery && x.room(cut.MaxPacket) {
 			t.reported = now

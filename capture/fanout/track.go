@@ -7,6 +7,7 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/capture/fanout/internal/choose"
 	"edgekit.internal/capture/fanout/internal/cut"
 	"edgekit.internal/capture/fanout/internal/offer"
 	"edgekit.internal/capture/fanout/internal/seal"
@@ -30,7 +31,11 @@ type track struct {
 	want uint8 // layer asked for
 	on   uint8 // layer it gets
 	live bool  // it can decode the next picture of its layer
-	idle bool  // it is not heard of, and gets nothing
+
+	choice choose.Chooser
+	pinned bool // SetLayer has chosen
+
+	idle bool // it is not heard of, and gets nothing
 
 	ring  [ringLen]pending
 	head  int
@@ -214,4 +219,37 @@ func (h *history) find(number uint64) *cut.Picture {
 		}
 	}
 	return nil
+}
+
+// choose moves a viewer to another layer where its path asks for that.
+func (x *sender) choose(v *Viewer, now time.Duration) {
+	t := &v.track
+	if t.pinned {
+		return
+	}
+	way := t.choice.Judge(now, choose.Path{Sent: v.count.packets.Load(), Nacks: v.count.nacks.Load(), Arrived: v.count.arrived.Load(), Missing: v.count.missing.Load(), Skipped: v.count.skipped.Load(),
+		Loss: v.count.loss.Load(), RTT: time.Duration(v.count.rtt.Load())})
+	if way == 0 || t.on != t.want { // one step at a time
+		return
+	}
+	if next := x.beside(t.on, way); next != nil {
+		t.choice.Moved(now, way)
+		t.want = next.info.ID
+		x.ask(next)
+	}
+}
+
+// beside is the layer with the next fewer (-1) or more (+1) kbit/s; nil: there is none, or it is not known.
+func (x *sender) beside(id uint8, way int) (next *history) {
+	from := x.layers[id]
+	if from == nil || from.info.Kbps == 0 {
+		return nil
+	}
+	for _, h := range x.layers {
+		further := (h.info.Kbps - from.info.Kbps) * way
+		if h.info.Kbps > 0 && further > 0 && (next == nil || further < (next.info.Kbps-from.info.Kbps)*way) {
+			next = h
+		}
+	}
+	return next
 }

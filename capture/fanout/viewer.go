@@ -128,8 +128,8 @@ func (v *Viewer) Close() { v.cancel(ErrClosed) }
 // Done is closed when the session is about to end.
 func (v *Viewer) Done() <-chan struct{} { return v.ctx.Done() }
 
-// SetLayer asks for another layer. The viewer goes on with what it has until the next key picture of the new one,
-// which is asked for; a layer that does not exist changes nothing.
+// SetLayer asks for another layer, which is then the caller's choice and no longer the path's. The viewer goes on with
+// what it has until the next key picture of the new one, which is asked for; a layer that does not exist changes nothing.
 func (v *Viewer) SetLayer(id uint8) {
 	v.server.command(func(x *sender) { x.setLayer(v, id) })
 }
