@@ -5,10 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"image"
 	"image/png"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -66,12 +65,17 @@ func (k *Kit) tell(ctx context.Context) error {
 	}
 }
 
-// importCatalogue imports the catalogue file, if there is one and it is not the one in use.
+// importCatalogue imports the catalogue file, if one is named and it changed. One that is gone is no reason to close a
+// stall that has its catalogue already.
 func (k *Kit) importCatalogue(ctx context.Context) error {
 	if k.config.Catalog == "" {
 		return nil
 	}
 	f, err := os.Open(k.config.Catalog)
+	if errors.Is(err, fs.ErrNotExist) && len(k.store.Levels().Catalogue.Offers) > 0 {
+		k.log.Warn("catalogue file is gone: selling from what was imported before", "file", k.config.Catalog)
+		return nil
+	}
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
@@ -89,7 +93,7 @@ func (k *Kit) importCatalogue(ctx context.Context) error {
 		return fault("%v (nothing was imported)", err)
 	}
 	digest := sha256.Sum256(doc)
-	imported, err := k.store.Import(ctx, c, digest[:])
+	imported, err := k.store.ImportFile(ctx, c, digest[:])
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
@@ -165,11 +169,6 @@ func (k *Kit) ready() error {
 		return errors.New("there is no catalogue yet: give one with --catalog")
 	}
 	return nil
-}
-
-func splitPicture(s string) (size image.Point, rate int) {
-	fmt.Sscanf(s, "%dx%d@%d", &size.X, &size.Y, &rate) // checked by layers
-	return size, rate
 }
 
 func joinDirs(dirs []string) string { return strings.Join(dirs, ",") }
