@@ -56,7 +56,8 @@ type Sale struct {
 func (s *Sale) Tap(ctx context.Context, t Tap) Outcome {
 	begin := time.Now()
 	t.At = s.Now()
-	order, refusal := s.validate(t, begin)
+	levels := s.Ledger.Levels() // one for both steps: what is checked is what is priced
+	order, refusal := s.validate(t, levels, begin)
 	if refusal != nil { // and no trace: whoever sends rubbish, or too much, does not push out those of real taps
 		if refusal.Reason == Malformed {
 			return *refusal
@@ -72,7 +73,7 @@ func (s *Sale) Tap(ctx context.Context, t Tap) Outcome {
 	}
 	s.span(t.ID, "validate", begin)
 	step := time.Now()
-	s.enrich(&order)
+	s.enrich(&order, levels.Catalogue)
 	s.span(t.ID, "enrich", step)
 
 	step = time.Now()
@@ -106,7 +107,7 @@ func (s *Sale) span(tap, step string, start time.Time) {
 
 // validate checks all that can be checked without the disk. Once a token's maker is known to be this kit, whatever else
 // is wrong is a decision, to be recorded; before that it is a refusal, which leaves no trace.
-func (s *Sale) validate(t Tap, now time.Time) (Order, *Outcome) {
+func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) {
 	refuse := func(r Reason, details string) *Outcome {
 		return &Outcome{Tap: t.ID, Offer: t.Offer, Reason: r, Viewer: t.Viewer, Details: details}
 	}
@@ -122,7 +123,6 @@ func (s *Sale) validate(t Tap, now time.Time) (Order, *Outcome) {
 	grant, err := s.Tokens.Verify(t.Token, t.Viewer, t.Offer, t.At)
 	forged := err != nil && !errors.Is(err, ErrTokenExpired)
 	o.Nonce, o.Expires = grant.Nonce, int64(grant.Expires/time.Second)
-	levels := s.Ledger.Levels()
 	_, _, known := levels.Catalogue.Offer(t.Offer)
 	switch state := levels.StateAt(t.Offer, t.At); {
 	case state == OfferSoon && known: // pages have no token for what cannot be bought
@@ -146,8 +146,7 @@ func (s *Sale) validate(t Tap, now time.Time) (Order, *Outcome) {
 }
 
 // enrich prices the order from one snapshot of the catalogue.
-func (s *Sale) enrich(o *Order) {
-	c := s.Ledger.Levels().Catalogue
+func (s *Sale) enrich(o *Order, c *Catalogue) {
 	offer, _, _ := c.Offer(o.Offer)
 	o.Title = offer.Title
 	o.Lines = Price(c, offer)

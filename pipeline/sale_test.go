@@ -156,3 +156,41 @@ type granted uint32
 func (g granted) Verify(string, string, string, time.Duration) (Grant, error) {
 	return Grant{Terms: uint32(g)}, nil
 }
+
+// flipping is a ledger whose catalogue is another one at each look.
+type flipping struct {
+	till
+	next []*Levels
+}
+
+func (l *flipping) Levels() *Levels {
+	now := l.next[0]
+	l.next = append(l.next[1:], now)
+	return now
+}
+
+// TestWhatIsCheckedIsWhatIsPriced: the catalogue may change between the two steps, and the tap is of one or the other.
+func TestWhatIsCheckedIsWhatIsPriced(t *testing.T) {
+	at := func(price int64) *Levels {
+		c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Price: price, Stock: 1}}, []Offer{{ID: "mug", Lines: []Line{{"MUG", 1}}, Price: price}})
+		return &Levels{Catalogue: c, Stock: []int{1}, Offers: []Level{{State: OfferLive}}}
+	}
+	shown, other := at(2000), at(1500)
+	var got Order
+	l := &flipping{next: []*Levels{shown, other}}
+	l.act = func(_ context.Context, o Order) (Outcome, error) {
+		got = o
+		return Outcome{Tap: o.ID, Reason: o.Decision}, nil
+	}
+	s := &Sale{Tokens: bound(shown.Catalogue.Terms("mug")), Ledger: l, Limit: NewLimiter(1000, 1000, 10), Now: func() time.Duration { return 0 }}
+	if out := s.Tap(context.Background(), Tap{ID: someTap, Viewer: "ann", Offer: "mug", Token: "good"}); !out.OK() || got.Total.Minor != 2000 {
+		t.Errorf("shown at 2000, ordered at %d: %+v", got.Total.Minor, out)
+	}
+}
+
+// bound grants tokens for some terms.
+type bound uint32
+
+func (b bound) Verify(string, string, string, time.Duration) (Grant, error) {
+	return Grant{Terms: uint32(b)}, nil
+}
