@@ -147,7 +147,11 @@ func (l *lineLog) flush() {
 		l.muffled++
 		return
 	}
-	l.log.LogAttrs(context.Background(), slog.LevelInfo, "camera program", slog.String("line", line))
+	level := slog.LevelInfo
+	if strings.HasPrefix(line, "[OpenH264]") && !strings.Contains(line, "Error:") {
+		level = slog.LevelDebug // at every start the encoder says which of its settings it reads otherwise
+	}
+	l.log.LogAttrs(context.Background(), level, "camera program", slog.String("line", line))
 }
 
 func isReset(err error) bool {

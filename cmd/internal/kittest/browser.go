@@ -2,6 +2,7 @@ package kittest
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -22,8 +23,13 @@ func Browser(t testing.TB, scripts ...string) context.Context {
 	if err != nil {
 		t.Fatalf("%v: expected Debian's chromium; `make deps` installs it", err)
 	}
+	tmp, err := os.MkdirTemp("", "chromium") // the test's own folder's name may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
 	flags := []chromedp.ExecAllocatorOption{chromedp.NoFirstRun, chromedp.NoSandbox, chromedp.Headless, chromedp.DisableGPU,
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900)}
+		chromedp.ExecPath(path), chromedp.UserDataDir(tmp), chromedp.Env("TMPDIR=" + tmp), chromedp.WindowSize(1280, 900)}
 	for _, f := range []string{"disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"} {
 		flags = append(flags, chromedp.Flag(f, true)) // it speaks to nobody but the kit
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,7 @@ type Kit struct {
 	folder    io.Closer    // the data folder, as this process's own
 
 	id          string
+	serving     atomic.Bool
 	clock       *clock.Clock
 	store       *store.Store
 	traces      *trace.Ring
@@ -122,7 +124,7 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Paired: func(code string) { fmt.Fprintln(said, "pairing code", code) },
+		Paired: k.sayCode,
 	})
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now}
 	return k, nil
@@ -245,7 +247,12 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })
+	k.serving.Store(true)
 	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", address("http", k.visitors), address(k.scheme(), k.operators))
+	k.sayCode(k.console.Code())
+	if others := reached(k.visitors); len(others) > 0 {
+		k.log.Info("phones on the same network open one of these", "addresses", strings.Join(others, " "))
+	}
 	err = all.Wait()
 	written()
 	if e := <-stored; err == nil {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -68,6 +69,24 @@ func address(scheme string, l net.Listener) string {
 		host = "localhost"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// reached is how others on the network reach a listener that listens everywhere: by each address that this machine has.
+func reached(l net.Listener) (addresses []string) {
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return nil
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // the line is a help, and no more
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
+			addresses = append(addresses, "http://"+net.JoinHostPort(n.IP.String(), strconv.Itoa(at.Port)))
+		}
+	}
+	return addresses
 }
 
 func loopback(l net.Listener) bool {

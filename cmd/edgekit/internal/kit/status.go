@@ -2,6 +2,7 @@ package kit
 
 import (
 	"context"
+	"fmt"
 
 	"edgekit.internal/cmd/internal/wire"
 )
@@ -25,4 +26,11 @@ func (k *Kit) status() wire.KitStatus {
 		s.Devices = append(s.Devices, wire.Device{Device: d.Device, Name: d.Name, State: string(d.State), Reason: d.Reason})
 	}
 	return s
+}
+
+// sayCode says the pairing code to who started the kit, once it serves.
+func (k *Kit) sayCode(code string) {
+	if k.serving.Load() {
+		fmt.Fprintln(k.said, "pairing code", code)
+	}
 }
