@@ -40,7 +40,7 @@ func (b *build) ship() error {
 		return err
 	}
 	// Two threads whatever the host has: one and several give different bytes.
-	if err := b.run("", "sh", "-c", `xz -6 -T2 --block-size=33554432 -c "$0" >"$1.part" && mv "$1.part" "$1"`, b.disk(), base+".xz"); err != nil {
+	if err := b.run("", "sh", "-c", `xz -2 -T2 --block-size=33554432 -c "$0" >"$1.part" && mv "$1.part" "$1"`, b.disk(), base+".xz"); err != nil {
 		return err
 	}
 	sum, err := sumOf(base + ".xz")
