@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -78,6 +79,20 @@ func TestOnlyEdgecamNeedsC(t *testing.T) {
 	}
 	if strings.Contains(string(out), "mediadevices") {
 		t.Error("the daemon reaches the encoder")
+	}
+}
+
+// TestTopLevelIsTheFloorPlan: what is committed at the top is what README "Inside" draws, and nothing else.
+func TestTopLevelIsTheFloorPlan(t *testing.T) {
+	plan := []string{".ci", ".gitignore", "Makefile", "README.md", "arch_test.go", "capture", "cmd", "drivers", "gokrazy", "go.mod", "go.sum", "hardware", "image", "pipeline"}
+	out, err := exec.Command("git", "ls-files", "-z").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if !slices.Contains(plan, first(path)) {
+			t.Errorf("%s: the top level has %v", path, plan)
+		}
 	}
 }
 
