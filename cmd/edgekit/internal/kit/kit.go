@@ -3,6 +3,7 @@ package kit
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"image"
@@ -48,6 +49,8 @@ type Kit struct {
 	local     net.Listener // control.sock
 
 	id          string
+	catalogue   *pipeline.Catalogue // to be imported; nil: none
+	digest      [sha256.Size]byte   // of its file
 	clock       *clock.Clock
 	store       *store.Store
 	traces      *trace.Ring
@@ -83,6 +86,9 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 			k.Close()
 		}
 	}()
+	if err := k.readCatalogue(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Join(c.Data, "tickets"), 0o700); err != nil {
 		return nil, fault("edgekit: --data: %v: expected a folder that can be written to", err)
 	}

@@ -66,8 +66,8 @@ func (k *Kit) tell(ctx context.Context) error {
 	}
 }
 
-// importCatalogue imports the catalogue file, if there is one and it is not the one in use.
-func (k *Kit) importCatalogue(ctx context.Context) error {
+// readCatalogue reads the catalogue file, if there is one, so that a bad one is a fault before anything serves.
+func (k *Kit) readCatalogue() error {
 	if k.config.Catalog == "" {
 		return nil
 	}
@@ -88,8 +88,17 @@ func (k *Kit) importCatalogue(ctx context.Context) error {
 		}
 		return fault("%v (nothing was imported)", err)
 	}
-	digest := sha256.Sum256(doc)
-	imported, err := k.store.Import(ctx, c, digest[:])
+	k.catalogue, k.digest = c, sha256.Sum256(doc)
+	return nil
+}
+
+// importCatalogue brings the catalogue into the store, if it is not the one in use.
+func (k *Kit) importCatalogue(ctx context.Context) error {
+	c := k.catalogue
+	if c == nil {
+		return nil
+	}
+	imported, err := k.store.Import(ctx, c, k.digest[:])
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
