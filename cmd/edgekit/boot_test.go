@@ -6,6 +6,8 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -30,27 +32,8 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 	}
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	m, err := boottest.New(*bootImage, *bootUEFI, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		m.PowerCut()
-		if t.Failed() {
-			t.Logf("the kit's last words:\n%s", m.LastWords())
-		}
-	})
-	boot := func() {
-		t.Helper()
-		if err := m.PowerOn(); err != nil {
-			t.Fatal(err)
-		}
-		took, err := m.Serving(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%.1f s from power-on to the viewer's page", took.Seconds())
-	}
+	m := newMachine(t)
+	boot := func() { t.Helper(); powerOn(t, m) }
 
 	boot()
 	first := newBuyer(t, m.Viewer, rnd)
@@ -100,6 +83,54 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 	if acked < 5**bootCuts {
 		t.Errorf("only %d sales: this was no load", acked)
 	}
+}
+
+// TestBootReadsSettings drops settings on the card as a laptop does: good ones are used and kept, bad ones are refused and
+// the kit serves with those it kept.
+func TestBootReadsSettings(t *testing.T) {
+	m := newMachine(t)
+	const good = "stall = \"Blue Door\"\n"
+	for _, text := range []string{good, "stall = \"Red Door\"\npapr = \"58\"\n"} {
+		if err := m.Drop("edgekit.toml", text); err != nil {
+			t.Fatal(err)
+		}
+		powerOn(t, m)
+		m.PowerCut()
+		data := t.TempDir()
+		if err := m.Data(data, "edgekit/edgekit.toml"); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := os.ReadFile(filepath.Join(data, "edgekit.toml")); err != nil || string(kept) != good {
+			t.Errorf("after %q the kit keeps %q, %v", text, kept, err)
+		}
+	}
+}
+
+func newMachine(t *testing.T) *boottest.Machine {
+	t.Helper()
+	m, err := boottest.New(*bootImage, *bootUEFI, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		m.PowerCut()
+		if t.Failed() {
+			t.Logf("the kit's last words:\n%s", m.LastWords())
+		}
+	})
+	return m
+}
+
+func powerOn(t *testing.T, m *boottest.Machine) {
+	t.Helper()
+	if err := m.PowerOn(); err != nil {
+		t.Fatal(err)
+	}
+	took, err := m.Serving(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.1f s from power-on to the viewer's page", took.Seconds())
 }
 
 func newBuyer(t *testing.T, base string, rnd *rand.Rand) *buyer {

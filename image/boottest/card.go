@@ -6,10 +6,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
-// permAt is where the data partition starts on every card, see image/pack.
-const permAt = 1104 << 20
+// Where partitions start on every card, see image/pack.
+const (
+	bootAt = 4 << 20
+	permAt = 1104 << 20
+)
+
+// Drop puts a file on the boot partition, as a laptop does. The machine must be off.
+func (m *Machine) Drop(name, text string) error {
+	c := exec.Command("mcopy", "-o", "-i", fmt.Sprintf("%s@@%d", m.Disk, bootAt), "-", "::"+name)
+	c.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1")
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("boottest: %s onto the boot partition: %w: %s", name, err, out)
+	}
+	return nil
+}
 
 // Data copies files of the data partition, such as edgekit/kit.db, into dir. The machine must be off. The file system's
 // journal is replayed, as it is when a kit mounts it; damage beyond what a cut may leave is an error. A file that is not
