@@ -41,7 +41,8 @@ image-vm: deps-image
 
 # The image under QEMU, until Ctrl-C; with BOOT_CHECK=1 until the viewer's page answers.
 boot: image-vm
-	@go run ./image/boottest/boot -image .cache/image/instances/edgekit-vm/disk.img $(if $(filter 1,$(BOOT_CHECK)),-check)
+	@go build -o .cache/image/boot ./image/boottest/boot
+	@.cache/image/boot -image .cache/image/instances/edgekit-vm/disk.img $(if $(filter 1,$(BOOT_CHECK)),-check)
 
 # Sales through power cuts, on the image; BOOT_CUTS=20 for more.
 boot-test: image-vm

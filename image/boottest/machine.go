@@ -88,7 +88,7 @@ func (m *Machine) PowerOn() error {
 		"-drive", "file="+m.Disk+",format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card",
 		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
 	m.cmd.Stdout, m.cmd.Stderr = &m.said, &m.said
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // Ctrl-C is for who holds the machine
 	m.on = time.Now()
 	if err := m.cmd.Start(); err != nil {
 		return fmt.Errorf("boottest: %w", err)

@@ -47,17 +47,21 @@ func run(ctx context.Context, instance, out string) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []struct {
+	type step struct {
 		name string
 		do   func() error
-	}{
+	}
+	steps := []step{
 		{"gokrazy's packer", b.buildGok},
 		{"programs and fonts", b.fillInstance},
 		{"root and boot files", b.makeDisk},
 		{"boot partition with room for settings", b.remakeBoot},
 		{"data partition", b.makePerm},
-		{"compressed, with map, parts list and checksums", b.ship},
-	} {
+	}
+	if out != "" {
+		steps = append(steps, step{"compressed, with map, parts list and checksums", b.ship})
+	}
+	for _, step := range steps {
 		start := time.Now()
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)

@@ -16,9 +16,6 @@ func (b *build) time() time.Time { return time.Unix(b.stamp, 0).UTC() }
 
 // ship writes NAME.img.xz, .bmap, .spdx.json and .sha256 into the folder that was asked for.
 func (b *build) ship() error {
-	if b.out == "" {
-		return nil
-	}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
 	}
@@ -67,19 +64,20 @@ func (b *build) ship() error {
 
 // report says what there is now.
 func (b *build) report() error {
-	path := b.disk()
-	if b.out != "" {
-		path = filepath.Join(b.out, b.instance+".img.xz")
+	if b.out == "" {
+		path, err := filepath.Rel(b.root, b.disk())
+		fmt.Println(path)
+		return err
 	}
+	path := filepath.Join(b.out, b.instance+".img.xz")
 	st, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %.1f MB", path, float64(st.Size())/1e6)
-	if b.out != "" && st.Size() > compressedBudget {
-		fmt.Printf(", over the budget of %d MB", compressedBudget/1_000_000)
+	fmt.Printf("%s: %.1f MB\n", path, float64(st.Size())/1e6)
+	if st.Size() > compressedBudget {
+		fmt.Printf("image: over the budget of %d MB\n", compressedBudget/1_000_000)
 	}
-	fmt.Println()
 	return nil
 }
 
