@@ -1,9 +1,9 @@
 # edgekit: every target works from a fresh clone. `make deps` installs what this machine lacks.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := build
-CACHE := $(CURDIR)/.cache
 STATICCHECK := go tool staticcheck
-TSC := $(CACHE)/tsc/node_modules/.bin/tsc
+TSC := .cache/tsc/node_modules/.bin/tsc
 
 .PHONY: build run test lab image image-vm boot boot-test bench fuzz check deps deps-build deps-test deps-lab deps-image clean
 
@@ -13,16 +13,16 @@ build: deps-build
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgectl
 	CGO_ENABLED=1 go build -trimpath -o bin/ ./cmd/edgecam
 
-# A kit on this machine: synthetic camera, virtual printer, a small catalogue. Slips come out in run/tickets.
+# A kit on this machine: synthetic camera, virtual printer, a small catalogue. All it keeps is in .cache/run.
 run: build
-	@echo "slips are written to $(CACHE)/run/tickets; stop with Ctrl-C"
-	@bin/edgekit -data $(CACHE)/run -camera $(or $(CAMERA),synthetic) -printer $(or $(PRINTER),virtual) -catalog cmd/internal/demo/catalogue.json -stall "Blue Door Pottery"
+	@echo "the kit is in .cache/run, its slips in .cache/run/tickets; stop with Ctrl-C"
+	@bin/edgekit -data .cache/run -camera $(or $(CAMERA),synthetic) -printer $(or $(PRINTER),virtual) -catalog cmd/internal/demo/catalogue.json -stall "Blue Door Pottery" $(FLAGS)
 
 # Everything that needs no QEMU, browser included.
 test: deps-test
 	@.ci/step vet go vet -tags bench,lab,boot ./...
 	@.ci/step staticcheck $(STATICCHECK) -tags bench,lab,boot ./...
-	@.ci/step gofmt sh -c 'test -z "$$(gofmt -l $$(git ls-files "*.go"))"'
+	@.ci/step gofmt sh -c '! gofmt -l $$(git ls-files "*.go") | grep .'
 	@.ci/step tsc $(TSC) -p cmd/internal/ui/check
 	@.ci/step page-units node --test cmd/internal/ui/check/*.test.mjs
 	@.ci/step tests go test -race -timeout 30m $(TESTFLAGS) ./...
@@ -50,7 +50,7 @@ boot-test: image-vm
 
 # Figure, budget, ratio. Also written to bench.json.
 bench: deps-test
-	@EDGEKIT_BENCH_JSON=$(CURDIR)/bench.json go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' -v ./cmd/edgekit | grep -v '^=== '
+	@EDGEKIT_BENCH_JSON="$(CURDIR)/bench.json" go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' -v ./cmd/edgekit | grep -v '^=== '
 
 # Each fuzz target for FUZZTIME (default 20s).
 fuzz: deps-build
@@ -62,7 +62,7 @@ check: lab test
 deps:
 	@.ci/deps build test lab image
 deps-build deps-test deps-lab deps-image: deps-%:
-	@.ci/deps build $*
+	@.ci/deps $(sort build $*)
 
 clean:
 	rm -rf bin .cache

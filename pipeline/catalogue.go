@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 )
@@ -76,16 +77,18 @@ type Catalogue struct {
 	Offers   []Offer // in the order they are shown
 
 	sku, offer map[string]int
+	terms      []uint32 // of Offers
 }
 
 // NewCatalogue makes a catalogue whose entries can be found by id. It is the only way to make one that works.
 func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
-	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers))}
+	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers)), make([]uint32, len(offers))}
 	for i, s := range skus {
 		c.sku[s.SKU] = i
 	}
 	for i, o := range offers {
 		c.offer[o.ID] = i
+		c.terms[i] = o.terms(currency)
 	}
 	return c
 }
@@ -106,6 +109,22 @@ func (c *Catalogue) Offer(id string) (Offer, int, bool) {
 		return Offer{}, 0, false
 	}
 	return c.Offers[i], i, true
+}
+
+// Terms names what a visitor agrees to who taps an offer: its price, and what is in it. An offer whose terms have
+// changed since a prompt was shown is not the one that was tapped. Never 0 for an offer that is there.
+func (c *Catalogue) Terms(id string) uint32 {
+	i, ok := c.offer[id]
+	if !ok {
+		return 0
+	}
+	return c.terms[i]
+}
+
+func (o Offer) terms(currency string) uint32 {
+	h := fnv.New32a()
+	fmt.Fprintln(h, currency, o.Price, o.Lines)
+	return max(1, h.Sum32())
 }
 
 // Level is the live state of an offer, owned by the store.

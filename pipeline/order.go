@@ -1,6 +1,9 @@
 package pipeline
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Order is a validated and priced tap: all that the store needs to make it a sale.
 type Order struct {
@@ -23,6 +26,11 @@ type OrderLine struct {
 	Amount int64   `json:"amount"` // for all N, tax included, minor units
 	Rate   TaxRate `json:"rate"`
 	Tax    int64   `json:"tax"` // contained in Amount
+}
+
+// Has tells whether priced lines are the offer's: the same pieces of the same SKUs.
+func (o Offer) Has(lines []OrderLine) bool {
+	return slices.EqualFunc(o.Lines, lines, func(a Line, b OrderLine) bool { return a.SKU == b.SKU && a.N == b.N })
 }
 
 // Price splits an offer's price over its lines in proportion to what they cost alone, by largest remainder, and works

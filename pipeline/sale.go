@@ -11,6 +11,7 @@ import (
 type Grant struct {
 	Nonce   [8]byte       // names the token; burned when it is used
 	Expires time.Duration // kit time
+	Terms   uint32        // of the offer when the token was made, see Catalogue.Terms; 0: it is bound to none
 }
 
 // Tokens checks tokens. Errors are ErrTokenInvalid or ErrTokenExpired; with the latter the Grant is valid too.
@@ -55,32 +56,47 @@ type Sale struct {
 func (s *Sale) Tap(ctx context.Context, t Tap) Outcome {
 	begin := time.Now()
 	t.At = s.Now()
-	order, refusal := s.validate(t, begin)
-	s.span(t.ID, "validate", begin)
-	if refusal != nil {
+	levels := s.Ledger.Levels() // one for both steps: what is checked is what is priced
+	order, refusal := s.validate(t, levels, begin)
+	if refusal != nil { // and no trace: whoever sends rubbish, or too much, does not push out those of real taps
 		if refusal.Reason == Malformed {
 			return *refusal
 		}
-		if o, ok, err := s.Ledger.Decided(ctx, t.Viewer, t.ID); err == nil && ok {
+		o, ok, err := s.Ledger.Decided(ctx, t.Viewer, t.ID)
+		switch {
+		case ok:
 			return o
+		case err != nil && refusal.Reason != RateLimited: // it may have been sold
+			return s.unavailable(t, err)
 		}
 		return *refusal
 	}
+	s.span(t.ID, "validate", begin)
 	step := time.Now()
-	s.enrich(&order)
+	s.enrich(&order, levels.Catalogue)
 	s.span(t.ID, "enrich", step)
 
 	step = time.Now()
 	out, err := s.Ledger.Act(ctx, order)
 	s.span(t.ID, "act", step)
 	if err != nil {
-		if s.Log != nil {
-			s.Log.Warn("tap not recorded", "tap", t.ID, "err", err)
-		}
-		return Outcome{Tap: t.ID, Offer: t.Offer, Reason: Unavailable, Viewer: t.Viewer, Retry: time.Second,
-			Details: "The kit cannot record a sale right now. Nothing was bought; please try again."}
+		return s.unavailable(t, err)
 	}
 	return out
+}
+
+// unavailable answers a tap about which nothing can be said now. Nothing was bought, unless it is only the waiting that
+// ended: then the same tap, sent again, finds its outcome.
+func (s *Sale) unavailable(t Tap, err error) Outcome {
+	if s.Log != nil {
+		s.Log.Warn("tap not recorded", "tap", t.ID, "err", err)
+	}
+	o := Outcome{Tap: t.ID, Offer: t.Offer, Reason: Unavailable, Viewer: t.Viewer, Retry: time.Second,
+		Details: "The kit cannot record a sale right now. Nothing was bought; please try again."}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		o.Details = "The kit takes longer than it should. Please look at your tickets before you tap again."
+	}
+	return o
 }
 
 func (s *Sale) span(tap, step string, start time.Time) {
@@ -91,7 +107,7 @@ func (s *Sale) span(tap, step string, start time.Time) {
 
 // validate checks all that can be checked without the disk. Once a token's maker is known to be this kit, whatever else
 // is wrong is a decision, to be recorded; before that it is a refusal, which leaves no trace.
-func (s *Sale) validate(t Tap, now time.Time) (Order, *Outcome) {
+func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) {
 	refuse := func(r Reason, details string) *Outcome {
 		return &Outcome{Tap: t.ID, Offer: t.Offer, Reason: r, Viewer: t.Viewer, Details: details}
 	}
@@ -105,28 +121,32 @@ func (s *Sale) validate(t Tap, now time.Time) (Order, *Outcome) {
 	}
 	o := Order{Tap: t, Decision: Confirmed}
 	grant, err := s.Tokens.Verify(t.Token, t.Viewer, t.Offer, t.At)
-	if err != nil && !errors.Is(err, ErrTokenExpired) {
-		return Order{}, refuse(TokenInvalid, "This prompt was not made for you by this kit. Please reload the page.")
-	}
+	forged := err != nil && !errors.Is(err, ErrTokenExpired)
 	o.Nonce, o.Expires = grant.Nonce, int64(grant.Expires/time.Second)
-	levels := s.Ledger.Levels()
-	if _, _, known := levels.Catalogue.Offer(t.Offer); !known {
-		return Order{}, refuse(UnknownOffer, "This offer is not there any more.")
-	}
+	_, _, known := levels.Catalogue.Offer(t.Offer)
 	switch state := levels.StateAt(t.Offer, t.At); {
-	case state == OfferSoon || state == OfferHidden:
+	case state == OfferSoon && known: // pages have no token for what cannot be bought
+		return Order{}, refuse(NotYet, "This offer has not started yet.")
+	case forged && known && (state == OfferOver || state == OfferWithdrawn):
+		return Order{}, refuse(TooLate, "This offer is over.")
+	case forged:
+		return Order{}, refuse(TokenInvalid, "This prompt was not made for you by this kit. Please reload the page.")
+	case !known:
+		return Order{}, refuse(UnknownOffer, "This offer is not there any more.")
+	case state == OfferHidden:
 		return Order{}, refuse(NotYet, "This offer has not started yet.")
 	case state != OfferLive:
 		o.Decision, o.Details = TooLate, "This offer is over."
 	case err != nil:
 		o.Decision, o.Details = TokenExpired, "The prompt was too old. Please tap the one on the screen now."
+	case grant.Terms != 0 && grant.Terms != levels.Catalogue.Terms(t.Offer):
+		o.Decision, o.Details = TooLate, "The offer has just changed. Please look at the new one and tap again."
 	}
 	return o, nil
 }
 
 // enrich prices the order from one snapshot of the catalogue.
-func (s *Sale) enrich(o *Order) {
-	c := s.Ledger.Levels().Catalogue
+func (s *Sale) enrich(o *Order, c *Catalogue) {
 	offer, _, _ := c.Offer(o.Offer)
 	o.Title = offer.Title
 	o.Lines = Price(c, offer)

@@ -275,7 +275,7 @@ func (s *Server) admit(v *Viewer) error {
 	switch {
 	case s.state == stateStopped:
 		return ErrClosed
-	case len(s.viewers) >= s.config.MaxViewers:
+	case len(s.viewers) >= s.config.MaxViewers && !s.evict(v.options.From):
 		s.count.refused.Add(1)
 		return offer.Refuse(Full, "all %d places are taken; try again in a moment", s.config.MaxViewers)
 	}
@@ -287,6 +287,30 @@ func (s *Server) admit(v *Viewer) error {
 	s.byUfrag[v.ice.local.ufrag] = v
 	s.sessions.Go(v.run)
 	return nil
+}
+
+// evict ends the oldest connection of whoever has the most, if that is at least two more than the newcomer has. Those
+// whose end is on its way count no more; there may for a moment be more viewers than places.
+func (s *Server) evict(newcomer string) bool {
+	oldest, count := map[string]*Viewer{}, map[string]int{}
+	most := ""
+	for _, v := range s.viewers {
+		from := v.options.From
+		if v.ctx.Err() != nil {
+			continue
+		}
+		if o := oldest[from]; o == nil || v.since < o.since {
+			oldest[from] = v
+		}
+		if count[from]++; count[from] > count[most] {
+			most = from
+		}
+	}
+	if count[most] < count[newcomer]+2 {
+		return false
+	}
+	oldest[most].cancel(ErrReplaced)
+	return true
 }
 
 // place makes room among the connections of one owner.

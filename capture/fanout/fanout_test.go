@@ -225,6 +225,40 @@ func TestNobodyTakesAllPlaces(t *testing.T) {
 	}
 }
 
+// When the house is full, whoever has the most connections makes room for those who have fewer, and for nobody else.
+func TestAFullHouseIsShared(t *testing.T) {
+	k := newKit(t, Config{MaxViewers: 6})
+	join := func(from string) (*Viewer, error) {
+		v, _, err := k.Accept(testOffer, Options{Hosts: loopbackHost, From: from})
+		return v, err
+	}
+	var loud []*Viewer
+	for range 6 {
+		v, err := join("loud")
+		if err != nil {
+			t.Fatal(err)
+		}
+		loud = append(loud, v)
+	}
+	if _, err := join("loud"); err == nil {
+		t.Error("a seventh of six")
+	}
+	for _, from := range []string{"ann", "ben", "cat"} {
+		if _, err := join(from); err != nil {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+	for i, v := range loud {
+		if gone := v.ctx.Err() != nil; gone != (i < 3) {
+			t.Errorf("connection %d of the loud one: gone %v", i, gone)
+		}
+	}
+	until(t, "those who were sent away have gone", func() bool { return k.Stats().Viewers == 6 })
+	if _, err := join("loud"); err == nil {
+		t.Error("the loud one took a place of others")
+	}
+}
+
 // Messages go both ways; those said before the channel opens are not lost, and too large ones end only that session.
 func TestMessagesGoBothWays(t *testing.T) {
 	k := newKit(t, Config{})

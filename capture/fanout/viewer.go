@@ -36,6 +36,10 @@ type Options struct {
 	Owner  string
 	Places int
 
+	// From is where the viewer's request came from. When all places are taken, the one with the most connections loses its
+	// oldest to any that has fewer, so that one phone keeps nobody out.
+	From string
+
 	OnChannel func(*Viewer)               // the data channel signals is open
 	OnMessage func(v *Viewer, msg []byte) // a message of at most MaxMessage bytes, good until it returns
 	OnClose   func(reason error)

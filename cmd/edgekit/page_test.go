@@ -96,6 +96,13 @@ func TestATapBecomesASlip(t *testing.T) {
 	kittest.Until(t, "slip", slipThere(k, "A-001"))
 	kittest.See(t, b, "ticket in the list", `document.querySelector("#tickets").textContent.includes("A-001")`)
 	shoot(t, b, k)
+	op := k.Pair(t)
+	for _, step := range []string{"validate", "enrich", "act", "picture", "printing", "printed"} {
+		kittest.Until(t, "step "+step+" in the tap's trace", func() bool {
+			_, trace, err := op.Get("/api/operator/state")
+			return err == nil && strings.Contains(string(trace), `"step":"`+step+`"`)
+		})
+	}
 	kittest.UntilWithin(t, "confirmation leaves the picture", kittest.Limit, func() bool { return !overlay.BannerShown(picture(t, b, "video")) })
 	if me := kittest.Read(t, b, `fetch("/api/me").then(r => r.json()).then(m => m.consent.choice + " " + m.tickets.length)`); me != "agreed 1" {
 		t.Errorf("the kit keeps %q", me)
@@ -168,6 +175,7 @@ func TestByKeyboard(t *testing.T) {
 	walk("Buy Mug for € 10.00")
 	press("\r")
 	kittest.See(t, b, "outcome", status+`.startsWith("Confirmed · ticket A-001")`)
+	kittest.See(t, b, "ticket in the list", `!document.querySelector("#mine").hidden`)
 	said := tree(t, b)
 	for _, want := range []string{"button: Buy Mug for € 10.00", "button: Buy Pen for € 2.50", "heading: My tickets"} {
 		if n := len(slices.DeleteFunc(slices.Clone(said), func(s string) bool { return s != want })); n != 1 {

@@ -20,17 +20,18 @@ type Clock struct {
 	boot [16]byte
 	up   func() time.Duration
 	base time.Duration // kit time = base + up()
+	nth  uint32        // boot of the kit, from 1
 
 	mu   sync.Mutex
 	last time.Duration
 }
 
-const anchorSize = 16 + 8 + 8
+const anchorSize = 16 + 8 + 8 + 4
 
 // New goes on from an anchor, or starts at zero when it is not one. boot names this boot of the machine; up is the time
 // since it, which runs while the machine sleeps too.
 func New(anchor []byte, boot [16]byte, up func() time.Duration) *Clock {
-	c := &Clock{boot: boot, up: up}
+	c := &Clock{boot: boot, up: up, nth: 1}
 	if len(anchor) == anchorSize {
 		kit := time.Duration(binary.BigEndian.Uint64(anchor[16:]))
 		then := time.Duration(binary.BigEndian.Uint64(anchor[24:]))
@@ -39,8 +40,11 @@ func New(anchor []byte, boot [16]byte, up func() time.Duration) *Clock {
 		}
 		c.last = kit
 		c.base = kit - up()
+		c.nth = binary.BigEndian.Uint32(anchor[32:])
 		if [16]byte(anchor[:16]) == boot && up() >= then {
 			c.base = kit - then
+		} else {
+			c.nth++
 		}
 	} else {
 		c.base = -up()
@@ -76,11 +80,16 @@ func (c *Clock) Now() time.Duration {
 	return c.last
 }
 
-// Anchor is what New needs to go on from now, 32 bytes.
+// Boot counts the boots of the machine in which this kit ran, from 1. Within one, kit time runs on without a gap; from one to the
+// next a time of unknown length is missing. So what was noted in the same boot can be dated by any of it.
+func (c *Clock) Boot() uint32 { return c.nth }
+
+// Anchor is what New needs to go on from now, 36 bytes.
 func (c *Clock) Anchor() []byte {
 	b := make([]byte, anchorSize)
 	copy(b, c.boot[:])
 	binary.BigEndian.PutUint64(b[16:], uint64(c.Now()))
 	binary.BigEndian.PutUint64(b[24:], uint64(c.up()))
+	binary.BigEndian.PutUint32(b[32:], c.nth)
 	return b
 }

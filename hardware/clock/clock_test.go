@@ -23,14 +23,16 @@ func TestAcrossRestartsAndPowerCuts(t *testing.T) {
 		anchor []byte
 		boot   byte
 		want   time.Duration
+		nth    uint32
 	}{
-		{"same boot: the time while it was down counts", anchor, 1, 70 * time.Second},
-		{"another boot: from the anchor on", anchor, 2, 60 * time.Second},
-		{"torn anchor", anchor[:20], 1, 0},
-		{"no anchor", nil, 1, 0},
+		{"same boot: the time while it was down counts", anchor, 1, 70 * time.Second, 1},
+		{"another boot: from the anchor on", anchor, 2, 60 * time.Second, 2},
+		{"and the one after it", clock(anchor, 2).Anchor(), 3, 60 * time.Second, 3},
+		{"torn anchor", anchor[:20], 1, 0, 1},
+		{"no anchor", nil, 1, 0, 1},
 	} {
-		if got := clock(r.anchor, r.boot).Now(); got != r.want {
-			t.Errorf("%s: %v, want %v", r.name, got, r.want)
+		if c := clock(r.anchor, r.boot); c.Now() != r.want || c.Boot() != r.nth {
+			t.Errorf("%s: %v in boot %d, want %v in boot %d", r.name, c.Now(), c.Boot(), r.want, r.nth)
 		}
 	}
 	later := clock(anchor, 2)

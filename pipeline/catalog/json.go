@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"edgekit.internal/pipeline"
@@ -190,10 +191,19 @@ func (r *reader) list(n node, o *object, key string, most int) []node {
 
 func (r *reader) text(n node, o *object, key string, most int) string {
 	s, ok := o.fields[key].value.(string)
-	if !ok || strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > most {
+	switch {
+	case !ok || strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > most:
 		r.problem(r.at(n, o, key), "%s: expected a text of 1 to %d characters", key, most)
+	case strings.ContainsFunc(s, unseen):
+		r.problem(r.at(n, o, key), "%s: expected a text on one line without control characters", key)
 	}
 	return s
+}
+
+// unseen tells which characters are no part of a title, but of what might be done to those who read it: controls, line
+// breaks, and those that turn the order of letters around (Unicode Standard Annex 9, section 2).
+func unseen(c rune) bool {
+	return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || c >= '\u202a' && c <= '\u202e' || c >= '\u2066' && c <= '\u2069'
 }
 
 // id is a text that also goes into addresses and messages, so its letters are few.
@@ -206,6 +216,13 @@ func (r *reader) id(n node, o *object, key string) string {
 	}
 	if !good {
 		r.problem(r.at(n, o, key), "%s: expected 1 to %d of the characters A-Z a-z 0-9 - _ . /", key, maxID)
+		return s
+	}
+	for part := range strings.SplitSeq(s, "/") { // in an address these would lead elsewhere
+		if part == "" || part == "." || part == ".." {
+			r.problem(r.at(n, o, key), `%s: expected something other than %q between slashes`, key, part)
+			break
+		}
 	}
 	return s
 }

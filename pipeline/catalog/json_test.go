@@ -60,6 +60,11 @@ func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 		{"key twice", change(`"price":1000`, `"price":1000,"price":1`), `f.json:2:80: "price" is there twice`},
 		{"state", change(`"live"`, `"open"`), `f.json:2:98: state: expected one of ["hidden" "soon" "live" "over" "withdrawn"]`},
 		{"id for an address", change(`"id":"mug"`, `"id":"m ug"`), "f.json:2:17: id: expected 1 to 64 of the characters"},
+		{"a printer's command in a title", change(`"title":"Mug"`, `"title":"M\u001b@ug"`), "f.json:1:48: title: expected a text on one line without control characters"},
+		{"two lines", change(`"title":"Mug"`, `"title":"Mug\nfree"`), "f.json:1:48: title: expected a text on one line"},
+		{"letters turned around", change(`"title":"Mug"`, `"title":"guM\u202e"`), "f.json:1:48: title: expected a text on one line"},
+		{"id that leads elsewhere", change(`"id":"mug"`, `"id":"mug/../pen"`), `f.json:2:17: id: expected something other than ".." between slashes`},
+		{"id that ends in the middle", change(`"id":"mug"`, `"id":"mug/"`), `f.json:2:17: id: expected something other than "" between slashes`},
 		{"too deep", strings.Repeat("[", 50), "f.json:1:10: not JSON: nested more than 8 deep"},
 	} {
 		got, err := JSON("f.json", []byte(c.doc))
@@ -71,6 +76,15 @@ func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 	var ps Problems
 	if _, err := JSON("f.json", []byte(two)); !errors.As(err, &ps) || len(ps) != 2 {
 		t.Errorf("two problems: %v", err)
+	}
+}
+
+// TestALargeBadFileIsAnsweredToo: with the first problems only, and not after minutes.
+func TestALargeBadFileIsAnsweredToo(t *testing.T) {
+	doc := `{"currency":"EUR","offers":[],"skus":[` + strings.Repeat(`{"sku":"","title":"","price":-1,"tax":-1,"stock":-1},`, maxSKUs-1) + `{}]}`
+	var ps Problems
+	if _, err := JSON("f.json", []byte(doc)); !errors.As(err, &ps) || len(ps) != maxProblems {
+		t.Errorf("%d problems", len(ps))
 	}
 }
 

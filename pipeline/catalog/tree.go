@@ -41,8 +41,8 @@ func (r *reader) position(at int) (line, column int) {
 }
 
 func (r *reader) problem(at int, format string, args ...any) {
-	line, column := r.position(at)
-	if len(r.problems) < maxProblems {
+	if len(r.problems) < maxProblems { // beyond them places are not worked out either: each costs a look at the whole file
+		line, column := r.position(at)
 		r.problems = append(r.problems, Problem{r.file, line, column, fmt.Sprintf(format, args...)})
 	}
 }

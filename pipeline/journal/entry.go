@@ -32,6 +32,7 @@ type Entry struct {
 	Lines    []Line `cbor:"9,keyasint"`           //
 	Via      string `cbor:"10,keyasint"`          // channel
 	Frame    uint32 `cbor:"11,keyasint,omitzero"` // RTP timestamp of the picture the buyer saw
+	Boot     uint32 `cbor:"12,keyasint,omitzero"` // the kit's boot: Kit has no gaps within one; 0: not known
 }
 
 // Line is one line of a sale.

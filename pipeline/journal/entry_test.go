@@ -9,7 +9,7 @@ import (
 )
 
 var sale = Entry{Kind: Sale, Kit: 123456, Wall: 1_790_000_000_000, Tap: bytes.Repeat([]byte{7}, 16), Offer: "mug", Ticket: 42,
-	Total: 1000, Currency: "EUR", Lines: []Line{{SKU: "MUG", N: 1, Amount: 1000, Tax: 160}}, Via: "page"}
+	Total: 1000, Currency: "EUR", Lines: []Line{{SKU: "MUG", N: 1, Amount: 1000, Tax: 160}}, Via: "page", Boot: 3}
 
 func TestEntryComesBack(t *testing.T) {
 	b, err := Encode(sale)

@@ -88,6 +88,8 @@ func (g *group) take(o pipeline.Order, out *pipeline.Outcome) error {
 		out.Reason, out.Details = pipeline.TooLate, "This offer is over."
 	case offer.Price != o.Total.Minor || g.levels.Catalogue.Currency != o.Total.Currency:
 		out.Reason, out.Details = pipeline.TooLate, "The price has just changed. Please look at the new one and tap again."
+	case !offer.Has(o.Lines):
+		out.Reason, out.Details = pipeline.TooLate, "What is in this offer has just changed. Please look at it and tap again."
 	case g.levels.Left(o.Offer) == 0:
 		out.Reason, out.Details = pipeline.SoldOut, "Sold out: somebody was a moment faster."
 	case offer.PerVisitor > 0:
@@ -178,7 +180,7 @@ func (g *group) sell(o pipeline.Order, out pipeline.Outcome) error {
 
 func entry(g *group, o pipeline.Order) journal.Entry {
 	e := journal.Entry{Kind: journal.Sale, Kit: g.at.Milliseconds(), Wall: g.wall.UnixMilli(), Offer: o.Offer, Ticket: g.number,
-		Total: o.Total.Minor, Currency: o.Total.Currency, Via: string(o.Via), Frame: o.Frame}
+		Total: o.Total.Minor, Currency: o.Total.Currency, Via: string(o.Via), Frame: o.Frame, Boot: g.boot}
 	if id, err := ulid.ParseStrict(o.ID); err == nil { // checked when the tap was validated
 		e.Tap = id[:]
 	}

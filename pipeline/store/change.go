@@ -14,49 +14,90 @@ import (
 )
 
 // Import makes c the catalogue in use, in one transaction, unless digest says that it is the one in use already. What
-// was sold stays sold: of a SKU that was there before, the pieces left change by as much as its stock in the catalogue
-// did (and not below none); an offer's state changes only if the catalogue's did.
+// was sold stays sold: the pieces left of a SKU are its stock in the catalogue less all that was ever sold of it, whatever
+// catalogues were in use between; an offer's state changes only if the catalogue's did.
 func (s *Store) Import(ctx context.Context, c *pipeline.Catalogue, digest []byte) (imported bool, err error) {
 	err = s.change(ctx, func(g *group) error {
-		have, err := getMeta(g.conn, metaDigest)
-		if err != nil || have != nil && bytes.Equal(have, digest) {
-			return err
-		}
-		old := g.levels
-		if g.levels, err = merge(g, old, c); err != nil {
-			return err
-		}
-		for i := range c.SKUs {
-			g.stock[i] = true
-		}
-		for i := range c.Offers {
-			g.offers[i] = true
-		}
-		if err := g.flush(); err != nil {
-			return err
-		}
-		b, err := cbor.Marshal(stored{c.Currency, c.SKUs, c.Offers})
-		if err != nil {
-			return fmt.Errorf("catalogue: %w", err)
-		}
-		if err := setMeta(g.conn, metaCatalogue, b); err != nil {
-			return err
-		}
-		imported = true
-		return setMeta(g.conn, metaDigest, digest)
+		imported, err = bring(g, c, digest)
+		return err
 	})
 	return imported, err
 }
 
-// merge works out the levels under a new catalogue. Rows of SKUs and offers that the old one lacks may still be there
-// from one before it.
-func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue) (*pipeline.Levels, error) {
+// ImportFile is Import at a start, from the file that the kit was started with: only if that file changed since it was
+// imported last. What was imported by other ways since is not undone by a start.
+func (s *Store) ImportFile(ctx context.Context, c *pipeline.Catalogue, digest []byte) (imported bool, err error) {
+	had, err := s.meta(metaFile)
+	if err != nil || bytes.Equal(had, digest) { // without a write: a kit starts on a full disk too
+		return false, err
+	}
+	err = s.change(ctx, func(g *group) error {
+		if imported, err = bring(g, c, digest); err != nil {
+			return err
+		}
+		return setMeta(g.conn, metaFile, digest)
+	})
+	return imported, err
+}
+
+// bring makes c the catalogue of the group, unless it is.
+func bring(g *group, c *pipeline.Catalogue, digest []byte) (imported bool, err error) {
+	have, err := getMeta(g.conn, metaDigest)
+	if err != nil || have != nil && bytes.Equal(have, digest) {
+		return false, err
+	}
+	old := g.levels
+	taken, err := takenPieces(g.conn, old)
+	if err != nil {
+		return false, err
+	}
+	if g.levels, err = merge(g, old, c, taken); err != nil {
+		return false, err
+	}
+	for i := range c.SKUs {
+		g.stock[i] = true
+	}
+	for i := range c.Offers {
+		g.offers[i] = true
+	}
+	if err := g.flush(); err != nil {
+		return false, err
+	}
+	b, err := cbor.Marshal(stored{c.Currency, c.SKUs, c.Offers, taken})
+	if err != nil {
+		return false, fmt.Errorf("catalogue: %w", err)
+	}
+	if err := setMeta(g.conn, metaCatalogue, b); err != nil {
+		return false, err
+	}
+	return true, setMeta(g.conn, metaDigest, digest)
+}
+
+// takenPieces counts, for each SKU there ever was, the pieces that were sold: those before the catalogue in use, which
+// is stored with it, and those since, which are missing from what it began with.
+func takenPieces(conn *sqlite.Conn, l *pipeline.Levels) (map[string]int, error) {
+	doc, err := readStored(conn)
+	if err != nil {
+		return nil, err
+	}
+	taken := map[string]int{}
+	for sku, n := range doc.Taken {
+		taken[sku] = n
+	}
+	for i, sku := range l.Catalogue.SKUs {
+		if n := max(sku.Stock, taken[sku.SKU]) - l.Stock[i]; n > 0 {
+			taken[sku.SKU] = n
+		}
+	}
+	return taken, nil
+}
+
+// merge works out the levels under a new catalogue. Rows of offers that the old one lacks may still be there from one
+// before it.
+func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[string]int) (*pipeline.Levels, error) {
 	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers))}
 	for i, sku := range c.SKUs {
-		l.Stock[i] = sku.Stock
-		if was, k, ok := old.Catalogue.SKU(sku.SKU); ok {
-			l.Stock[i] = max(0, old.Stock[k]+sku.Stock-was.Stock)
-		}
+		l.Stock[i] = max(0, sku.Stock-taken[sku.SKU])
 	}
 	sold := map[string]int{}
 	err := sqlitex.Execute(g.conn, "SELECT id, sold FROM offers", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {

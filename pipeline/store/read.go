@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -17,6 +18,7 @@ import (
 const (
 	metaCatalogue = "catalogue"
 	metaDigest    = "catalogue-digest"
+	metaFile      = "catalogue-file-digest" // of the file a start imported last
 	metaClock     = "clock"
 )
 
@@ -80,15 +82,32 @@ func (s *Store) TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline
 	return s.tickets(ctx, "WHERE number IN (SELECT sale FROM taps WHERE viewer = ? AND sale IS NOT NULL ORDER BY sale DESC LIMIT ?) ORDER BY number DESC", viewer, n)
 }
 
-// Taken is the sum of all sales in minor units.
+// taken is the sum of all sales in a currency up to a ticket, so that a look at it adds only those since: what is sold is
+// never changed.
+type taken struct {
+	mu       sync.Mutex
+	currency string
+	upTo     int64
+	minor    int64
+}
+
+// Taken is the sum of all sales in the currency in use, in minor units.
 func (s *Store) Taken(ctx context.Context) (minor int64, err error) {
+	t := &s.taken
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := s.Levels().Catalogue.Currency; c != t.currency {
+		t.currency, t.upTo, t.minor = c, 0, 0
+	}
 	err = s.query(ctx, "sum of sales", func(c *sqlite.Conn) error {
-		return sqlitex.Execute(c, "SELECT coalesce(sum(total), 0) FROM sales", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
-			minor = q.ColumnInt64(0)
-			return nil
-		}})
+		return sqlitex.Execute(c, "SELECT coalesce(sum(total) FILTER (WHERE currency = ?), 0), max(number) FROM sales WHERE number > ?",
+			&sqlitex.ExecOptions{Args: []any{t.currency, t.upTo}, ResultFunc: func(q *sqlite.Stmt) error {
+				t.minor += q.ColumnInt64(0)
+				t.upTo = max(t.upTo, q.ColumnInt64(1))
+				return nil
+			}})
 	})
-	return minor, err
+	return t.minor, err
 }
 
 // Unprinted lists tickets after number whose slips are not known to be out, oldest first, at most n.
@@ -141,19 +160,25 @@ type stored struct {
 	Currency string           `cbor:"1,keyasint"`
 	SKUs     []pipeline.SKU   `cbor:"2,keyasint"`
 	Offers   []pipeline.Offer `cbor:"3,keyasint"`
+	Taken    map[string]int   `cbor:"4,keyasint,omitempty"` // pieces sold before it was imported, by SKU, also of SKUs it lacks
+}
+
+func readStored(conn *sqlite.Conn) (doc stored, err error) {
+	b, err := getMeta(conn, metaCatalogue)
+	if err != nil || b == nil {
+		return doc, err
+	}
+	if err := cbor.Unmarshal(b, &doc); err != nil {
+		return doc, fmt.Errorf("stored catalogue: %w", err)
+	}
+	return doc, nil
 }
 
 // readLevels rebuilds what is left to sell from the tables.
 func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
-	b, err := getMeta(conn, metaCatalogue)
+	doc, err := readStored(conn)
 	if err != nil {
 		return nil, err
-	}
-	var doc stored
-	if b != nil {
-		if err := cbor.Unmarshal(b, &doc); err != nil {
-			return nil, fmt.Errorf("stored catalogue: %w", err)
-		}
 	}
 	c := pipeline.NewCatalogue(doc.Currency, doc.SKUs, doc.Offers)
 	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers))}

@@ -59,14 +59,24 @@ func prepare(conn *sqlite.Conn) error {
 }
 
 func migrate(conn *sqlite.Conn) error {
-	var version int
-	err := sqlitex.ExecuteTransient(conn, "PRAGMA user_version", &sqlitex.ExecOptions{
-		ResultFunc: func(s *sqlite.Stmt) error { version = s.ColumnInt(0); return nil }})
+	version, err := number(conn, "PRAGMA user_version")
 	if err != nil {
 		return err
 	}
-	if version > len(schema.Migrations) {
+	app, err := number(conn, "PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	switch {
+	case version > len(schema.Migrations):
 		return fmt.Errorf("its schema is version %d, this program knows up to %d: it was written by a newer edgekit, which is needed to read it", version, len(schema.Migrations))
+	case version == len(schema.Migrations) && app == int(schema.AppID):
+		return nil // without a write: a kit starts on a full disk too
 	}
 	return sqlitemigration.Migrate(context.Background(), conn, schema)
+}
+
+func number(conn *sqlite.Conn, query string) (n int, err error) {
+	err = sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error { n = s.ColumnInt(0); return nil }})
+	return n, err
 }

@@ -36,6 +36,7 @@ var ErrClosed = errors.New("store: stopping")
 type Options struct {
 	Now       func() time.Duration // kit time
 	Wall      func() time.Time     // what the wall clock says, right or wrong
+	Boot      func() uint32        // the kit's boot, for the journal
 	Anchor    func() []byte        // the kit clock's anchor, stored with every commit
 	Committed func([]Decision)     // called after each commit with its new decisions, in order; must not block
 	MaxPages  int                  // bound of the database's size in pages of 4 KiB; 0: the disk's
@@ -56,6 +57,7 @@ type Store struct {
 	stop  chan struct{} // closed when Run ends
 
 	levels   atomic.Pointer[pipeline.Levels]
+	taken    taken
 	consents sync.Map // viewer → pipeline.Consent, a copy of the table
 
 	commits, orders, failures atomic.Int64

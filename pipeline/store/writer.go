@@ -22,6 +22,7 @@ type group struct {
 	offers map[int]bool
 	at     time.Duration
 	wall   time.Time
+	boot   uint32
 	number int64 // of the last ticket
 	fresh  []Decision
 	after  []func() // what memory copies of tables need once it is committed
@@ -102,6 +103,9 @@ func (s *Store) transact(rs []request, results []result) (g *group, err error) {
 	}
 	defer func() { end(&err) }()
 	g = &group{conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{}, at: s.opt.Now(), wall: s.opt.Wall()}
+	if s.opt.Boot != nil {
+		g.boot = s.opt.Boot()
+	}
 	if g.number, err = lastNumber(s.conn); err != nil {
 		return nil, err
 	}

@@ -2,15 +2,16 @@
 // what it allows is in it, or in what it was bound to, and a keyed MAC (HMAC-SHA-256 cut to 128 bits, RFC 2104 section
 // 5) shows that this kit made it. It is burned, by its nonce, in the transaction that uses it.
 //
-// Layout, 32 bytes before base64url without padding (RFC 4648 section 5):
+// Layout, 36 bytes before base64url without padding (RFC 4648 section 5):
 //
-//	0      version and kind: 0x11 for a page's token, 0x12 for a link's
+//	0      version and kind: 0x21 for a page's token, 0x22 for a link's
 //	1..3   key epoch, big endian
 //	4..7   expiry in kit seconds, big endian
-//	8..15  nonce, random
-//	16..31 MAC over bytes 0..15, the viewer's id and the offer's id, each with its length in front
+//	8..11  the offer's terms when it was minted, see pipeline.Offer.Terms; 0: whatever they are
+//	12..19 nonce, random
+//	20..35 MAC over bytes 0..19, the viewer's id and the offer's id, each with its length in front
 //
-// A link's token (kind 0x12) is bound to no viewer, and carries its offer's id behind the MAC, since a link has nothing
+// A link's token (kind 0x22) is bound to no viewer, and carries its offer's id behind the MAC, since a link has nothing
 // else to name it with.
 package token
 
@@ -29,10 +30,10 @@ import (
 )
 
 const (
-	pageKind = 0x11
-	linkKind = 0x12
-	head     = 16
-	size     = 32
+	pageKind = 0x21
+	linkKind = 0x22
+	head     = 20
+	size     = 36
 	maxOffer = 64 // bytes of an offer's id
 
 	// Epoch is how long one key mints. A token outlives its epoch: the key before is still accepted.
@@ -43,6 +44,10 @@ const (
 
 // Mint makes and checks tokens. Safe for concurrent use.
 type Mint struct {
+	// Terms is asked for an offer's terms as they are, which its new tokens are bound to. Nil: they are bound to none. Not
+	// to be changed once the mint is in use.
+	Terms func(offer string) uint32
+
 	secret []byte
 	kit    string
 
@@ -73,7 +78,10 @@ func (m *Mint) mint(kind byte, viewer, offer string, now, life time.Duration) []
 	b := make([]byte, head, size+len(offer))
 	binary.BigEndian.PutUint32(b[0:], uint32(now/Epoch)&0xffffff|uint32(kind)<<24)
 	binary.BigEndian.PutUint32(b[4:], uint32((now+min(life, MaxLife))/time.Second))
-	rand.Read(b[8:head]) // never fails, by its contract
+	if m.Terms != nil {
+		binary.BigEndian.PutUint32(b[8:], m.Terms(offer))
+	}
+	rand.Read(b[12:head]) // never fails, by its contract
 	return append(b, m.mac(b, viewer, offer)...)
 }
 
@@ -105,8 +113,8 @@ func (m *Mint) Verify(token, viewer, offer string, now time.Duration) (pipeline.
 	if !hmac.Equal(b[head:size], m.mac(b[:head], viewer, offer)) {
 		return pipeline.Grant{}, pipeline.ErrTokenInvalid
 	}
-	g := pipeline.Grant{Expires: time.Duration(binary.BigEndian.Uint32(b[4:])) * time.Second}
-	copy(g.Nonce[:], b[8:head])
+	g := pipeline.Grant{Expires: time.Duration(binary.BigEndian.Uint32(b[4:])) * time.Second, Terms: binary.BigEndian.Uint32(b[8:])}
+	copy(g.Nonce[:], b[12:head])
 	if now >= g.Expires {
 		return g, pipeline.ErrTokenExpired
 	}

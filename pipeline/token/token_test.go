@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,27 +51,48 @@ func TestAttacks(t *testing.T) {
 		{"another kit's", mint(t, secret, "kit-2").Page("ann", "mug", now, time.Minute), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"another secret's", mint(t, []byte("0123456789abcdef"), "kit-1").Page("ann", "mug", now, time.Minute), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"expiry moved", edit(page, flip(7)), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"nonce changed", edit(page, flip(8)), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"nonce changed", edit(page, flip(12)), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"terms changed", edit(page, flip(11)), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"epoch changed", edit(page, flip(3)), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"MAC changed", edit(page, flip(31)), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"truncated", edit(page, func(b []byte) []byte { return b[:31] }), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"MAC changed", edit(page, flip(35)), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"truncated", edit(page, func(b []byte) []byte { return b[:35] }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"lengthened", edit(page, func(b []byte) []byte { return append(b, 0) }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"page's passed off as a link's", edit(page, func(b []byte) []byte { b[0] = linkKind; return append(b, "mug"...) }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"link's, any viewer", link, "bob", "mug", now, nil},
 		{"link's for another offer", link, "bob", "pen", now, pipeline.ErrTokenInvalid},
-		{"link's, offer rewritten", edit(link, func(b []byte) []byte { return append(b[:32], "pen"...) }), "bob", "pen", now, pipeline.ErrTokenInvalid},
-		{"link's passed off as a page's", edit(link, func(b []byte) []byte { b[0] = pageKind; return b[:32] }), "", "mug", now, pipeline.ErrTokenInvalid},
-		{"unknown kind", edit(page, func(b []byte) []byte { b[0] = 0x21; return b }), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"link's, offer rewritten", edit(link, func(b []byte) []byte { return append(b[:36], "pen"...) }), "bob", "pen", now, pipeline.ErrTokenInvalid},
+		{"link's passed off as a page's", edit(link, func(b []byte) []byte { b[0] = pageKind; return b[:36] }), "", "mug", now, pipeline.ErrTokenInvalid},
+		{"unknown kind", edit(page, func(b []byte) []byte { b[0] = 0x11; return b }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"spliced", edit(page, func(b []byte) []byte {
 			o, _ := base64.RawURLEncoding.DecodeString(m.Page("ann", "mug", now, time.Minute))
-			return append(b[:16], o[16:]...)
+			return append(b[:20], o[20:]...)
 		}), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"same bits, other padding bits", page[:len(page)-1] + "_", "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"same bits, other padding bits", padded(m.Link("pens", now, time.Minute)), "ann", "pens", now, pipeline.ErrTokenInvalid},
 		{"empty", "", "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"not base64", "!!!", "ann", "mug", now, pipeline.ErrTokenInvalid},
 	} {
 		if _, err := m.Verify(c.token, c.viewer, c.offer, c.at); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// padded changes the bits of a base64 text that mean nothing.
+func padded(s string) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(s) - 1
+	return s[:last] + string(digits[strings.IndexByte(digits, s[last])^1])
+}
+
+// TestATokenCarriesItsTerms: those of the moment it was minted.
+func TestATokenCarriesItsTerms(t *testing.T) {
+	m, terms := mint(t, secret, "kit"), uint32(7)
+	m.Terms = func(string) uint32 { return terms }
+	page, link := m.Page("ann", "mug", 0, time.Minute), m.Link("mug", 0, time.Minute)
+	terms = 8
+	for _, token := range []string{page, link} {
+		if g, err := m.Verify(token, "ann", "mug", 0); g.Terms != 7 || err != nil {
+			t.Errorf("%+v, %v", g, err)
 		}
 	}
 }
@@ -100,7 +122,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(m.Link("o", 0, time.Minute), "v", "o")
 	f.Add("", "", "")
 	f.Fuzz(func(t *testing.T, token, viewer, offer string) {
-		if _, err := m.Verify(token, viewer, offer, 0); err == nil && len(token) < 43 {
+		if _, err := m.Verify(token, viewer, offer, 0); err == nil && len(token) < 48 {
 			t.Errorf("%q checks out", token)
 		}
 		LinkOffer(token)

@@ -22,6 +22,7 @@ const (
 	TypeOutcome = "outcome" // Outcome
 	TypeOffers  = "offers"  // Offers
 	TypeAreas   = "areas"   // Areas
+	TypeChanged = "changed" // the offers changed, and are too many for one message: GET /api/offers
 )
 
 // Tap is what the page sends: POST /api/taps, or on the channel with its type.

@@ -48,7 +48,7 @@ func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
 		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Paired: codes.add, Log: slog.New(slog.DiscardHandler),
 	})
-	c.pairing.tries = rate.NewLimiter(rate.Inf, 0)
+	c.pairing.tries = rate.NewLimiter(rate.Inf, 1000)
 	return c, codes, b
 }
 
@@ -97,6 +97,27 @@ func TestACodeIsGoodOnceAndSurvivesTenWrongOnes(t *testing.T) {
 	}
 	if pair(t, c, codes.latest()) == nil {
 		t.Error("the code printed last is not good")
+	}
+}
+
+// TestGuessingBecomesSlow: each code that was lost to wrong ones makes the next tries rarer; a good one makes it quick again.
+func TestGuessingBecomesSlow(t *testing.T) {
+	p := newPairing(nil)
+	p.tries = rate.NewLimiter(rate.Inf, 1000)
+	for lost, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, slowest, slowest} {
+		if p.pause() != want || lost > 0 && p.tries.Limit() != rate.Every(want) {
+			t.Errorf("after %d codes lost: %v, %v", lost, p.pause(), p.tries.Limit())
+		}
+		for range wrongCodes {
+			p.take("wrong")
+		}
+	}
+	if ok, _ := p.take(p.code); !ok || p.tries.Limit() != rate.Every(time.Second) {
+		t.Errorf("%v, %v", ok, p.tries.Limit())
+	}
+	p.tries = rate.NewLimiter(0, 0)
+	if ok, wait := p.take(p.code); ok || wait != time.Second {
+		t.Errorf("%v, wait %v", ok, wait)
 	}
 }
 

@@ -21,8 +21,11 @@ const (
 	cookie = "edgekit-operator"
 	// sessionLife is a long market day, in kit time.
 	sessionLife = 14 * time.Hour
-	// wrongCodes is how many wrong ones a code survives: guessing one of a million takes some 50,000 codes.
+	// wrongCodes is how many wrong ones a code survives.
 	wrongCodes = 10
+	// Tries come one a second, and half as often after each code that was lost to wrong ones, down to one in slowest: who
+	// guesses through a market day of 14 hours finds the one in a million with a chance of one in 500.
+	slowest = 30 * time.Second
 )
 
 // pairing holds the code that the next operator's device pairs with. It is good once.
@@ -30,6 +33,7 @@ type pairing struct {
 	mu    sync.Mutex
 	code  string
 	wrong int
+	lost  int // codes to wrong ones, since the last good one
 	tries *rate.Limiter
 	tell  func(code string)
 }
@@ -56,15 +60,26 @@ func (p *pairing) take(code string) (ok bool, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.tries.Allow() {
-		return false, time.Second
+		return false, p.pause()
 	}
 	digits := strings.NewReplacer("-", "", " ", "")
 	ok = subtle.ConstantTimeCompare([]byte(digits.Replace(code)), []byte(digits.Replace(p.code))) == 1
-	if p.wrong++; ok || p.wrong >= wrongCodes {
-		p.renew()
+	p.wrong++
+	switch {
+	case ok:
+		p.lost = 0
+	case p.wrong >= wrongCodes:
+		p.lost++
+	default:
+		return false, 0
 	}
+	p.tries.SetLimit(rate.Every(p.pause()))
+	p.renew()
 	return ok, 0
 }
+
+// pause is the time between tries.
+func (p *pairing) pause() time.Duration { return min(time.Second<<min(p.lost, 10), slowest) }
 
 // Code is the code that pairs the next device.
 func (c *Console) Code() string {
@@ -83,8 +98,8 @@ func (c *Console) postPair(rw http.ResponseWriter, r *http.Request) {
 	ok, wait := c.pairing.take(in.Code)
 	switch {
 	case wait > 0:
-		rw.Header().Set("Retry-After", "1")
-		refuse(rw, http.StatusTooManyRequests, "rate-limited", "Too many codes were tried. Please wait a second.")
+		rw.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
+		refuse(rw, http.StatusTooManyRequests, "rate-limited", fmt.Sprintf("Too many codes were tried. Please wait %v.", wait))
 	case !ok:
 		refuse(rw, http.StatusForbidden, "refused", "That is not the pairing code. It is on the set-up slip, and in the kit's own output; it changes when it was used.")
 	default:

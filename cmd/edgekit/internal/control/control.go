@@ -40,9 +40,15 @@ type Control struct {
 	Now    func() time.Duration // kit time
 }
 
+// maxPath is the longest a socket's path may be (unix(7): sun_path and its closing zero).
+const maxPath = 107
+
 // Listen makes the control socket in a data folder.
 func Listen(dir string) (net.Listener, error) {
 	path := filepath.Join(dir, Socket)
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("control: %s has %d bytes: expected at most %d; name the folder by a shorter path", path, len(path), maxPath)
+	}
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
 		return nil, fmt.Errorf("control: %s answers already: another edgekit runs on this folder", path)

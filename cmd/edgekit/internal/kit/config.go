@@ -138,16 +138,3 @@ func (c Config) edgecam() string {
 	}
 	return filepath.Join(besideMe(), "edgecam")
 }
-
-// layers are the encodings as edgecam's flag wants them: the picture at 1.8 Mbit/s a 720p picture's worth, and half of it.
-func (c Config) layers() (string, error) {
-	if c.Layers != "" {
-		return c.Layers, nil
-	}
-	var w, h, fps int
-	if n, err := fmt.Sscanf(c.Picture, "%dx%d@%d", &w, &h, &fps); n != 3 || err != nil {
-		return "", fault("edgekit: --picture %q: expected WIDTHxHEIGHT@RATE, such as 1280x720@30", c.Picture)
-	}
-	kbps := max(200, 1800*w*h*fps/(1280*720*30))
-	return fmt.Sprintf("%dx%d@%d:%d,%dx%d@%d:%d", w, h, fps, kbps, w/4*2, h/4*2, fps, max(120, kbps/3)), nil
-}

@@ -66,3 +66,26 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatTheCameraProgramWouldNotTake is a fault of whoever typed it, and not a picture that never comes.
+func TestWhatTheCameraProgramWouldNotTake(t *testing.T) {
+	good := Config{Picture: "1280x720@30", Camera: "auto"}
+	for flag, cs := range map[string][]Config{
+		"--picture": {{Picture: "0x0@0"}, {Picture: "1280x720@30junk"}, {Picture: "1281x720@30"}, {Picture: "9999x9999@30"}, {Picture: "1280x720@500"}, {Picture: "-4x4@1"}, {Picture: ""}},
+		"--layers": {{Picture: good.Picture, Layers: "small"}, {Picture: good.Picture, Layers: "1280x720@30:1800,"}, {Picture: good.Picture, Layers: "1920x1080@30:1800"},
+			{Picture: good.Picture, Layers: "640x360@60:600"}, {Picture: good.Picture, Layers: "640x360@30:0"}},
+	} {
+		for _, c := range cs {
+			if got, err := c.layers(); err == nil || !strings.Contains(err.Error(), flag) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%+v: %q, %v", c, got, err)
+			}
+		}
+	}
+	for camera, ok := range map[string]bool{"auto": true, "synthetic": true, "/dev/video7": true, "file:" + settings(t, ""): true, "webcam": false, "file:/none/such.y4m": false, "": false} {
+		c := good
+		c.Camera = camera
+		if err := c.camera(); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "--camera") {
+			t.Errorf("%q: %v", camera, err)
+		}
+	}
+}

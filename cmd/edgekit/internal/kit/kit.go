@@ -47,6 +47,7 @@ type Kit struct {
 	media     *net.UDPConn
 	operators net.Listener
 	local     net.Listener // control.sock
+	folder    io.Closer    // the data folder, as this process's own
 
 	id          string
 	catalogue   *pipeline.Catalogue // to be imported; nil: none
@@ -86,11 +87,11 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 			k.Close()
 		}
 	}()
-	if err := k.readCatalogue(); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(filepath.Join(c.Data, "tickets"), 0o700); err != nil {
 		return nil, fault("edgekit: --data: %v: expected a folder that can be written to", err)
+	}
+	if k.folder, err = own(c.Data); err != nil {
+		return nil, fault("edgekit: --data: %v", err)
 	}
 	who, err := identity.Open(c.Data)
 	if err != nil {
@@ -103,10 +104,14 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	if err := k.openStore(); err != nil {
 		return nil, err
 	}
+	if err := k.readCatalogue(); err != nil {
+		return nil, err
+	}
 	mint, err := token.New(who.Secret("tokens"), who.ID)
 	if err != nil {
 		return nil, err
 	}
+	mint.Terms = func(offer string) uint32 { return k.store.Levels().Catalogue.Terms(offer) }
 	if k.visitors, k.media, k.operators, err = listen(c); err != nil {
 		return nil, err
 	}
@@ -133,6 +138,7 @@ func (k *Kit) openStore() (err error) {
 	path := filepath.Join(k.config.Data, "kit.db")
 	k.store, err = store.Open(path, store.Options{
 		Now:       func() time.Duration { return k.clock.Now() },
+		Boot:      func() uint32 { return k.clock.Boot() },
 		Anchor:    func() []byte { return k.clock.Anchor() },
 		Committed: k.committed,
 	})
@@ -148,7 +154,14 @@ func (k *Kit) openStore() (err error) {
 }
 
 func (k *Kit) openPictures() (err error) {
+	if err := k.config.camera(); err != nil {
+		return err
+	}
 	layers, err := k.config.layers()
+	if err != nil {
+		return err
+	}
+	size, rate, err := k.config.picture()
 	if err != nil {
 		return err
 	}
@@ -159,18 +172,17 @@ func (k *Kit) openPictures() (err error) {
 	if err != nil {
 		return err
 	}
-	size, rate := splitPicture(k.config.Picture)
 	k.cam = camlink.New(camlink.Config{
 		Path:         k.config.edgecam(),
 		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs())},
 		Log:          k.log,
 		OnAccessUnit: k.fan.Publish,
-		OnAreas:      func(a capture.Areas) { k.web.Areas(a) },
+		OnAreas:      func(a capture.Areas) { k.show.drawn(a.Rev); k.web.Areas(a) },
 		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
 		OnSource:     k.source.set,
 		OnStill:      k.stills.set,
 	})
-	k.show = &show{levels: k.store.Levels, now: func() time.Duration { return k.clock.Now() }, set: func(s capture.Scene) { k.cam.SetScene(s) }}
+	k.show = &show{levels: k.store.Levels, now: func() time.Duration { return k.clock.Now() }, set: func(s capture.Scene) { k.cam.SetScene(s) }, span: k.traces.Since}
 	return nil
 }
 
@@ -207,8 +219,10 @@ func (k *Kit) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	operators := k.operators
-	if k.scheme() == "https" {
+	operators, console := k.operators, k.console.Handler()
+	if k.scheme() == "http" {
+		console = atHome(console)
+	} else {
 		config, err := selfSigned()
 		if err != nil {
 			return err
@@ -235,7 +249,7 @@ func (k *Kit) Run(ctx context.Context) error {
 		run(k.queue.Run)
 	}
 	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
-	run(func(ctx context.Context) error { return serve(ctx, operators, k.console.Handler(), k.log) })
+	run(func(ctx context.Context) error { return serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })
 	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", address("http", k.visitors), address(k.scheme(), k.operators))
 	err = all.Wait()
@@ -260,5 +274,8 @@ func (k *Kit) Close() {
 		if err := k.store.Close(); err != nil {
 			k.log.Warn("store not closed well", "err", err)
 		}
+	}
+	if k.folder != nil {
+		k.folder.Close() // last: until here it is this process's
 	}
 }

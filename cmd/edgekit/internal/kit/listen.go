@@ -8,18 +8,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
-// maxConns bounds a listener's connections: files, and memory, are finite.
-const maxConns = 4096
+// maxConns bounds the visitors' connections, maxOperators the operators'.
+const (
+	maxConns     = 4096
+	maxOperators = 256
+)
 
 // listen opens the visitors' two sockets, TCP and UDP of the same number, and the operators'.
 func listen(c Config) (visitors net.Listener, media *net.UDPConn, operators net.Listener, err error) {
@@ -53,7 +55,7 @@ func listen(c Config) (visitors net.Listener, media *net.UDPConn, operators net.
 	if operators, err = net.Listen("tcp", c.Operator); err != nil {
 		return visitors, media, nil, fault("edgekit: --operator %s: %v: is another edgekit running?", c.Operator, err)
 	}
-	return netutil.LimitListener(visitors, maxConns), media, netutil.LimitListener(operators, 256), nil
+	return newCrowd(visitors, maxConns), media, newCrowd(operators, maxOperators), nil
 }
 
 // address is how a person reaches a listener from this machine.
@@ -73,21 +75,42 @@ func loopback(l net.Listener) bool {
 	return ok && a.IP.IsLoopback()
 }
 
-// serve answers HTTP until ctx ends, then gives what is under way a second.
+// atHome lets only those through who asked for this machine by number, or as localhost. Any site's page can have its own
+// name lead to a loopback address (DNS rebinding), and would be of the same origin then; a browser says which name it
+// asked for.
+func atHome(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if name := strings.ToLower(host); err != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost") {
+			http.Error(rw, "The console on this machine is reached as localhost, or by address.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// serve answers HTTP until ctx ends, then gives what is under way a second. It returns when that has its answers.
 func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), BaseContext: func(net.Listener) context.Context { return ctx }}
+	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		end, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if s.Shutdown(end) != nil {
 			s.Close()
 		}
 	})
-	defer stop()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+	err := s.Serve(l)
+	if stop() {
 		return err
 	}
+	<-ended
 	return nil
 }
 

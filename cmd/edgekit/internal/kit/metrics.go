@@ -26,5 +26,6 @@ func (k *Kit) metrics() http.Handler {
 	gauge("orders_waiting", "Orders that wait for the next transaction.", func() float64 { return float64(k.store.Stats().Waiting) })
 	gauge("viewers", "Viewers connected to the picture.", func() float64 { return float64(k.fan.Stats().Viewers) })
 	gauge("news_dropped", "Decisions that page and picture were not told in time.", func() float64 { return float64(k.newsDropped.Load()) })
+	gauge("page_messages_dropped", "Messages to pages that were too slow for them.", func() float64 { return float64(k.web.Dropped()) })
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

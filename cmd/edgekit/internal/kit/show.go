@@ -20,12 +20,23 @@ type show struct {
 	levels func() *pipeline.Levels
 	now    func() time.Duration // kit time
 	set    func(capture.Scene)
+	span   func(tap, step string) // told "picture" when a confirmation is drawn
 
 	mu      sync.Mutex
+	unseen  []confirmation // not in the picture yet
 	rev     uint64
 	banners []capture.Banner
 	last    string
 }
+
+// confirmation waits for the first picture drawn from its revision of the scene.
+type confirmation struct {
+	rev uint64
+	tap string
+}
+
+// maxUnseen bounds the confirmations that wait while there is no picture; the oldest go untraced.
+const maxUnseen = 64
 
 // update draws what has changed. It tells whether the offers did.
 func (s *show) update() bool {
@@ -48,6 +59,19 @@ func (s *show) confirm(o pipeline.Outcome) {
 	}
 	s.last = "" // the banner is news even if the offers are not
 	s.draw()
+	if s.unseen = append(s.unseen, confirmation{s.rev, o.Tap}); len(s.unseen) > maxUnseen {
+		s.unseen = s.unseen[1:]
+	}
+}
+
+// drawn takes note that pictures show a revision of the scene.
+func (s *show) drawn(rev uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.unseen) > 0 && s.unseen[0].rev <= rev {
+		s.span(s.unseen[0].tap, "picture")
+		s.unseen = s.unseen[1:]
+	}
 }
 
 func (s *show) draw() bool {

@@ -5,10 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"image"
 	"image/png"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -66,12 +65,17 @@ func (k *Kit) tell(ctx context.Context) error {
 	}
 }
 
-// readCatalogue reads the catalogue file, if there is one, so that a bad one is a fault before anything serves.
+// readCatalogue reads the catalogue file, if one is named, so that a bad one is a fault before anything serves. One that is
+// gone is no reason to close a stall that has its catalogue already.
 func (k *Kit) readCatalogue() error {
 	if k.config.Catalog == "" {
 		return nil
 	}
 	f, err := os.Open(k.config.Catalog)
+	if errors.Is(err, fs.ErrNotExist) && len(k.store.Levels().Catalogue.Offers) > 0 {
+		k.log.Warn("catalogue file is gone: selling from what was imported before", "file", k.config.Catalog)
+		return nil
+	}
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
@@ -92,13 +96,13 @@ func (k *Kit) readCatalogue() error {
 	return nil
 }
 
-// importCatalogue brings the catalogue into the store, if it is not the one in use.
+// importCatalogue brings the catalogue into the store, if its file changed.
 func (k *Kit) importCatalogue(ctx context.Context) error {
 	c := k.catalogue
 	if c == nil {
 		return nil
 	}
-	imported, err := k.store.Import(ctx, c, k.digest[:])
+	imported, err := k.store.ImportFile(ctx, c, k.digest[:])
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
@@ -174,11 +178,6 @@ func (k *Kit) ready() error {
 		return errors.New("there is no catalogue yet: give one with --catalog")
 	}
 	return nil
-}
-
-func splitPicture(s string) (size image.Point, rate int) {
-	fmt.Sscanf(s, "%dx%d@%d", &size.X, &size.Y, &rate) // checked by layers
-	return size, rate
 }
 
 func joinDirs(dirs []string) string { return strings.Join(dirs, ",") }

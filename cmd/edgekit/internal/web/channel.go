@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"time"
 
 	"edgekit.internal/capture/fanout"
@@ -14,9 +16,9 @@ import (
 // actTimeout bounds the wait for a tap's decision; it goes on without the one who waits.
 const actTimeout = 10 * time.Second
 
-// tap takes a tap down the line.
+// tap takes a tap down the line. Who leaves, or a kit that stops, does not end it half way: it is decided in a moment.
 func (w *Web) tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome {
-	ctx, cancel := context.WithTimeout(ctx, actTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 	defer cancel()
 	return w.Sale.Tap(ctx, pipeline.Tap{ID: t.ID, Viewer: viewer, Offer: t.Offer, Token: t.Token, Frame: t.Frame, Via: via})
 }
@@ -26,18 +28,34 @@ func (w *Web) tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.C
 type channel struct {
 	web    *Web
 	viewer string
+	from   string // address
 	sink   *sink
 }
 
 func (c *channel) opened(v *fanout.Viewer) {
-	s := &sink{viewer: c.viewer, send: func(_ string, msg []byte) bool { return v.Send(msg) }}
+	s := &sink{viewer: c.viewer, from: c.from, send: func(kind string, msg []byte) bool {
+		if kind == wire.TypeOffers {
+			return sendOffers(v, msg)
+		}
+		return v.Send(msg)
+	}}
 	if !c.web.hub.add(s) {
 		return // it can still send taps, and is answered
 	}
 	c.sink = s
-	v.Send(c.web.offersMessage(c.viewer))
+	sendOffers(v, c.web.offersMessage(c.viewer))
 	v.Send(encode(wire.Areas{Type: wire.TypeAreas, Areas: c.web.hub.latestAreas()}))
 }
+
+// changed is said in place of offers that do not fit in one message.
+var changed = encode(struct {
+	Type string `json:"type"`
+}{wire.TypeChanged})
+
+// sender is a viewer's end of the channel; see fanout.Viewer.
+type sender interface{ Send(msg []byte) bool }
+
+func sendOffers(v sender, msg []byte) bool { return v.Send(msg) || v.Send(changed) }
 
 func (c *channel) closed(error) {
 	if c.sink != nil {
@@ -54,7 +72,7 @@ func (c *channel) message(v *fanout.Viewer, msg []byte) {
 	case err != nil:
 		v.Send(encode(wire.Outcome{Type: wire.TypeOutcome, ID: t.ID, Outcome: string(pipeline.Malformed), Detail: "The message is not one of " + wire.Protocol + ": " + err.Error()}))
 	case t.Type == wire.TypeRefresh:
-		v.Send(c.web.offersMessage(c.viewer))
+		sendOffers(v, c.web.offersMessage(c.viewer))
 	default:
 		out := c.web.tap(context.Background(), c.viewer, t, pipeline.ViaPage)
 		v.Send(encode(wire.FromOutcome(out, wire.TypeOutcome)))
@@ -72,7 +90,7 @@ func parseSignal(msg []byte) (wire.Tap, error) {
 	if err := d.Decode(&t); err != nil {
 		return t, err
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return t, errTrailing
 	}
 	if t.Type != wire.TypeTap && t.Type != wire.TypeRefresh {

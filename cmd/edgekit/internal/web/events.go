@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,12 +27,17 @@ const sseQueue = 16
 
 // getEvents is the same news as on the data channel, for pages without one (server-sent events, WHATWG HTML section 9.2).
 func (w *Web) getEvents(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.need(rw, r)
+	v, ok := w.asks(rw, r)
 	if !ok {
 		return
 	}
+	if r.Method == http.MethodHead { // which GET's pattern takes too; it would wait for a body that never comes
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	queue := make(chan event, sseQueue)
-	s := &sink{viewer: v, send: func(kind string, msg []byte) bool {
+	s := &sink{viewer: v, from: address(r), end: cancel, send: func(kind string, msg []byte) bool {
 		e := event{kind, msg}
 		for whole := true; ; whole = false {
 			select {
@@ -65,7 +71,7 @@ func (w *Web) getEvents(rw http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(rw, "event: %s\ndata: %s\n\n", e.kind, e.msg) // JSON has no line breaks
 		case <-beat.C:
 			fmt.Fprint(rw, ": beat\n\n")
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		}
 		if out.Flush() != nil {

@@ -12,6 +12,7 @@ type hub struct {
 	mu     sync.Mutex
 	sinks  map[*sink]struct{}
 	viewer map[string]int // sinks, by viewer
+	next   uint64         // age of the next one
 	areas  capture.Areas
 	drops  atomic.Int64
 }
@@ -19,28 +20,62 @@ type hub struct {
 // sink takes messages to one page. send never blocks; false: one was dropped for it.
 type sink struct {
 	viewer string
+	from   string // address
 	send   func(kind string, msg []byte) bool
+	end    func() // ends the page's stream; nil: it only gets no more news. It must not block
 	hub    *hub
+	age    uint64
 }
 
 func newHub() *hub { return &hub{sinks: map[*sink]struct{}{}, viewer: map[string]int{}} }
 
-// add registers a sink; false: this viewer, or the kit, has as many as it may.
+// add registers a sink; false: this viewer has as many as it may, or the kit has and most of them are of this address.
+// Else the address with the most of them loses its oldest: sessions cost nothing, and one phone can have many.
 func (h *hub) add(s *sink) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.sinks) >= maxSinks || h.viewer[s.viewer] >= maxSSE {
+	if h.viewer[s.viewer] >= maxSSE {
 		return false
 	}
-	s.hub = h
+	if len(h.sinks) >= maxSinks {
+		out := h.greediest()
+		if out.from == s.from {
+			return false
+		}
+		h.drop(out)
+		if out.end != nil {
+			out.end()
+		}
+	}
+	s.hub, s.age = h, h.next
+	h.next++
 	h.sinks[s] = struct{}{}
 	h.viewer[s.viewer]++
 	return true
 }
 
+// greediest is the oldest sink of the address that has the most; h.mu is held.
+func (h *hub) greediest() (oldest *sink) {
+	count := map[string]int{}
+	for s := range h.sinks {
+		count[s.from]++
+	}
+	for s := range h.sinks {
+		if oldest == nil || count[s.from] > count[oldest.from] || count[s.from] == count[oldest.from] && s.age < oldest.age {
+			oldest = s
+		}
+	}
+	return oldest
+}
+
 func (h *hub) remove(s *sink) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.drop(s)
+}
+
+// drop is remove; h.mu is held.
+func (h *hub) drop(s *sink) {
 	if _, ok := h.sinks[s]; !ok {
 		return
 	}

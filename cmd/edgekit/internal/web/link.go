@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"html/template"
 	"net/http"
 	"strings"
@@ -55,7 +57,7 @@ func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out := w.tap(r.Context(), v, wire.Tap{ID: r.PostFormValue("id"), Offer: offer.ID, Token: r.PathValue("token")}, pipeline.ViaQR)
+	out := w.tap(r.Context(), v, wire.Tap{ID: cmp.Or(r.PostFormValue("id"), tapOf(r.PathValue("token"))), Offer: offer.ID, Token: r.PathValue("token")}, pipeline.ViaQR)
 	if strings.Contains(r.Header.Get("Accept"), "application/json") {
 		if out.OK() {
 			answer(rw, http.StatusOK, wire.FromOutcome(out, ""))
@@ -70,6 +72,13 @@ func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
 		status = "Try again. " + out.Details
 	}
 	w.showLink(rw, wire.Status(out.Reason), linkView{Title: offer.Title, Status: status})
+}
+
+// tapOf is the tap of who sends a link's form without its page, and so without an id: a token sells once, so a repeat of
+// it is the same wish.
+func tapOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return ulid.ULID(sum[:16]).String()
 }
 
 func (w *Web) linkOffer(r *http.Request) (pipeline.Offer, bool) {

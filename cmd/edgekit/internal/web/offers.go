@@ -13,7 +13,17 @@ import (
 
 // offers lists what a viewer may see, with a fresh token for each that can be bought.
 func (w *Web) offers(viewer string) wire.Offers {
-	now, levels := w.Now(), w.Book.Levels()
+	for {
+		levels := w.Book.Levels()
+		out := w.list(viewer, levels)
+		if w.Book.Levels().Catalogue == levels.Catalogue { // else a token may be for another price than the one beside it
+			return out
+		}
+	}
+}
+
+func (w *Web) list(viewer string, levels *pipeline.Levels) wire.Offers {
+	now := w.Now()
 	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds()}
 	areas := w.hub.latestAreas()
 	for i, o := range levels.Catalogue.Offers {
@@ -47,12 +57,8 @@ func areaOf(a capture.Areas, offer string) *capture.Area {
 }
 
 func (w *Web) getOffers(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.need(rw, r)
+	v, ok := w.asks(rw, r)
 	if !ok {
-		return
-	}
-	if ok, retry := w.messages.Allow(v, time.Now()); !ok {
-		problem(rw, pipeline.RateLimited, "Please wait a moment.", "", retry)
 		return
 	}
 	answer(rw, http.StatusOK, w.offers(v))

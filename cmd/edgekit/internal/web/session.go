@@ -40,6 +40,19 @@ func (w *Web) need(rw http.ResponseWriter, r *http.Request) (string, bool) {
 	return v, ok
 }
 
+// asks is need for a viewer who does not ask all the time.
+func (w *Web) asks(rw http.ResponseWriter, r *http.Request) (string, bool) {
+	v, ok := w.need(rw, r)
+	if !ok {
+		return "", false
+	}
+	if ok, retry := w.messages.Allow(v, time.Now()); !ok {
+		problem(rw, pipeline.RateLimited, "Please wait a moment.", "", retry)
+		return "", false
+	}
+	return v, true
+}
+
 func (w *Web) postSession(rw http.ResponseWriter, r *http.Request) {
 	v, ok := w.viewer(r)
 	if !ok {
@@ -74,12 +87,8 @@ func address(r *http.Request) string {
 }
 
 func (w *Web) putConsent(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.need(rw, r)
+	v, ok := w.asks(rw, r)
 	if !ok {
-		return
-	}
-	if ok, retry := w.messages.Allow(v, time.Now()); !ok {
-		problem(rw, pipeline.RateLimited, "Please wait a moment.", "", retry)
 		return
 	}
 	var c wire.Choice

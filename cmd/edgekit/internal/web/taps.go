@@ -26,7 +26,7 @@ func (w *Web) postTap(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *Web) getTickets(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.need(rw, r)
+	v, ok := w.asks(rw, r)
 	if !ok {
 		return
 	}
@@ -38,7 +38,7 @@ func (w *Web) getTickets(rw http.ResponseWriter, r *http.Request) {
 
 // getTicket shows a ticket to its owner. To anybody else it is not there, as one that never was.
 func (w *Web) getTicket(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.need(rw, r)
+	v, ok := w.asks(rw, r)
 	if !ok {
 		return
 	}
@@ -85,7 +85,7 @@ func (w *Web) ticketsOf(rw http.ResponseWriter, r *http.Request, viewer string) 
 
 // getMe is all that the kit keeps about a visitor, with the receipt of their consent.
 func (w *Web) getMe(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.need(rw, r)
+	v, ok := w.asks(rw, r)
 	if !ok {
 		return
 	}

@@ -58,7 +58,8 @@ type Web struct {
 	Config
 	hub      *hub
 	sessions *pipeline.Limiter // new sessions, by address
-	messages *pipeline.Limiter // of any kind, by viewer
+	messages *pipeline.Limiter // of any kind but taps, by viewer
+	stills   *pipeline.Limiter // of those without a session, by address
 	wake     chan struct{}
 }
 
@@ -68,8 +69,12 @@ func New(c Config) *Web {
 		// A venue of 500 phones behind one address must pass; a flood must not.
 		sessions: pipeline.NewLimiter(50, 1000, 4096),
 		messages: pipeline.NewLimiter(20, 60, 8192),
+		stills:   pipeline.NewLimiter(100, 500, 4096),
 	}
 }
+
+// Dropped counts the messages that pages were too slow for.
+func (w *Web) Dropped() int64 { return w.hub.drops.Load() }
 
 // Handler routes visitors' requests. media answers WHEP.
 func (w *Web) Handler(media http.Handler) (http.Handler, error) {
@@ -118,13 +123,21 @@ func secure(next http.Handler) http.Handler {
 func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bool) {
 	viewer, ok := w.viewer(r)
 	if !ok {
-		return fanout.Options{Places: maxPlayers}, true
+		return fanout.Options{Places: maxPlayers, From: address(r)}, true
 	}
-	c := &channel{web: w, viewer: viewer}
-	return fanout.Options{Owner: viewer, Places: maxTabs, OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
+	c := &channel{web: w, viewer: viewer, from: address(r)}
+	return fanout.Options{Owner: viewer, Places: maxTabs, From: c.from, OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
 }
 
 func (w *Web) getStill(rw http.ResponseWriter, r *http.Request) {
+	limit, who := w.stills, address(r)
+	if v, ok := w.viewer(r); ok {
+		limit, who = w.messages, v
+	}
+	if ok, retry := limit.Allow(who, time.Now()); !ok {
+		problem(rw, pipeline.RateLimited, "Please wait a moment.", "", retry)
+		return
+	}
 	jpeg := w.Still()
 	if jpeg == nil {
 		problem(rw, pipeline.Unavailable, "There is no picture yet.", "", time.Second)

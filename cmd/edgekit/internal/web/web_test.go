@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,6 +31,14 @@ func FuzzParseSignal(f *testing.F) {
 			t.Errorf("%d bytes were read", len(b))
 		}
 	})
+}
+
+func TestMoreThanAMessageIsNone(t *testing.T) {
+	for _, more := range []string{"}", "]", "{}", "x", "null"} {
+		if _, err := parseSignal([]byte(`{"type":"refresh"}` + more)); err == nil {
+			t.Errorf("%q behind a message was taken", more)
+		}
+	}
 }
 
 // TestOneViewerHasSoManyPages: the hub is bounded, by viewer and in all.
@@ -103,5 +112,57 @@ func TestAssetsAreCompressedAndCached(t *testing.T) {
 	}
 	if missing := get("/nothing"); missing.Code != http.StatusNotFound || !json.Valid(missing.Body.Bytes()) {
 		t.Errorf("%d %s", missing.Code, missing.Body)
+	}
+}
+
+// TestOnePhonesSessionsLeaveRoomForOthers: when all places are taken, the address with the most of them gives up its
+// oldest, and gets no more itself.
+func TestOnePhonesSessionsLeaveRoomForOthers(t *testing.T) {
+	h, ended := newHub(), []int{}
+	add := func(i int, from string) bool {
+		return h.add(&sink{viewer: fmt.Sprint(from, i), from: from, send: func(string, []byte) bool { return true }, end: func() { ended = append(ended, i) }})
+	}
+	for i := range maxSinks {
+		from := "loud"
+		if i%4 == 0 {
+			from = fmt.Sprint("quiet", i)
+		}
+		if !add(i, from) {
+			t.Fatal("not bounded where it says")
+		}
+	}
+	if add(-1, "loud") || len(ended) != 0 {
+		t.Error("the loud one took a place of others")
+	}
+	if !add(-2, "late") || !add(-3, "later") || len(h.sinks) != maxSinks {
+		t.Error("no room for those who came late")
+	}
+	if len(ended) != 2 || ended[0] != 1 || ended[1] != 2 {
+		t.Errorf("these gave up their places: %v", ended)
+	}
+}
+
+// small is a channel that takes messages of so many bytes.
+type small struct {
+	most int
+	got  []string
+}
+
+func (s *small) Send(msg []byte) bool {
+	if len(msg) > s.most {
+		return false
+	}
+	s.got = append(s.got, string(msg))
+	return true
+}
+
+// TestOffersTooManyForAMessageAreSaidToHaveChanged: a page that hears nothing would sell from prompts that are too old.
+func TestOffersTooManyForAMessageAreSaidToHaveChanged(t *testing.T) {
+	v := &small{most: 100}
+	if !sendOffers(v, []byte("few")) || !sendOffers(v, make([]byte, 101)) || len(v.got) != 2 || v.got[0] != "few" || v.got[1] != `{"type":"changed"}` {
+		t.Errorf("%q", v.got)
+	}
+	if sendOffers(&small{most: 1}, []byte("closed")) {
+		t.Error("nothing was sent")
 	}
 }

@@ -40,6 +40,8 @@ function message(/** @type {any} */ m) {
     prompts.set(m.offers);
     if (!media || root.dataset.video !== "live") // areas as they are now: there is no frame to wait for
       prompts.timeline.add({ rtp: 0, rev: 0, areas: m.offers.map((/** @type {any} */ o) => o.area).filter(Boolean) });
+  } else if (m.type === "changed") {
+    fetchOffers();
   } else if (m.type === "areas") {
     prompts.timeline.add(m);
     if (root.dataset.video !== "live") prompts.frameShown(undefined);
@@ -62,6 +64,10 @@ function picture(/** @type {string} */ state) {
 
 function refresh() {
   if (media && media.send({ type: "refresh" })) return;
+  fetchOffers();
+}
+
+function fetchOffers() {
   ask("GET", "/api/offers").then(({ status, body }) => { if (status === 200) message({ type: "offers", ...body }); });
 }
 
@@ -123,7 +129,9 @@ async function start() {
   refresh();
   showTickets();
   watch();
-  setInterval(() => { if (Date.now() > tokensUntil && !document.hidden) refresh(); }, 5000);
+  const renew = () => { if (Date.now() > tokensUntil && !document.hidden) refresh(); };
+  setInterval(renew, 5000);
+  document.addEventListener("visibilitychange", renew); // a phone is woken to tap at once
 }
 
 start();

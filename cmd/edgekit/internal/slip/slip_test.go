@@ -1,0 +1,87 @@
+package slip
+
+import (
+	"bytes"
+	"image"
+	"strings"
+	"testing"
+
+	"edgekit.internal/capture/overlay"
+	"edgekit.internal/drivers/thermal"
+	"edgekit.internal/pipeline"
+)
+
+// text draws as the kit does, with the fonts there are; without any, nothing is drawn and the printer's own letters serve.
+func text(t testing.TB) thermal.Text {
+	fonts, err := overlay.LoadFonts("/usr/share/fonts/truetype/noto")
+	if err != nil {
+		t.Log("no fonts: ", err)
+		return nil
+	}
+	return func(s string, px int, bold bool, maxWidth int) *image.Alpha {
+		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
+	}
+}
+
+func ticket(n int64, titles ...string) pipeline.Ticket {
+	t := pipeline.Ticket{N: n, Number: pipeline.TicketNumber(n), Tap: "01J00000000000000000000000", Total: pipeline.Money{Minor: 123456, Currency: "EUR"}}
+	for _, title := range titles {
+		t.Lines = append(t.Lines, pipeline.OrderLine{Title: title, N: 100, Amount: 100_000_000, Rate: 19000, Tax: 15_966_387})
+	}
+	return t
+}
+
+// TestAnyTitleBecomesASlip: a slip that cannot be made, or that no printer takes, would hold up its ticket for ever.
+func TestAnyTitleBecomesASlip(t *testing.T) {
+	draw := text(t)
+	long := strings.Repeat("नमस्ते दुनिया ", 14)
+	for name, titles := range map[string][]string{
+		"none": nil, "empty": {""}, "controls": {"\x1b@\x1dV\x00\x10\x04\x01 \x00"}, "not UTF-8": {"\xff\xfe\xc3"}, "spaces": {strings.Repeat(" ", 200)},
+		"one word": {strings.Repeat("W", 200)}, "marks only": {strings.Repeat("\u0301", 200)}, "joiners only": {strings.Repeat("\u200d", 200)},
+		"right to left": {strings.Repeat("مرحبا بالعالم ", 14)}, "emoji": {strings.Repeat("👩‍👩‍👧‍👦🏳️‍🌈", 20)}, "beyond Unicode's planes": {"\U0010ffff\U000f0000\ufffe"},
+		"fifty long ones": strings.Split(strings.Repeat(long+"|", 49)+long, "|"),
+	} {
+		for _, paper := range []string{"58", "80"} {
+			profile, err := thermal.ProfileByName(paper)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, again := range []bool{false, true} {
+				b := Compose(ticket(999*26+1, titles...), "Blue \x1b@ Door\n"+long, again, profile, draw)
+				if len(b) == 0 || len(b) > 8<<20 {
+					t.Errorf("%s on %s: %d bytes", name, paper, len(b))
+				}
+				if _, _, err := thermal.Render(b, profile); err != nil {
+					t.Errorf("%s on %s: %v", name, paper, err)
+				}
+				if !bytes.Contains(b, []byte("AA-001")) || !bytes.Contains(b, []byte("edgekit:AA-001:01J")) || bytes.Contains(b, []byte("POSSIBLE COPY")) != again {
+					t.Errorf("%s on %s: its number, code or mark is not there as it should be", name, paper)
+				}
+				if name != "fifty long ones" && !bytes.Contains(b, []byte("1234.56")) {
+					t.Errorf("%s on %s: the total is not there", name, paper)
+				}
+			}
+		}
+	}
+}
+
+// FuzzCompose: whatever a title is, there is a slip that can be printed.
+func FuzzCompose(f *testing.F) {
+	draw := text(f)
+	profile, err := thermal.ProfileByName("58")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range []string{"Mug", "नमस्ते", "مرحبا", "\x1b@", "\xff", "👩‍👩‍👧‍👦"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, title string) {
+		if len(title) > 800 { // what a catalogue may have
+			return
+		}
+		b := Compose(ticket(1, title), title, true, profile, draw)
+		if _, _, err := thermal.Render(b, profile); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package web
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"edgekit.internal/pipeline"
+)
+
+// shelf is a book whose catalogue may change at any look at it.
+type shelf struct {
+	catalogues []*pipeline.Catalogue
+	looks      int
+}
+
+func (s *shelf) Levels() *pipeline.Levels {
+	c := s.catalogues[min(s.looks, len(s.catalogues)-1)]
+	s.looks++
+	return &pipeline.Levels{Catalogue: c, Stock: []int{1}, Offers: []pipeline.Level{{State: pipeline.OfferLive}}}
+}
+func (*shelf) Consent(string) (pipeline.Consent, bool) { return pipeline.Consent{}, false }
+func (*shelf) SetConsent(context.Context, string, int, string) (pipeline.Consent, error) {
+	return pipeline.Consent{}, nil
+}
+func (*shelf) TicketsOf(context.Context, string, int) ([]pipeline.Ticket, error) { return nil, nil }
+
+// Page mints a token that says the price of the moment.
+func (s *shelf) Page(_, offer string, _, _ time.Duration) string {
+	o, _, _ := s.Levels().Catalogue.Offer(offer)
+	return strconv.FormatInt(o.Price, 10)
+}
+
+// TestATokenIsForThePriceBesideIt: also when the catalogue changes between the two.
+func TestATokenIsForThePriceBesideIt(t *testing.T) {
+	at := func(price int64) *pipeline.Catalogue {
+		return pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG"}}, []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: price}})
+	}
+	s := &shelf{catalogues: []*pipeline.Catalogue{at(10), at(20)}}
+	w := New(Config{Book: s, Mint: s, Now: func() time.Duration { return 0 }})
+	if o := w.offers("ann").Offers[0]; o.Price.Minor != 20 || o.Token != "20" {
+		t.Errorf("%d with a token for %s", o.Price.Minor, o.Token)
+	}
+}
