@@ -5,7 +5,7 @@ SHELL := /bin/bash
 STATICCHECK := go tool staticcheck
 TSC := .cache/tsc/node_modules/.bin/tsc
 
-.PHONY: build run test lab bench fuzz check deps deps-build deps-test deps-lab clean
+.PHONY: build run test lab image image-vm boot boot-test bench fuzz check deps deps-build deps-test deps-lab deps-image clean
 
 # All programs, into bin/. Only edgecam needs a C compiler.
 build: deps-build
@@ -20,8 +20,8 @@ run: build
 
 # Everything that needs no QEMU, browser included.
 test: deps-test
-	@.ci/step vet go vet -tags bench,lab ./...
-	@.ci/step staticcheck $(STATICCHECK) -tags bench,lab ./...
+	@.ci/step vet go vet -tags bench,lab,boot ./...
+	@.ci/step staticcheck $(STATICCHECK) -tags bench,lab,boot ./...
 	@.ci/step gofmt sh -c '! gofmt -l $$(git ls-files "*.go") | grep .'
 	@.ci/step tsc $(TSC) -p cmd/internal/ui/check
 	@.ci/step page-units node --test cmd/internal/ui/check/*.test.mjs
@@ -30,6 +30,23 @@ test: deps-test
 # The kernel's own drivers, in a virtual machine: see image/lab/README.md.
 lab: deps-lab
 	@.ci/step lab image/lab/lab.sh
+
+# The SD card's image, bin/edgekit.img.xz: see image/README.md.
+image: deps-image
+	@go run ./image/pack -instance edgekit -out bin
+
+# The same system for QEMU's virt machine, with something to sell; uncompressed, in .cache/image.
+image-vm: deps-image
+	@go run ./image/pack -instance edgekit-vm -out ""
+
+# The image under QEMU, until Ctrl-C; with BOOT_CHECK=1 until the viewer's page answers.
+boot: image-vm
+	@go build -o .cache/image/boot ./image/boottest/boot
+	@.cache/image/boot -image .cache/image/instances/edgekit-vm/disk.img $(if $(filter 1,$(BOOT_CHECK)),-check)
+
+# Sales through power cuts, on the image; BOOT_CUTS=20 for more.
+boot-test: image-vm
+	@EDGEKIT_PROGRAMS=none .ci/step boot go test -count=1 -timeout 60m -tags boot -run '^TestBoot' -v ./cmd/edgekit $(if $(BOOT_CUTS),-boot.cuts $(BOOT_CUTS))
 
 # Figure, budget, ratio. Also written to bench.json.
 bench: deps-test
@@ -43,8 +60,8 @@ fuzz: deps-build
 check: lab test
 
 deps:
-	@.ci/deps build test lab
-deps-build deps-test deps-lab: deps-%:
+	@.ci/deps build test lab image
+deps-build deps-test deps-lab deps-image: deps-%:
 	@.ci/deps $(sort build $*)
 
 clean:

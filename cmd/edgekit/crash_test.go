@@ -61,7 +61,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	flags := []string{"-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue), "-picture", "160x90@2", "-printer", "none"}
 	var buyers []*buyer
 	addresses := []string{}
-	var down, acked int
+	var down int
 	for round := range *crashRounds {
 		k, err := kittest.Launch(programs, data, append(flags, addresses...)...)
 		if err != nil {
@@ -88,7 +88,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 	}
 	settle(t, programs, data, append(flags, addresses...), buyers)
-	sales := audit(t, data)
+	acked, sales := held(t, buyers, audit(t, data))
+	t.Logf("%d kills, %d sales acknowledged, %d in the data", down, acked, sales)
+	if acked < *crashRounds {
+		t.Errorf("only %d sales in %d rounds: this was no load", acked, *crashRounds)
+	}
+}
+
+// held holds what visitors were told against the sales in the data, by viewer and tap.
+func held(t *testing.T, buyers []*buyer, sales map[string]string) (acked, sold int) {
+	t.Helper()
 	for _, b := range buyers {
 		for _, tap := range b.taps {
 			s, sold := sales[b.ID+" "+tap.id]
@@ -103,10 +112,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d kills, %d sales acknowledged, %d in the data", down, acked, len(sales))
-	if acked < *crashRounds {
-		t.Errorf("only %d sales in %d rounds: this was no load", acked, *crashRounds)
-	}
+	return acked, len(sales)
 }
 
 // shop taps until stop, or until the kit is gone.
@@ -166,6 +172,15 @@ func (b *buyer) send(t *testing.T, tap *tapped) bool {
 }
 
 // settle brings every tap to an answer: what was under way when the kit was killed is sent again.
+func (b *buyer) settle(t *testing.T) {
+	t.Helper()
+	kittest.Until(t, "answer to the last tap", func() bool { return b.open == nil || b.send(t, b.open) && b.open == nil })
+	for _, tap := range b.taps[max(0, len(b.taps)-3):] {
+		b.send(t, tap)
+	}
+}
+
+// settle starts the kit once more, for every buyer to settle.
 func settle(t *testing.T, programs, data string, flags []string, buyers []*buyer) {
 	t.Helper()
 	k, err := kittest.Launch(programs, data, flags...)
@@ -174,10 +189,7 @@ func settle(t *testing.T, programs, data string, flags []string, buyers []*buyer
 	}
 	defer k.Kill()
 	for _, b := range buyers {
-		kittest.Until(t, "answer to the last tap", func() bool { return b.open == nil || b.send(t, b.open) && b.open == nil })
-		for _, tap := range b.taps[max(0, len(b.taps)-3):] {
-			b.send(t, tap)
-		}
+		b.settle(t)
 	}
 }
 

@@ -22,17 +22,13 @@ import (
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	config, help, err := kit.Parse(args)
-	if help {
-		return 0
-	}
-	if err != nil {
-		return failed(err)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	k, err := kit.Open(config, log, os.Stdout)
+	k, help, err := kit.OpenArgs(args, log, os.Stdout)
+	if help {
+		return 0
+	}
 	if err != nil {
 		return failed(err)
 	}

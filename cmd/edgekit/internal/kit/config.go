@@ -17,6 +17,7 @@ type Config struct {
 	Operator string `default:"127.0.0.1:8081" help:"Operators' address. HTTPS unless it is loopback." toml:"operator"`
 	Data     string `default:"edgekit-data" help:"Folder for everything that must outlive a restart." toml:"data"`
 	Config   string `help:"Settings file (TOML)." toml:"-"`
+	Boot     string `name:"boot-settings" placeholder:"NAME" help:"Settings file on an SD card's boot partition; the last good one is kept in the data folder." toml:"-"`
 	Camera   string `default:"auto" help:"auto, synthetic, file:PATH or /dev/videoN." toml:"camera"`
 	Printer  string `default:"auto" help:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT." toml:"printer"`
 	Paper    string `default:"80" enum:"58,80" help:"Width of the printer's paper in mm: ${enum}." toml:"paper"`

@@ -3,6 +3,7 @@ package kit
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"image"
@@ -51,6 +52,8 @@ type Kit struct {
 
 	id          string
 	serving     atomic.Bool
+	catalogue   *pipeline.Catalogue // to be imported; nil: none
+	digest      [sha256.Size]byte   // of its file
 	clock       *clock.Clock
 	store       *store.Store
 	traces      *trace.Ring
@@ -101,6 +104,9 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 		return nil, fault("edgekit: --data: %v", err)
 	}
 	if err := k.openStore(); err != nil {
+		return nil, err
+	}
+	if err := k.readCatalogue(); err != nil {
 		return nil, err
 	}
 	mint, err := token.New(who.Secret("tokens"), who.ID)

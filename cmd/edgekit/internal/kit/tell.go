@@ -65,9 +65,9 @@ func (k *Kit) tell(ctx context.Context) error {
 	}
 }
 
-// importCatalogue imports the catalogue file, if one is named and it changed. One that is gone is no reason to close a
-// stall that has its catalogue already.
-func (k *Kit) importCatalogue(ctx context.Context) error {
+// readCatalogue reads the catalogue file, if one is named, so that a bad one is a fault before anything serves. One that is
+// gone is no reason to close a stall that has its catalogue already.
+func (k *Kit) readCatalogue() error {
 	if k.config.Catalog == "" {
 		return nil
 	}
@@ -92,8 +92,17 @@ func (k *Kit) importCatalogue(ctx context.Context) error {
 		}
 		return fault("%v (nothing was imported)", err)
 	}
-	digest := sha256.Sum256(doc)
-	imported, err := k.store.ImportFile(ctx, c, digest[:])
+	k.catalogue, k.digest = c, sha256.Sum256(doc)
+	return nil
+}
+
+// importCatalogue brings the catalogue into the store, if its file changed.
+func (k *Kit) importCatalogue(ctx context.Context) error {
+	c := k.catalogue
+	if c == nil {
+		return nil
+	}
+	imported, err := k.store.ImportFile(ctx, c, k.digest[:])
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}

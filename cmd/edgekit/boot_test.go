@@ -1,0 +1,143 @@
+//go:build boot
+
+package main
+
+import (
+	"flag"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/image/boottest"
+)
+
+var (
+	bootImage = flag.String("boot.image", "../../.cache/image/instances/edgekit-vm/disk.img", "the image to boot, as image/pack leaves it")
+	bootUEFI  = flag.String("boot.uefi", "../../.cache/image/QEMU_EFI.fd", "the firmware to boot it with")
+	bootCuts  = flag.Int("boot.cuts", 3, "power cuts under load")
+	bootSeed  = flag.Uint64("boot.seed", 0, "seed of cuts and taps; 0: a new one, which is printed")
+)
+
+// TestBootSellsThroughPowerCuts boots the image, sells, and pulls its plug: once at rest, then under load at random
+// moments. After each cut it boots by itself, and in the end every acknowledged tap is on the card, once.
+func TestBootSellsThroughPowerCuts(t *testing.T) {
+	seed := *bootSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	m := newMachine(t)
+	boot := func() { t.Helper(); powerOn(t, m) }
+
+	boot()
+	first := newBuyer(t, m.Viewer, rnd)
+	o, err := first.Offer("set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tap := &tapped{id: kittest.NewTap(), offer: "set", token: o.Token}
+	first.taps = append(first.taps, tap)
+	if a, err := first.Tap(tap.id, tap.offer, tap.token); err != nil || a.Status != http.StatusOK || a.Ticket != "A-001" {
+		t.Fatalf("first sale: %+v, %v", a, err)
+	}
+	tap.ticket = "A-001"
+	m.PowerCut()
+
+	boot()
+	if a, err := first.Tap(tap.id, tap.offer, tap.token); err != nil || a.Status != http.StatusOK || a.Ticket != "A-001" {
+		t.Errorf("the same tap after a power cut: %+v, %v", a, err)
+	}
+	buyers := []*buyer{first}
+	for range 23 {
+		buyers = append(buyers, newBuyer(t, m.Viewer, rnd))
+	}
+	for range *bootCuts {
+		stop := make(chan struct{})
+		var all sync.WaitGroup
+		for _, b := range buyers {
+			all.Go(func() { b.shop(t, stop) })
+		}
+		time.Sleep(time.Duration(500+rnd.IntN(4000)) * time.Millisecond) // the moment of the cut is the input here, not a wait
+		m.PowerCut()
+		close(stop)
+		all.Wait()
+		boot()
+	}
+	for _, b := range buyers {
+		b.settle(t)
+	}
+	m.PowerCut()
+
+	data := t.TempDir()
+	if err := m.Data(data, "edgekit/kit.db", "edgekit/kit.db-wal"); err != nil {
+		t.Fatal(err)
+	}
+	acked, sales := held(t, buyers, audit(t, data))
+	t.Logf("%d power cuts, %d sales acknowledged, %d on the card", *bootCuts+2, acked, sales)
+	if acked < 5**bootCuts {
+		t.Errorf("only %d sales: this was no load", acked)
+	}
+}
+
+// TestBootReadsSettings drops settings on the card as a laptop does: good ones are used and kept, bad ones are refused and
+// the kit serves with those it kept.
+func TestBootReadsSettings(t *testing.T) {
+	m := newMachine(t)
+	const good = "stall = \"Blue Door\"\n"
+	for _, text := range []string{good, "stall = \"Red Door\"\npapr = \"58\"\n"} {
+		if err := m.Drop("edgekit.toml", text); err != nil {
+			t.Fatal(err)
+		}
+		powerOn(t, m)
+		m.PowerCut()
+		data := t.TempDir()
+		if err := m.Data(data, "edgekit/edgekit.toml"); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := os.ReadFile(filepath.Join(data, "edgekit.toml")); err != nil || string(kept) != good {
+			t.Errorf("after %q the kit keeps %q, %v", text, kept, err)
+		}
+	}
+}
+
+func newMachine(t *testing.T) *boottest.Machine {
+	t.Helper()
+	m, err := boottest.New(*bootImage, *bootUEFI, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		m.PowerCut()
+		if t.Failed() {
+			t.Logf("the kit's last words:\n%s", m.LastWords())
+		}
+	})
+	return m
+}
+
+func powerOn(t *testing.T, m *boottest.Machine) {
+	t.Helper()
+	if err := m.PowerOn(); err != nil {
+		t.Fatal(err)
+	}
+	took, err := m.Serving(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.1f s from power-on to the viewer's page", took.Seconds())
+}
+
+func newBuyer(t *testing.T, base string, rnd *rand.Rand) *buyer {
+	t.Helper()
+	v, err := kittest.NewVisitor(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &buyer{Visitor: v, rand: rand.New(rand.NewPCG(rnd.Uint64(), 2))}
+}

@@ -1,0 +1,44 @@
+package bootfs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestThePartitionIsFoundUnderAnyName lays out sysfs as the kernel does. The mount itself is proved on the image.
+func TestThePartitionIsFoundUnderAnyName(t *testing.T) {
+	var st unix.Stat_t
+	dir := t.TempDir()
+	if err := unix.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	for _, disk := range []string{"mmcblk0p%d", "sda%d", "nvme0n1p%d"} {
+		sys := t.TempDir()
+		for n := 1; n <= 4; n++ {
+			at := filepath.Join(sys, "devices", "disk", fmt.Sprintf(disk, n))
+			if err := os.MkdirAll(at, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(at, "partition"), fmt.Appendf(nil, "%d\n", n), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root := filepath.Join("devices", "disk", fmt.Sprintf(disk, 2))
+		if err := os.Symlink(root, filepath.Join(sys, fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := partition(dir, sys, 1); err != nil || got != "/dev/"+fmt.Sprintf(disk, 1) {
+			t.Errorf("%s, %v", got, err)
+		}
+		if got, err := partition(dir, sys, 5); err == nil {
+			t.Errorf("partition 5 is %s", got)
+		}
+	}
+	if got, err := partition(dir, t.TempDir(), 1); err == nil {
+		t.Errorf("without a disk: %s", got)
+	}
+}

@@ -1,0 +1,53 @@
+package boottest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Where partitions start on every card, see image/pack.
+const (
+	bootAt = 4 << 20
+	permAt = 1104 << 20
+)
+
+// Drop puts a file on the boot partition, as a laptop does. The machine must be off.
+func (m *Machine) Drop(name, text string) error {
+	c := exec.Command("mcopy", "-o", "-i", fmt.Sprintf("%s@@%d", m.Disk, bootAt), "-", "::"+name)
+	c.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1")
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("boottest: %s onto the boot partition: %w: %s", name, err, out)
+	}
+	return nil
+}
+
+// Data copies files of the data partition, such as edgekit/kit.db, into dir. The machine must be off. The file system's
+// journal is replayed, as it is when a kit mounts it; damage beyond what a cut may leave is an error. A file that is not
+// there is left out.
+func (m *Machine) Data(dir string, files ...string) error {
+	perm := filepath.Join(dir, "perm.img")
+	if out, err := exec.Command("dd", "if="+m.Disk, "of="+perm, "bs=1M", fmt.Sprint("skip=", permAt>>20), "conv=sparse", "status=none").CombinedOutput(); err != nil {
+		return fmt.Errorf("boottest: data partition: %w: %s", err, out)
+	}
+	path := os.Getenv("PATH") + ":/usr/sbin:/sbin"
+	if err := os.Setenv("PATH", path); err != nil { // e2fsprogs' place, which a Debian user's PATH lacks
+		return err
+	}
+	// -p mends what a cut may leave, the journal and counts of free blocks, and refuses the rest; 1: mended (e2fsck(8)).
+	out, err := exec.Command("e2fsck", "-fp", perm).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
+		return fmt.Errorf("boottest: data partition: %w: %s", err, out)
+	}
+	for _, f := range files {
+		if out, err := exec.Command("debugfs", "-R", fmt.Sprintf("dump /%s %s", f, filepath.Join(dir, filepath.Base(f))), perm).CombinedOutput(); err != nil {
+			return fmt.Errorf("boottest: %s: %w: %s", f, err, out)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+// Package boottest boots an SD image in QEMU's arm64 virt machine, and cuts its power.
+package boottest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Limit is how long a boot may take on a machine that may be very busy.
+const Limit = 3 * time.Minute
+
+// Machine is a virtual kit with a card of its own. Its addresses stay the same from one boot to the next. Not safe for
+// concurrent use, except for its addresses.
+type Machine struct {
+	Viewer  string // http://localhost:PORT, the kit's port 80
+	Console string // https://localhost:PORT, the kit's port 8443
+	Disk    string // the card
+	Memory  int    // MB; 0: 1024
+
+	uefi    string
+	serial  string // what the kit said on its serial port since it was last powered on
+	forward string
+	cmd     *exec.Cmd
+	exited  chan struct{}
+	said    bytes.Buffer // QEMU's own complaints; to be read when it has ended
+	on      time.Time
+}
+
+// New gives a machine a fresh copy of an image in dir. uefi is the firmware to start it with, which image/pack puts
+// beside the images it makes. The machine is off.
+func New(image, uefi, dir string) (*Machine, error) {
+	for _, f := range []string{image, uefi} {
+		if _, err := os.Stat(f); err != nil {
+			return nil, fmt.Errorf("boottest: %w: `make image-vm` makes it", err)
+		}
+	}
+	if _, err := exec.LookPath("qemu-system-aarch64"); err != nil {
+		return nil, fmt.Errorf("boottest: %w: expected Debian's package qemu-system-arm", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	m := &Machine{Disk: filepath.Join(dir, "card.img"), uefi: uefi, serial: filepath.Join(dir, "serial.log")}
+	if err := copyCard(m.Disk, image); err != nil {
+		return nil, fmt.Errorf("boottest: %w", err)
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, fmt.Errorf("boottest: %w", err)
+	}
+	m.Viewer = fmt.Sprintf("http://localhost:%d", ports[0])
+	m.Console = fmt.Sprintf("https://localhost:%d", ports[1])
+	m.forward = fmt.Sprintf("hostfwd=tcp:127.0.0.1:%d-:80,hostfwd=tcp:127.0.0.1:%d-:8443", ports[0], ports[1])
+	return m, nil
+}
+
+// copyCard copies an image, and leaves holes where it has nothing.
+func copyCard(to, from string) error {
+	out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("copy the image: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// PowerOn starts the machine.
+func (m *Machine) PowerOn() error {
+	memory := m.Memory
+	if memory == 0 {
+		memory = 1024
+	}
+	m.said.Reset()
+	m.exited = make(chan struct{})
+	m.cmd = exec.Command("qemu-system-aarch64",
+		// acpi=off: a device tree, as on the Pi.
+		"-M", "virt,highmem=off,acpi=off", "-cpu", "cortex-a72", "-smp", "2", "-m", fmt.Sprint(memory), "-bios", m.uefi,
+		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial,
+		"-drive", "file="+m.Disk+",format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card",
+		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
+	m.cmd.Stdout, m.cmd.Stderr = &m.said, &m.said
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // Ctrl-C is for who holds the machine
+	m.on = time.Now()
+	if err := m.cmd.Start(); err != nil {
+		return fmt.Errorf("boottest: %w", err)
+	}
+	go func(c *exec.Cmd, exited chan struct{}) {
+		c.Wait() // how it ended does not matter, what it said is in m.said
+		close(exited)
+	}(m.cmd, m.exited)
+	return nil
+}
+
+// Serving waits until the viewer's page answers, and says how long after power-on that was.
+func (m *Machine) Serving(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, Limit)
+	defer cancel()
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := page(ctx, &client, m.Viewer)
+		if err == nil {
+			return time.Since(m.on), nil
+		}
+		if ctx.Err() != nil {
+			return 0, fmt.Errorf("boottest: no page after %v (%v); the kit's last words:\n%s", time.Since(m.on).Round(time.Second), err, m.LastWords())
+		}
+		select {
+		case <-tick.C:
+		case <-m.exited:
+			return 0, fmt.Errorf("boottest: QEMU ended: %s", bytes.TrimSpace(m.said.Bytes()))
+		}
+	}
+}
+
+func page(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/", nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err == nil && (res.StatusCode != http.StatusOK || !bytes.Contains(text, []byte("<html"))) {
+		err = fmt.Errorf("no page, but %s", res.Status)
+	}
+	return err
+}
+
+// PowerCut ends the machine as a pulled plug does: nothing in it gets to run, and what it had not written is lost.
+func (m *Machine) PowerCut() {
+	if m.cmd == nil || m.cmd.Process == nil {
+		return
+	}
+	m.cmd.Process.Kill() // it may have ended by itself
+	<-m.exited
+}
+
+// Off is closed when the machine has ended.
+func (m *Machine) Off() <-chan struct{} { return m.exited }
+
+// LastWords are the last lines on the kit's serial port.
+func (m *Machine) LastWords() string {
+	text, err := os.ReadFile(m.serial)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
+
+// freePorts finds TCP ports that nothing listens on.
+func freePorts(n int) (ports []int, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}

@@ -1,0 +1,76 @@
+// Pack makes the SD image of a gokrazy instance from pinned inputs:
+//
+//	go run ./image/pack -instance edgekit -out bin
+//
+// Two builds of one commit are the same bytes: every time in the image is the commit's, or SOURCE_DATE_EPOCH. What it
+// needs in between is kept in .cache/image.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// build is one run: an instance, and where everything is.
+type build struct {
+	ctx      context.Context
+	root     string // the project
+	cache    string // root/.cache/image
+	instance string // folder name under gokrazy/
+	work     string // the instance's copy, which gok works on; always as deep below root, see instance.go
+	out      string
+	stamp    int64    // every time in the image
+	env      []string // of every program that is started
+	gok      string   // the built gok
+	mods     []module // modules that end up in the image without being in a Go program
+}
+
+func main() {
+	instance := flag.String("instance", "edgekit", "folder under gokrazy/ that says what is in the image")
+	out := flag.String("out", "bin", "where the image goes; empty: leave it, uncompressed, in .cache/image")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *instance, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, instance, out string) error {
+	b, err := open(ctx, instance, out)
+	if err != nil {
+		return err
+	}
+	type step struct {
+		name string
+		do   func() error
+	}
+	steps := []step{
+		{"gokrazy's packer", b.buildGok},
+		{"programs and fonts", b.fillInstance},
+		{"root and boot files", b.makeDisk},
+		{"boot partition with room for settings", b.remakeBoot},
+		{"data partition", b.makePerm},
+	}
+	if out != "" {
+		steps = append(steps, step{"compressed, with map, parts list and checksums", b.ship})
+	}
+	for _, step := range steps {
+		start := time.Now()
+		if err := step.do(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		fmt.Printf("  %-48s %5.1f s\n", step.name, time.Since(start).Seconds())
+	}
+	return b.report()
+}
+
+func (b *build) disk() string           { return filepath.Join(b.work, "disk.img") }
+func (b *build) at(name string) string  { return filepath.Join(b.work, name) }
+func (b *build) src(name string) string { return filepath.Join(b.root, name) }
