@@ -22,7 +22,7 @@ const (
 	maxSinks = 2000
 	// maxTabs bounds the pictures of one viewer, maxPlayers those of all players without a session.
 	maxTabs    = 4
-	maxPlayers = 48
+	maxPlayers = 200
 )
 
 // TokenLife is how long a prompt's token can be used. Pages ask for new ones at half of it.
