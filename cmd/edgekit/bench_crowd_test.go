@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 	"golang.org/x/sync/errgroup"
@@ -116,7 +117,14 @@ func TestCrowd(t *testing.T) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	playing.Wait()
+	all := make(chan struct{})
+	go func() { playing.Wait(); close(all) }()
+	select {
+	case <-all:
+	case <-time.After(kittest.Limit):
+		fmt.Println("some of them got no picture in", kittest.Limit)
+		os.Exit(1)
+	}
 	fmt.Println("playing")
 	for asked := bufio.NewScanner(os.Stdin); asked.Scan(); {
 		fmt.Println(packets.Load(), bytes.Load())

@@ -36,7 +36,8 @@ func (i *incoming) init() {
 			i.hdrs[k].hdr = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&i.names[k])), Namelen: unix.SizeofSockaddrInet6, Iov: &i.iovs[k]}
 			i.hdrs[k].hdr.SetIovlen(1)
 		}
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&i.hdrs[0])), batch, unix.MSG_DONTWAIT, 0, 0)
+		// Raw: it never waits, so the scheduler need not hear of it. That is a tenth of what a viewer costs and more.
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&i.hdrs[0])), batch, unix.MSG_DONTWAIT, 0, 0)
 		i.n, i.errno = int(n), errno
 		return errno != unix.EAGAIN && errno != unix.EINTR
 	}
