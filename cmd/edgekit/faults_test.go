@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -94,6 +96,74 @@ func serveTCP(c net.Conn, printed chan<- []byte) {
 			return
 		}
 		printed <- statusAnswered(c, b[:n])
+	}
+}
+
+// TestPrinterOutOfPaper: tickets wait for a new roll, the console says what is needed, and visitors notice nothing.
+func TestPrinterOutOfPaper(t *testing.T) {
+	paper, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer paper.Close()
+	var empty atomic.Bool
+	empty.Store(true)
+	status := func(n byte) byte {
+		switch {
+		case empty.Load() && n == 4:
+			return 0x72 // paper end, by both sensors
+		case empty.Load() && n == 2:
+			return 0x32 // stopped by paper end
+		}
+		return 0x12
+	}
+	printed := make(chan []byte, 64)
+	go func() {
+		for {
+			c, err := paper.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				b := make([]byte, 4096)
+				for {
+					n, err := c.Read(b)
+					if err != nil {
+						return
+					}
+					if rest := statusAs(c, bytes.Clone(b[:n]), status); len(rest) > 0 {
+						printed <- rest
+					}
+				}
+			}()
+		}
+	}()
+	k := kittest.Start(t, "-printer", "tcp:"+paper.Addr().String())
+	op := k.Pair(t)
+	kittest.Until(t, "the console to ask for paper", func() bool {
+		_, b, err := op.Get("/api/operator/state")
+		return err == nil && strings.Contains(string(b), `"state":"failed"`) && strings.Contains(string(b), "paper")
+	})
+	confirmed(t, k.Visit(t), "pen")
+	confirmed(t, k.Visit(t), "pen")
+	select {
+	case b := <-printed:
+		t.Errorf("sent to a printer without paper: %q", b)
+	default:
+	}
+	empty.Store(false)
+	var all []byte
+	kittest.UntilWithin(t, "both slips", 2*kittest.Limit, func() bool {
+		select {
+		case b := <-printed:
+			all = append(all, b...)
+		default:
+		}
+		return bytes.Contains(all, []byte("A-001")) && bytes.Contains(all, []byte("A-002"))
+	})
+	if bytes.Contains(all, []byte("POSSIBLE COPY")) {
+		t.Error("a first print is marked as a possible copy")
 	}
 }
 

@@ -103,6 +103,12 @@ func TestATapBecomesASlip(t *testing.T) {
 			return err == nil && strings.Contains(string(trace), `"step":"`+step+`"`)
 		})
 	}
+	if status, b, err := op.Do("PUT", "/api/operator/offers/pen", map[string]string{"state": "over"}); status != 204 {
+		t.Fatalf("%d %s %v", status, b, err)
+	}
+	kittest.See(t, b, "prompt that is over", `[...document.querySelectorAll("button")].some(b => b.ariaLabel === "Buy Pen for € 2.50" && b.getAttribute("aria-disabled") === "true")`)
+	kittest.Press(t, b, "Buy Pen for € 2.50")
+	kittest.See(t, b, "honest answer", status+`.startsWith("Too late")`)
 	kittest.UntilWithin(t, "confirmation leaves the picture", kittest.Limit, func() bool { return !overlay.BannerShown(picture(t, b, "video")) })
 	if me := kittest.Read(t, b, `fetch("/api/me").then(r => r.json()).then(m => m.consent.choice + " " + m.tickets.length)`); me != "agreed 1" {
 		t.Errorf("the kit keeps %q", me)
