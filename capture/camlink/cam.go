@@ -29,7 +29,7 @@ type Config struct {
 	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.
 	StartAllowance time.Duration
 	Silence        time.Duration // how long it may then be silent before it is killed: 500 ms
-	MaxBackoff     time.Duration // the longest wait between lives: 1 s
+	MaxBackoff     time.Duration // the longest wait between lives: 500 ms, so that the picture is back within a second of any end
 }
 
 // Stats counts since New. Units and Bytes are of access units.
@@ -69,7 +69,7 @@ func New(cfg Config) *Cam {
 	for _, d := range []struct {
 		v   *time.Duration
 		def time.Duration
-	}{{&cfg.StartAllowance, 3 * time.Second}, {&cfg.Silence, 500 * time.Millisecond}, {&cfg.MaxBackoff, time.Second}} {
+	}{{&cfg.StartAllowance, 3 * time.Second}, {&cfg.Silence, 500 * time.Millisecond}, {&cfg.MaxBackoff, 500 * time.Millisecond}} {
 		if *d.v == 0 {
 			*d.v = d.def
 		}
