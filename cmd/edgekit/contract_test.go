@@ -111,14 +111,7 @@ func TestEvents(t *testing.T) {
 // TestACodeIsBoughtOnlyByPost: phones and messengers open links by themselves; that must cost nothing.
 func TestACodeIsBoughtOnlyByPost(t *testing.T) {
 	k := kittest.Start(t, "-printer", "none")
-	who, err := identity.Open(k.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mint, err := token.New(who.Secret("tokens"), who.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mint := mintOf(t, k)
 	link := k.Viewer + "/t/" + mint.Link("mug", 0, 10*time.Minute)
 	page := func(v *kittest.Visitor, form url.Values) (int, string) {
 		t.Helper()
@@ -177,4 +170,18 @@ func TestAPlainPlayer(t *testing.T) {
 	if res, err := http.Get(k.Viewer + "/"); err != nil || res.StatusCode != 200 || res.Header.Get("Content-Security-Policy") == "" {
 		t.Errorf("page: %v, %v", res.Status, err)
 	}
+}
+
+// mintOf makes tokens as the kit does, with its own secret.
+func mintOf(t *testing.T, k *kittest.Kit) *token.Mint {
+	t.Helper()
+	who, err := identity.Open(k.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mint, err := token.New(who.Secret("tokens"), who.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mint
 }

@@ -195,18 +195,7 @@ func TestDiskFull(t *testing.T) {
 	k := kittest.StartIn(t, data, "-printer", "none", "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
 	first := confirmed(t, k.Visit(t), "pen")
 
-	filler, err := os.Create(filepath.Join(disk, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 1 << 16; size > 0; {
-		if _, err := filler.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
-			size /= 2
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	filler.Close()
+	filler := fill(t, disk)
 	acked := map[string]bool{first: true}
 	refused := 0
 	kittest.Until(t, "ten taps refused for lack of space", func() bool {
@@ -224,7 +213,7 @@ func TestDiskFull(t *testing.T) {
 		return refused == 10
 	})
 	t.Logf("%d taps fitted, then %d were refused", len(acked), refused)
-	if err := os.Remove(filler.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(filler); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	acked[confirmed(t, k.Visit(t), "pen")] = true
@@ -243,4 +232,24 @@ func TestDiskFull(t *testing.T) {
 	if n := strings.Count(string(b), `"ticket":"`); n != len(acked) {
 		t.Errorf("%d tickets, %d were acknowledged", n, len(acked))
 	}
+}
+
+// fill takes all that is left of a disk, and tells by which file.
+func fill(t *testing.T, disk string) (path string) {
+	t.Helper()
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 1 << 16; size > 0; {
+		if _, err := filler.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return filler.Name()
 }

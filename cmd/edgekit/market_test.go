@@ -18,9 +18,7 @@ import (
 
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
-	"edgekit.internal/hardware/identity"
 	"edgekit.internal/pipeline"
-	"edgekit.internal/pipeline/token"
 )
 
 // bring imports a catalogue into a running kit, as edgectl does.
@@ -45,14 +43,7 @@ func bring(t *testing.T, k *kittest.Kit, catalogue string) {
 // TestAPriceThatChangesUnderTheFinger: nobody pays a price they were not shown, by prompt or by code.
 func TestAPriceThatChangesUnderTheFinger(t *testing.T) {
 	k := kittest.Start(t, "-printer", "none")
-	who, err := identity.Open(k.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mint, err := token.New(who.Secret("tokens"), who.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mint := mintOf(t, k)
 	mint.Terms = pipeline.NewCatalogue("EUR", nil, []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000}}).Terms
 	link := k.Viewer + "/t/" + mint.Link("mug", 0, 10*time.Minute)
 	v := k.Visit(t)
@@ -191,14 +182,7 @@ func TestAPageWithManyOffers(t *testing.T) {
 // TestACodesFormWithoutItsPage: who sends it without an id buys once, however often it is sent.
 func TestACodesFormWithoutItsPage(t *testing.T) {
 	k := kittest.Start(t, "-printer", "none")
-	who, err := identity.Open(k.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mint, err := token.New(who.Secret("tokens"), who.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mint := mintOf(t, k)
 	v := k.Visit(t)
 	send := func(v *kittest.Visitor, path string) (a kittest.Answer) {
 		t.Helper()

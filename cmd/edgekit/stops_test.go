@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -182,18 +181,7 @@ func TestAStartOnAFullDisk(t *testing.T) {
 	v := k.Visit(t)
 	confirmed(t, v, "pen")
 	k.Kill()
-	filler, err := os.Create(filepath.Join(disk, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 1 << 16; size > 0; {
-		if _, err := filler.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
-			size /= 2
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	filler.Close()
+	filler := fill(t, disk)
 	k = kittest.StartIn(t, data, "-printer", "none", "-catalog", file, "-listen", strings.TrimPrefix(k.Viewer, "http://"))
 	if _, me := call(t, v, "GET", "/api/tickets", nil); len(me["tickets"].([]any)) != 1 {
 		t.Errorf("the visitor's ticket: %v", me)
@@ -205,7 +193,7 @@ func TestAStartOnAFullDisk(t *testing.T) {
 		}
 		return a.Status == http.StatusServiceUnavailable && a.Reason == "unavailable"
 	})
-	if err := os.Remove(filler.Name()); err != nil {
+	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
 	confirmed(t, k.Visit(t), "pen")
