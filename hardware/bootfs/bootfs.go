@@ -1,11 +1,13 @@
-// Package bootfs reads files that a person put on the SD card's boot partition, the FAT that any laptop shows. The
-// system does not keep it mounted: it is mounted, read-only, for as long as a read takes.
+// Package bootfs reads and writes the SD card's boot partition, the FAT that any laptop shows: settings a person put
+// there, what the kit has to say about them, and the files a kit starts from. The system does not keep it mounted: it is
+// mounted for as long as a piece of work takes.
 package bootfs
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,43 +15,106 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxFile is the size of the largest file that is read.
+// MaxFile is the size of the largest file that is read as a whole.
 const MaxFile = 1 << 20
 
-// Read returns a file from the top of the boot partition: partition 1 of the disk that / is on. An error is
-// fs.ErrNotExist when there is no such file. It needs the right to mount, and one caller at a time.
-func Read(name string) (text []byte, err error) {
-	device, err := partition("/", "/sys/dev/block", 1)
+// lock serialises all programs of a kit: one partition cannot be mounted for reading here and for writing there.
+const lock = "/run/edgekit-bootfs.lock"
+
+// With mounts the boot partition, partition 1 of the disk that / is on, for the time of work, and gives it the folder.
+// Nobody else has it meanwhile. What was written is on the card when it returns. It needs the right to mount.
+func With(write bool, work func(dir string) error) (err error) {
+	device, err := Partition(1)
 	if err != nil {
-		return nil, fmt.Errorf("bootfs: %w", err)
+		return err
+	}
+	turn, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("bootfs: %w", err)
+	}
+	defer turn.Close()
+	if err := unix.Flock(int(turn.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("bootfs: lock: %w", err)
 	}
 	dir, err := os.MkdirTemp("", "boot")
 	if err != nil {
-		return nil, fmt.Errorf("bootfs: %w", err)
+		return fmt.Errorf("bootfs: %w", err)
 	}
 	defer os.Remove(dir) // an empty folder in memory, if anything
-	if err := unix.Mount(device, dir, "vfat", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return nil, fmt.Errorf("bootfs: mount %s: %w", device, err)
+	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME)
+	if !write {
+		flags |= unix.MS_RDONLY
+	}
+	if err := unix.Mount(device, dir, "vfat", flags, ""); err != nil {
+		return fmt.Errorf("bootfs: mount %s: %w", device, err)
 	}
 	defer func() { err = errors.Join(err, unix.Unmount(dir, 0)) }()
-	f, err := os.Open(filepath.Join(dir, filepath.Base(name)))
+	return work(dir)
+}
+
+// Read returns a file from the top of the boot partition. An error is fs.ErrNotExist when there is no such file.
+func Read(name string) (text []byte, err error) {
+	err = With(false, func(dir string) error {
+		f, err := os.Open(filepath.Join(dir, filepath.Base(name)))
+		if err != nil {
+			return fmt.Errorf("bootfs: %w", err)
+		}
+		defer f.Close()
+		text, err = io.ReadAll(io.LimitReader(f, MaxFile+1))
+		if err == nil && len(text) > MaxFile {
+			err = errors.New("larger than 1 MB")
+		}
+		if err != nil {
+			return fmt.Errorf("bootfs: %s: %w", name, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("bootfs: %w", err)
-	}
-	defer f.Close()
-	text, err = io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err == nil && len(text) > MaxFile {
-		err = errors.New("larger than 1 MB")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("bootfs: %s: %w", name, err)
+		return nil, err
 	}
 	return text, nil
 }
 
-// partition is the device of partition n of the disk that path is on, whatever the disk is called: mmcblk0p1, sda1,
-// nvme0n1p1. devices is sysfs's folder of block devices by number; a partition's folder there lies in its disk's, and
-// has a file "partition" with its number.
+// Write makes or replaces a file at the top of the boot partition. A power cut in it may leave a part of the text.
+func Write(name string, text []byte) error {
+	return With(true, func(dir string) error {
+		f, err := os.Create(filepath.Join(dir, filepath.Base(name)))
+		if err != nil {
+			return fmt.Errorf("bootfs: %w", err)
+		}
+		_, err = f.Write(text)
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return fmt.Errorf("bootfs: %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// Remove takes a file from the top of the boot partition away, if it is there.
+func Remove(name string) error {
+	if _, err := Read(name); errors.Is(err, fs.ErrNotExist) {
+		return nil // the card is not written to for nothing
+	}
+	return With(true, func(dir string) error {
+		err := os.Remove(filepath.Join(dir, filepath.Base(name)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+}
+
+// Partition is the device of partition n of the disk that / is on, such as /dev/mmcblk0p2; 0 is that of / itself.
+func Partition(n int) (string, error) {
+	device, err := partition("/", "/sys/dev/block", n)
+	if err != nil {
+		return "", fmt.Errorf("bootfs: %w", err)
+	}
+	return device, nil
+}
+
+// partition finds it whatever the disk is called: mmcblk0p1, sda1, nvme0n1p1. devices is sysfs's folder of block devices
+// by number; a partition's folder there lies in its disk's, and has a file "partition" with its number.
 func partition(path, devices string, n int) (string, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -58,6 +123,9 @@ func partition(path, devices string, n int) (string, error) {
 	own, err := filepath.EvalSymlinks(filepath.Join(devices, fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))))
 	if err != nil {
 		return "", fmt.Errorf("the disk of %s: %w", path, err)
+	}
+	if n == 0 {
+		return "/dev/" + filepath.Base(own), nil
 	}
 	all, err := filepath.Glob(filepath.Join(filepath.Dir(own), "*", "partition"))
 	if err != nil {
