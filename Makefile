@@ -37,7 +37,7 @@ image: deps-image
 
 # The same system for QEMU's virt machine, with something to sell; uncompressed, in .cache/image.
 image-vm: deps-image
-	@go run ./image/pack -instance edgekit-vm -out ""
+	@go run ./image/pack -instance edgekit-vm -out "" -update-key .cache/image/test.key
 
 # The image under QEMU, until Ctrl-C; with BOOT_CHECK=1 until the viewer's page answers.
 boot: image-vm

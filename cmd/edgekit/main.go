@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"edgekit.internal/cmd/edgekit/internal/kit"
+	"edgekit.internal/image/update"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -32,8 +33,13 @@ func run(args []string) int {
 	if err != nil {
 		return failed(err)
 	}
-	defer k.Close()
-	if err := k.Run(ctx); err != nil {
+	err = k.Run(ctx)
+	k.Close()
+	var restart kit.Restart
+	if errors.As(err, &restart) {
+		err = update.Restart(string(restart))
+	}
+	if err != nil {
 		return failed(err)
 	}
 	return 0

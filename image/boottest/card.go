@@ -12,7 +12,7 @@ import (
 // Where partitions start on every card, see image/pack.
 const (
 	bootAt = 4 << 20
-	permAt = 1104 << 20
+	permAt = 1060 << 20
 )
 
 // Drop puts a file on the boot partition, as a laptop does. The machine must be off.

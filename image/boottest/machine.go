@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -161,6 +162,30 @@ func (m *Machine) LastWords() string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
+
+// Code waits for the latest pairing code that the kit showed on its serial port.
+func (m *Machine) Code(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, Limit)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(m.serial)
+		if err != nil {
+			return "", fmt.Errorf("boottest: %w", err)
+		}
+		if all := pairingCode.FindAllSubmatch(text, -1); len(all) > 0 {
+			return string(all[len(all)-1][1]), nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", fmt.Errorf("boottest: the kit shows no pairing code; its last words:\n%s", m.LastWords())
+		}
+	}
+}
+
+var pairingCode = regexp.MustCompile(`pairing code (\d{3}-\d{3})`)
 
 // freePorts finds TCP ports that nothing listens on.
 func freePorts(n int) (ports []int, err error) {

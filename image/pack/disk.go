@@ -11,12 +11,13 @@ import (
 	"strings"
 )
 
-// The disk as gok lays it out: boot (FAT), root A, root B (squashfs), perm (ext4), the second GPT header.
+// The disk as gok lays it out, with the sizes that edits gives it: boot (FAT), root A, root B (squashfs), perm (ext4),
+// the second GPT header. The boot partition has two systems' kernels (46 MB each, not compressed: UEFI wants them so).
 const (
 	diskSize = 2 << 30
 	bootAt   = 4 << 20
-	bootSize = 100 << 20
-	rootSize = 500 << 20
+	bootSize = 256 << 20
+	rootSize = 400 << 20
 	rootA    = bootAt + bootSize
 	rootB    = rootA + rootSize
 	permAt   = rootB + rootSize
@@ -24,9 +25,9 @@ const (
 	permSize = (diskSize - permAt - gptTail) / 4096 * 4096
 )
 
-// bootFree is what must be left on the boot partition: for settings that are dropped there, and for a second kernel,
-// compressed, when one is tried out.
-const bootFree = 30 << 20
+// bootFree is what must be left on the boot partition: for settings that are dropped there, and for the other slot's
+// kernel.
+const bootFree = 100 << 20
 
 // permID is the data partition's UUID; nothing looks it up.
 const permID = "7d1b6a52-6f0e-4c1f-9d3e-000000000004"
@@ -54,8 +55,8 @@ func (b *build) makeDisk() error {
 var unneeded = []string{"start_x.elf", "start_db.elf", "start_cd.elf", "start4x.elf", "start4db.elf", "start4cd.elf",
 	"fixup_x.dat", "fixup_db.dat", "fixup_cd.dat", "fixup4x.dat", "fixup4db.dat", "fixup4cd.dat"}
 
-// remakeBoot writes the boot partition's files again into a file system with free space: gok's has not a byte. It stays
-// readable for gokrazy's own reader: FAT16, one copy of the table, files in one piece.
+// remakeBoot writes the boot partition's files again: gok's has not a byte free. What belongs to a system, kernel, device
+// trees and command line, goes into the folder of slot a, see image/update; the firmware's files stay at the top.
 func (b *build) remakeBoot() error {
 	files, fat := b.at("boot"), b.at("boot.fat")
 	if err := errors.Join(os.RemoveAll(files), os.RemoveAll(fat), os.MkdirAll(files, 0o755)); err != nil {
@@ -69,10 +70,13 @@ func (b *build) remakeBoot() error {
 			return err
 		}
 	}
+	if err := b.intoSlot(files); err != nil {
+		return err
+	}
 	if err := errors.Join(os.WriteFile(fat, nil, 0o644), os.Truncate(fat, bootSize)); err != nil {
 		return err
 	}
-	if err := b.run("", "mkfs.fat", "--invariant", "-F", "16", "-f", "1", "-s", "4", "-n", "EDGEKIT", fat); err != nil {
+	if err := b.run("", "mkfs.fat", "--invariant", "-F", "16", "-f", "1", "-s", "16", "-n", "EDGEKIT", fat); err != nil {
 		return err
 	}
 	if err := b.copyToFAT(fat, files, ""); err != nil {

@@ -15,7 +15,7 @@ var gokModule = module{"github.com/gokrazy/tools", "v0.0.0-20260109180632-8ed49b
 // module is a Go module with its checksum, as in a go.sum.
 type module struct{ path, version, sum string }
 
-// edits make gok's images the same bytes wherever and whenever they are built. Each must be found as often as it says:
+// edits make gok's images the same bytes wherever and whenever they are built, and give partitions their sizes. Each must be found as often as it says:
 // a gok that is put together differently is noticed, not built.
 var edits = []struct {
 	file, old, new string
@@ -27,6 +27,10 @@ var edits = []struct {
 	{"internal/packer/sbom.go", "config.InstanceConfigPath(),", `"config.json",`, 1},
 	{"internal/packer/cacerts.go", "range certFiles", "range []string(nil)", 1}, // its own bundle, not the host's
 	{"internal/packer/localtime.go", `"/etc/localtime"`, `""`, 1},               // none, not the host's
+	{"internal/packer/packerwrite.go", "*512+100*MB", "*512+256*MB", 1},         // where root A is
+	{"packer/packer.go", "(100 * MB / 512)", "(256 * MB / 512)", 3},             // the boot partition, see disk.go
+	{"packer/packer.go", "(500 * MB / 512)", "(400 * MB / 512)", 4},             // each root
+	{"packer/packer.go", "(1100 * MB / 512)", "(1056 * MB / 512)", 2},           // all three
 }
 
 const stampFile = `package packer

@@ -19,7 +19,7 @@ var needs = [][2]string{
 }
 
 // open finds the project and the host's programs. Nothing is written.
-func open(ctx context.Context, instance, out string) (*build, error) {
+func open(ctx context.Context, instance, out, key string) (*build, error) {
 	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil { // mkfs's place, which a Debian user's PATH lacks
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func open(ctx context.Context, instance, out string) (*build, error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("not found: %s; `make deps-image` installs what is missing", strings.Join(missing, ", "))
 	}
-	b := &build{ctx: ctx, instance: instance, out: out, env: os.Environ()}
+	b := &build{ctx: ctx, instance: instance, out: out, key: key, env: os.Environ()}
 	mod, err := b.output("", "go", "env", "GOMOD")
 	if err != nil {
 		return nil, err
@@ -46,6 +46,9 @@ func open(ctx context.Context, instance, out string) (*build, error) {
 	b.cache = b.src(".cache/image")
 	b.work = filepath.Join(b.cache, "instances", instance)
 	if b.stamp, err = b.commitTime(); err != nil {
+		return nil, err
+	}
+	if err := b.ownKey(); err != nil {
 		return nil, err
 	}
 	return b, b.setEnv()

@@ -29,6 +29,9 @@ func (b *build) fillInstance() error {
 	if err := b.composeModules(); err != nil {
 		return err
 	}
+	if err := b.writeRelease(); err != nil {
+		return err
+	}
 	user := b.at("extra/user")
 	if err := os.MkdirAll(filepath.Join(user, "fonts"), 0o755); err != nil {
 		return err

@@ -24,6 +24,7 @@ type build struct {
 	instance string // folder name under gokrazy/
 	work     string // the instance's copy, which gok works on; always as deep below root, see instance.go
 	out      string
+	key      string   // file of the key that updates are signed with
 	stamp    int64    // every time in the image
 	env      []string // of every program that is started
 	gok      string   // the built gok
@@ -33,17 +34,18 @@ type build struct {
 func main() {
 	instance := flag.String("instance", "edgekit", "folder under gokrazy/ that says what is in the image")
 	out := flag.String("out", "bin", "where the image goes; empty: leave it, uncompressed, in .cache/image")
+	key := flag.String("update-key", "", "file of the key that updates are signed with, made if there is none; empty: update.key in your own folder of settings for edgekit")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *instance, *out); err != nil {
+	if err := run(ctx, *instance, *out, *key); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, instance, out string) error {
-	b, err := open(ctx, instance, out)
+func run(ctx context.Context, instance, out, key string) error {
+	b, err := open(ctx, instance, out, key)
 	if err != nil {
 		return err
 	}
@@ -57,6 +59,7 @@ func run(ctx context.Context, instance, out string) error {
 		{"root and boot files", b.makeDisk},
 		{"boot partition with room for settings", b.remakeBoot},
 		{"data partition", b.makePerm},
+		{"signed update", b.makeUpdate},
 	}
 	if out != "" {
 		steps = append(steps, step{"compressed, with map, parts list and checksums", b.ship})

@@ -14,7 +14,7 @@ const compressedBudget = 80_000_000
 
 func (b *build) time() time.Time { return time.Unix(b.stamp, 0).UTC() }
 
-// ship writes NAME.img.xz, .bmap, .spdx.json and .sha256 into the folder that was asked for.
+// ship writes NAME.img.xz, .bmap, .spdx.json, NAME.update and NAME.img.sha256 into the folder that was asked for.
 func (b *build) ship() error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
@@ -51,13 +51,17 @@ func (b *build) ship() error {
 	if err := os.WriteFile(base+".spdx.json", parts, 0o644); err != nil {
 		return err
 	}
+	bundle := filepath.Join(b.out, b.instance+".update")
+	if err := copyFile(bundle, b.at("system.update"), 0o644); err != nil {
+		return err
+	}
 	var list []byte
-	for _, ext := range []string{".xz", ".bmap", ".spdx.json"} {
-		sum, err := sumOf(base + ext)
+	for _, path := range []string{base + ".xz", base + ".bmap", base + ".spdx.json", bundle} {
+		sum, err := sumOf(path)
 		if err != nil {
 			return err
 		}
-		list = fmt.Appendf(list, "%s  %s\n", sum, filepath.Base(base)+ext)
+		list = fmt.Appendf(list, "%s  %s\n", sum, filepath.Base(path))
 	}
 	return os.WriteFile(base+".sha256", list, 0o644)
 }

@@ -46,6 +46,8 @@ type Config struct {
 	Key     seal.Key             // of the operators' cookies
 	Assets  fs.FS                // the page
 	Paired  func(code string)    // told each new pairing code
+	System  func() wire.System
+	Update  http.Handler // of PUT /api/operator/update; bounds itself
 	Log     *slog.Logger
 }
 
@@ -72,6 +74,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
 	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
 	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)
+	inner.HandleFunc("GET /api/operator/update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
 
 	outer := http.NewServeMux()
 	outer.HandleFunc("POST /api/operator/pair", c.postPair)
@@ -83,7 +86,10 @@ func (c *Console) Handler() http.Handler {
 	outer.HandleFunc("GET /console/{$}", c.getPage)
 	outer.HandleFunc("GET /console/{file}", c.getPage)
 	outer.Handle("GET /{$}", http.RedirectHandler("/console", http.StatusFound))
-	guard := http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(outer, maxBody))
+	all := http.NewServeMux()
+	all.Handle("PUT /api/operator/update", c.paired(c.Update))
+	all.Handle("/", http.MaxBytesHandler(outer, maxBody))
+	guard := http.NewCrossOriginProtection().Handler(all)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 		rw.Header().Set("X-Content-Type-Options", "nosniff")

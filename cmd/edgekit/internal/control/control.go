@@ -37,6 +37,9 @@ type Book interface {
 type Control struct {
 	Book   Book
 	Status func() wire.KitStatus
+	Health func(ctx context.Context) wire.Health
+	System func() wire.System
+	Update http.Handler // of PUT /update
 	Now    func() time.Duration // kit time
 }
 
@@ -79,7 +82,12 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
-	return http.MaxBytesHandler(mux, catalog.MaxBytes+1)
+	mux.HandleFunc("GET /health", func(rw http.ResponseWriter, r *http.Request) { reply(rw, c.Health(r.Context())) })
+	mux.HandleFunc("GET /update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
+	all := http.NewServeMux()
+	all.Handle("PUT /update", c.Update) // bounds itself
+	all.Handle("/", http.MaxBytesHandler(mux, catalog.MaxBytes+1))
+	return all
 }
 
 func (c *Control) stock() []wire.Stock {

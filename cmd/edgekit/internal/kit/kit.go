@@ -26,6 +26,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/control"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/cmd/edgekit/internal/upkeep"
 	"edgekit.internal/cmd/edgekit/internal/web"
 	"edgekit.internal/cmd/internal/ui"
 	"edgekit.internal/drivers/thermal"
@@ -62,6 +63,7 @@ type Kit struct {
 	web         *web.Web
 	console     *console.Console
 	control     *control.Control
+	upkeep      *upkeep.Upkeep
 	show        *show
 	printer     *thermal.Printer // nil: none
 	queue       *fulfil.Queue
@@ -83,7 +85,7 @@ const maxViewers = 256
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
 func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
-	k := &Kit{config: c, log: log, said: said, traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue)}
+	k := &Kit{config: c, log: log, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue)}
 	defer func() {
 		if err != nil {
 			k.Close()
@@ -127,12 +129,13 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
 	})
+	k.upkeep = upkeep.New(c.Data, log)
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Paired: k.sayCode,
+		Paired: k.sayCode, System: k.upkeep.Status, Update: k.upkeep,
 	})
-	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now}
+	k.control = &control.Control{Book: k.store, Status: k.status, Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Now: k.clock.Now}
 	return k, nil
 }
 
@@ -215,7 +218,7 @@ func (k *Kit) openPrinter() error {
 	return nil
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends, or until an update is installed: then it is a Restart.
 func (k *Kit) Run(ctx context.Context) error {
 	web, err := k.web.Handler(k.fan.WHEP("/whep", k.web.Attach))
 	if err != nil {
@@ -253,6 +256,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })
+	run(k.untilUpdated)
 	k.serving.Store(true)
 	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", address("http", k.visitors), address(k.scheme(), k.operators))
 	k.sayCode(k.console.Code())

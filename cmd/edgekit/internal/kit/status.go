@@ -3,7 +3,16 @@ package kit
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"edgekit.internal/capture/camlink"
+	"edgekit.internal/cmd/edgekit/internal/upkeep"
 	"edgekit.internal/cmd/internal/wire"
 )
 
@@ -33,4 +42,87 @@ func (k *Kit) sayCode(code string) {
 	if k.serving.Load() {
 		fmt.Fprintln(k.said, "pairing code", code)
 	}
+}
+
+// screens are devices at the kit itself, for whoever stands before it.
+type screens []string
+
+// alsoOn is standard output, and those screens.
+func alsoOn(devices string, said io.Writer) io.Writer {
+	if devices == "" {
+		return said
+	}
+	return io.MultiWriter(said, screens(strings.Split(devices, ",")))
+}
+
+// Write never fails: a screen that is not plugged in is none.
+func (s screens) Write(text []byte) (int, error) {
+	for _, path := range s {
+		if f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0); err == nil {
+			f.Write(text)
+			f.Close()
+		}
+	}
+	return len(text), nil
+}
+
+// Restart is how Run ends when an update is installed: once all is closed, update.Restart is to be called with it.
+type Restart string
+
+func (r Restart) Error() string { return "an update is installed: the machine restarts" }
+
+// untilUpdated ends the kit when an update is installed.
+func (k *Kit) untilUpdated(ctx context.Context) error {
+	select {
+	case argument := <-k.upkeep.Restart():
+		return Restart(argument)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// health is what an update is judged by: visitors get offers, sales get to the disk, the camera program lives. What is
+// plugged in, and the venue's network, are no matter of the system's.
+func (k *Kit) health(ctx context.Context) (h wire.Health) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for _, check := range []struct {
+		what string
+		ask  func(context.Context) error
+	}{
+		{"Visitors get no offers", k.offersAnswer},
+		{"Sales cannot be recorded", k.store.Probe},
+		{"The data folder cannot be written", func(context.Context) error { return upkeep.Writable(k.config.Data) }},
+		{"The camera program does not run", k.cameraLives},
+	} {
+		if err := check.ask(ctx); err != nil {
+			h.Sick = append(h.Sick, fmt.Sprintf("%s: %v.", check.what, err))
+		}
+	}
+	return h
+}
+
+// offersAnswer asks the kit what a visitor's page asks first.
+func (k *Kit) offersAnswer(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address("http", k.visitors)+"/api/offers", nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("it answered %s", res.Status)
+	}
+	return nil
+}
+
+func (k *Kit) cameraLives(context.Context) error {
+	if s := k.cam.Stats(); s.PID == 0 || s.Beat == (camlink.Beat{}) {
+		return fmt.Errorf("it was started %d times, and does not answer", s.Starts)
+	}
+	return nil
 }
