@@ -26,12 +26,7 @@ var (
 // TestBootSellsThroughPowerCuts boots the image, sells, and pulls its plug: once at rest, then under load at random
 // moments. After each cut it boots by itself, and in the end every acknowledged tap is on the card, once.
 func TestBootSellsThroughPowerCuts(t *testing.T) {
-	seed := *bootSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := seeded(t)
 	m := newMachine(t)
 	boot := func() { t.Helper(); powerOn(t, m) }
 
@@ -104,6 +99,15 @@ func TestBootReadsSettings(t *testing.T) {
 			t.Errorf("after %q the kit keeps %q, %v", text, kept, err)
 		}
 	}
+}
+
+func seeded(t *testing.T) *rand.Rand {
+	seed := *bootSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 1))
 }
 
 func newMachine(t *testing.T) *boottest.Machine {

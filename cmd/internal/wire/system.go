@@ -8,6 +8,7 @@ type System struct {
 	Appliance  bool      `json:"appliance"` // it runs from an SD card with two slots, and takes updates
 	Version    string    `json:"version,omitempty"`
 	Slot       string    `json:"slot,omitempty"` // a or b
+	Trial      bool      `json:"trial"`          // it is an update that is not decided yet
 	Installing bool      `json:"installing"`
 	Done       int64     `json:"done,omitempty"`  // bytes written and read back
 	Total      int64     `json:"total,omitempty"` // bytes to write and read back

@@ -39,7 +39,7 @@ type Control struct {
 	Status func() wire.KitStatus
 	Health func(ctx context.Context) wire.Health
 	System func() wire.System
-	Update http.Handler // of PUT /update
+	Update http.Handler         // of PUT /update
 	Now    func() time.Duration // kit time
 }
 

@@ -29,6 +29,7 @@ type Upkeep struct {
 	done      atomic.Int64 // bytes of the update that is being installed
 	total     atomic.Int64 // 0: none is
 	restart   chan string
+	decided   atomic.Bool // this system is the one that starts usually
 }
 
 // New finds out what system this is. It never fails: a kit that is not started from an SD card takes no updates.
@@ -67,7 +68,7 @@ func (u *Upkeep) Status() wire.System {
 	if u.installer == nil {
 		return s
 	}
-	s.Appliance, s.Version, s.Slot = true, u.installer.Now.Version, u.installer.Card.Running.String()
+	s.Appliance, s.Version, s.Slot, s.Trial = true, u.installer.Now.Version, u.installer.Card.Running.String(), u.onTrial()
 	list, err := update.History(u.dir)
 	if err != nil {
 		u.log.Warn("what became of updates cannot be read", "err", err)
@@ -76,6 +77,20 @@ func (u *Upkeep) Status() wire.System {
 		s.Updates = append(s.Updates, wire.Verdict{Version: v.Version, From: v.From, Outcome: v.Outcome, Why: v.Why, At: v.At})
 	}
 	return s
+}
+
+// onTrial says whether this system is an update that is not decided. The card is asked until it is, and not after that.
+func (u *Upkeep) onTrial() bool {
+	if u.decided.Load() {
+		return false
+	}
+	usual, err := u.installer.Card.Usual()
+	if err != nil {
+		u.log.Warn("the card does not say which system it starts", "err", err)
+		return false
+	}
+	u.decided.Store(usual == u.installer.Card.Running)
+	return usual != u.installer.Card.Running
 }
 
 // maxBundle bounds what is read; silence is how long a sender may send nothing.
