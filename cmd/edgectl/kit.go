@@ -25,7 +25,6 @@ const patience = time.Minute
 
 // ask sends a body, JSON or bytes as they are, and reads the answer.
 func (k *kit) ask(method, path string, body, answer any) error {
-	socket := filepath.Join(k.dir, "control.sock")
 	b, ok := body.([]byte)
 	if !ok {
 		var err error
@@ -33,12 +32,18 @@ func (k *kit) ask(method, path string, body, answer any) error {
 			return err
 		}
 	}
+	return k.send(method, path, bytes.NewReader(b), patience, answer)
+}
+
+// send sends a body as it is read, and reads the answer.
+func (k *kit) send(method, path string, body io.Reader, patience time.Duration, answer any) error {
+	socket := filepath.Join(k.dir, "control.sock")
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
 		}}}
-	req, err := http.NewRequest(method, "http://kit"+path, bytes.NewReader(b))
+	req, err := http.NewRequest(method, "http://kit"+path, body)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type cli struct {
 	Kit  string `default:"edgekit-data" env:"EDGEKIT_DATA" placeholder:"DIR" help:"The kit's data folder, as its -data flag names it."`
 	JSON bool   `help:"Print JSON, for programs."`
 
-	Status  statusVerb `cmd:"" name:"kit" help:"The kit itself."`
+	Itself  kitVerb    `cmd:"" name:"kit" help:"The kit itself."`
 	Stock   stockVerb  `cmd:"" help:"What is left."`
 	Offers  offersVerb `cmd:"" help:"What is for sale."`
 	Tickets ticketVerb `cmd:"" help:"What was sold."`

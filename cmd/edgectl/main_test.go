@@ -55,6 +55,14 @@ func TestAKitIsLookedAfterFromTheShell(t *testing.T) {
 		return cmp.Diff([]wire.Sale{{Ticket: "A-001", Tap: a.ID, Offer: "set", State: "printed", Total: 1500}}, tickets) == ""
 	})
 
+	var system wire.System
+	if code, errs := ctl(t, &system, at("kit", "update")...); code != 0 || system.Appliance {
+		t.Errorf("%+v, %s", system, errs)
+	}
+	if code, errs := ctl(t, nil, at("kit", "update", "main_test.go")...); code != 2 || !strings.Contains(errs, "SD card") {
+		t.Errorf("an update for a kit that is no appliance: %d %s", code, errs)
+	}
+
 	if code, errs := ctl(t, nil, at("drop", "stop", "pen")...); code != 0 {
 		t.Fatal(errs)
 	}

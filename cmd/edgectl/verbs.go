@@ -11,10 +11,12 @@ import (
 )
 
 type (
-	statusVerb struct {
-		Status struct{} `cmd:"" help:"Addresses, devices and counts."`
+	kitVerb struct {
+		Status statusVerb `cmd:"" help:"Addresses, devices and counts."`
+		Update updateVerb `cmd:"" help:"Install an update, or say what became of the last ones."`
 	}
-	stockVerb struct {
+	statusVerb struct{}
+	stockVerb  struct {
 		List struct{} `cmd:"" help:"Pieces left of each SKU."`
 	}
 	offersVerb struct {

@@ -24,6 +24,8 @@ type Guard struct {
 	Restart  func() error  // ends this run of the machine; the usual slot starts
 	Patience time.Duration // in which a system on trial must become healthy; 0: 2 minutes
 	Log      *slog.Logger
+
+	every time.Duration // between two questions: a second, but in tests
 }
 
 // inRow is how often in a row a system must be healthy, a second apart.
@@ -73,10 +75,15 @@ func (g *Guard) judge(ctx context.Context) string {
 	if why := g.ownSignature(); why != "" {
 		return why
 	}
+	return g.healthy(ctx)
+}
+
+// healthy waits for health, and says what was missing when patience ends.
+func (g *Guard) healthy(ctx context.Context) string {
 	patience := cmp.Or(g.Patience, 2*time.Minute)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(cmp.Or(g.every, time.Second))
 	defer tick.Stop()
 	said := "It did not answer."
 	for good := 0; good < inRow; {
@@ -88,6 +95,9 @@ func (g *Guard) judge(ctx context.Context) string {
 			good, said = 0, strings.Join(sick, " ")
 		case err == nil:
 			good++
+		}
+		if good == inRow {
+			break
 		}
 		select {
 		case <-tick.C:
