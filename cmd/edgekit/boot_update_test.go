@@ -261,7 +261,7 @@ func TestBootUpdateThroughPowerCuts(t *testing.T) {
 	for range *bootUpdateCuts {
 		till.sell()
 		bundle, version := u.next(nil, nil)
-		cut := time.Duration(rnd.IntN(30_000)) * time.Millisecond // the moment of the cut is the input here, not a wait
+		cut := time.Duration(rnd.IntN(50_000)) * time.Millisecond // the moment of the cut is the input here, not a wait
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
