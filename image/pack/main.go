@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"edgekit.internal/image/pack/debian"
 )
 
 // build is one run: an instance, and where everything is.
@@ -28,15 +30,21 @@ type build struct {
 	env      []string // of every program that is started
 	gok      string   // the built gok
 	mods     []module // modules that end up in the image without being in a Go program
+	debs     []debian.Package
 }
 
 func main() {
 	instance := flag.String("instance", "edgekit", "folder under gokrazy/ that says what is in the image")
 	out := flag.String("out", "bin", "where the image goes; empty: leave it, uncompressed, in .cache/image")
+	repin := flag.Bool("repin", false, "take Debian's newest versions of the image's packages, rewrite image/pack/debian/pins, and build nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *instance, *out); err != nil {
+	do := func() error { return run(ctx, *instance, *out) }
+	if *repin {
+		do = func() error { return rewritePins(ctx, *instance) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
@@ -54,6 +62,7 @@ func run(ctx context.Context, instance, out string) error {
 	steps := []step{
 		{"gokrazy's packer", b.buildGok},
 		{"programs and fonts", b.fillInstance},
+		{"Debian's programs", b.addDebian},
 		{"root and boot files", b.makeDisk},
 		{"boot partition with room for settings", b.remakeBoot},
 		{"data partition", b.makePerm},
