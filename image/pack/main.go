@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"edgekit.internal/image/pack/debian"
+	"edgekit.internal/image/pack/wifi"
 )
 
 // build is one run: an instance, and where everything is.
@@ -31,16 +32,19 @@ type build struct {
 	gok      string   // the built gok
 	mods     []module // modules that end up in the image without being in a Go program
 	debs     []debian.Package
+	firmware string         // where the Wi-Fi chip's comes from, see wifi.Open
+	wifi     *wifi.Firmware // nil: none
 }
 
 func main() {
 	instance := flag.String("instance", "edgekit", "folder under gokrazy/ that says what is in the image")
 	out := flag.String("out", "bin", "where the image goes; empty: leave it, uncompressed, in .cache/image")
+	firmware := flag.String("wifi-firmware", "auto", "the Pi's Wi-Fi firmware: auto is this machine's own if it has one; a folder, such as a Raspberry Pi OS card's /lib/firmware, or a tar; none")
 	repin := flag.Bool("repin", false, "take Debian's newest versions of the image's packages, rewrite image/pack/debian/pins, and build nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	do := func() error { return run(ctx, *instance, *out) }
+	do := func() error { return run(ctx, *instance, *out, *firmware) }
 	if *repin {
 		do = func() error { return rewritePins(ctx, *instance) }
 	}
@@ -50,11 +54,12 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, instance, out string) error {
+func run(ctx context.Context, instance, out, firmware string) error {
 	b, err := open(ctx, instance, out)
 	if err != nil {
 		return err
 	}
+	b.firmware = firmware
 	type step struct {
 		name string
 		do   func() error
@@ -63,6 +68,7 @@ func run(ctx context.Context, instance, out string) error {
 		{"gokrazy's packer", b.buildGok},
 		{"programs and fonts", b.fillInstance},
 		{"Debian's programs", b.addDebian},
+		{"Wi-Fi firmware", b.addFirmware},
 		{"root and boot files", b.makeDisk},
 		{"boot partition with room for settings", b.remakeBoot},
 		{"data partition", b.makePerm},

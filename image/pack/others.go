@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"edgekit.internal/image/pack/debian"
+	"edgekit.internal/image/pack/wifi"
 )
 
 // e2fsckConf is for a board that starts in 1970: a file system from the future is none of a check's business.
@@ -27,6 +28,42 @@ func (b *build) addDebian() (err error) {
 		}
 	}
 	return errors.Join(b.addFile("/etc/e2fsck.conf", []byte(e2fsckConf), false), b.addFile("/etc/mke2fs.conf", []byte(mke2fsConf), false))
+}
+
+// noFirmware says what a Pi without it can do, and where there is some.
+const noFirmware = `image: WARNING: %v.
+  The image is complete but for the Pi's own Wi-Fi: a kit from it has no access point, only its Ethernet.
+  The firmware may be passed on, but is not Debian's main's to give. Any of these has it:
+    a Raspberry Pi OS card's folder:    -wifi-firmware /media/…/rootfs/lib/firmware  (with LICENCE.cypress or copyright in it)
+    Debian's non-free-firmware:         apt-get install firmware-brcm80211, then build again
+`
+
+// addFirmware puts the Wi-Fi chip's firmware into the root of an image for a Pi.
+func (b *build) addFirmware() error {
+	c, err := b.config()
+	if err != nil {
+		return err
+	}
+	if c.FirmwarePackage == "" || b.firmware == "none" {
+		return nil
+	}
+	b.wifi, err = wifi.Open(b.firmware)
+	if err != nil && b.firmware == "auto" {
+		fmt.Printf(noFirmware, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range b.wifi.Files {
+		if err := b.addFile("/lib/firmware/"+f.Path, f.Data, false); err != nil {
+			return err
+		}
+	}
+	for _, boards := range b.wifi.Missing() {
+		fmt.Printf("image: WARNING: there is no Wi-Fi firmware for these boards in %s: %s. Their kits have no access point.\n", b.firmware, boards)
+	}
+	return nil
 }
 
 func (b *build) debCache() string { return filepath.Join(b.cache, "debian") }
