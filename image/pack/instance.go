@@ -117,6 +117,7 @@ func (b *build) composeModules() error {
 	if err != nil {
 		return fmt.Errorf("%w (a missing sum is added in gokrazy/%s/builddir/go.sum)", err, b.instance)
 	}
+	b.modList = list
 	return b.noteModules(c, list, string(append(sums, more...)))
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"edgekit.internal/image/pack/debian"
+	"edgekit.internal/image/pack/licence"
 	"edgekit.internal/image/pack/wifi"
 )
 
@@ -31,7 +32,9 @@ type build struct {
 	env      []string // of every program that is started
 	gok      string   // the built gok
 	mods     []module // modules that end up in the image without being in a Go program
+	modList  string   // a line "path version folder" for each package of gok's programs
 	debs     []debian.Package
+	licences []licence.Part
 	firmware string         // where the Wi-Fi chip's comes from, see wifi.Open
 	wifi     *wifi.Firmware // nil: none
 }
@@ -69,6 +72,7 @@ func run(ctx context.Context, instance, out, firmware string) error {
 		{"programs and fonts", b.fillInstance},
 		{"Debian's programs", b.addDebian},
 		{"Wi-Fi firmware", b.addFirmware},
+		{"licence notices", b.addNotices},
 		{"root and boot files", b.makeDisk},
 		{"boot partition with room for settings", b.remakeBoot},
 		{"data partition", b.makePerm},

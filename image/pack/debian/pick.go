@@ -136,7 +136,7 @@ func (t tree) library(name string) (string, error) {
 }
 
 // common are the references of copyright files to texts that Debian has once on each system.
-var common = regexp.MustCompile(`/usr/share/common-licenses/[A-Za-z]+(-[0-9]+(\.[0-9]+)?)?`)
+var common = regexp.MustCompile(`/usr/share/common-licenses/[A-Za-z][A-Za-z0-9]*(-[0-9]+(\.[0-9]+)?)?`)
 
 func (t tree) copyright(name string) (string, error) {
 	f, _, err := t.open("/usr/share/doc/" + name + "/copyright")
