@@ -26,6 +26,27 @@ func (m *Machine) Drop(name, text string) error {
 	return nil
 }
 
+// Extend makes the card as large as that, in bytes: an image that was flashed onto a larger card. The machine must be off.
+func (m *Machine) Extend(size int64) error {
+	if err := os.Truncate(m.Disk, size); err != nil {
+		return fmt.Errorf("boottest: %w", err)
+	}
+	return nil
+}
+
+// Overwrite puts text onto the data partition, as damage does. The machine must be off.
+func (m *Machine) Overwrite(at int64, text []byte) error {
+	d, err := os.OpenFile(m.Disk, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("boottest: %w", err)
+	}
+	_, err = d.WriteAt(text, permAt+at)
+	if err = errors.Join(err, d.Close()); err != nil {
+		return fmt.Errorf("boottest: overwrite: %w", err)
+	}
+	return nil
+}
+
 // Data copies files of the data partition, such as edgekit/kit.db, into dir. The machine must be off. The file system's
 // journal is replayed, as it is when a kit mounts it; damage beyond what a cut may leave is an error. A file that is not
 // there is left out.

@@ -16,6 +16,7 @@ import (
 var needs = [][2]string{
 	{"go", "golang"}, {"git", "git"}, {"aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"}, {"aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"},
 	{"mkfs.fat", "dosfstools"}, {"mcopy", "mtools"}, {"mkfs.ext4", "e2fsprogs"}, {"dumpe2fs", "e2fsprogs"}, {"unsquashfs", "squashfs-tools"}, {"xz", "xz-utils"},
+	{"apt-get", "apt"}, {"dpkg-deb", "dpkg"},
 }
 
 // open finds the project and the host's programs. Nothing is written.

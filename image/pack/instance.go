@@ -14,11 +14,11 @@ const fontsFrom = "/usr/share/fonts/truetype/noto"
 
 var fontFaces = []string{"NotoSans*-Regular.ttf", "NotoSans*-Bold.ttf"}
 
-// extraPrograms go into the image beside the daemon, and are not started by init.
+// extraPrograms go into the image beside the daemon, and are not started by init; first is started by the kernel.
 var extraPrograms = []struct {
-	name string
+	path string
 	cgo  bool
-}{{"edgectl", false}, {"edgecam", true}}
+}{{"cmd/edgectl", false}, {"cmd/edgecam", true}, {"image/perm/first", false}}
 
 // fillInstance makes the copy of the instance that gok works on. It lies at a fixed depth below the project, so that the
 // relative path to it, which Go notes in the daemon, is the same in every checkout.
@@ -44,7 +44,7 @@ func (b *build) fillInstance() error {
 		} else {
 			args = append(args, "-ldflags", "-s -w")
 		}
-		if _, err := b.outputWith(env, b.root, append(args, "./cmd/"+p.name)...); err != nil {
+		if _, err := b.outputWith(env, b.root, append(args, "./"+p.path)...); err != nil {
 			return err
 		}
 	}
@@ -120,6 +120,7 @@ func (b *build) composeModules() error {
 	if err != nil {
 		return fmt.Errorf("%w (a missing sum is added in gokrazy/%s/builddir/go.sum)", err, b.instance)
 	}
+	b.modList = list
 	return b.noteModules(c, list, string(append(sums, more...)))
 }
 

@@ -14,6 +14,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"edgekit.internal/image/pack/debian"
+	"edgekit.internal/image/pack/licence"
+	"edgekit.internal/image/pack/wifi"
 )
 
 // build is one run: an instance, and where everything is.
@@ -29,26 +33,38 @@ type build struct {
 	env      []string // of every program that is started
 	gok      string   // the built gok
 	mods     []module // modules that end up in the image without being in a Go program
+	modList  string   // a line "path version folder" for each package of gok's programs
+	debs     []debian.Package
+	licences []licence.Part
+	firmware string         // where the Wi-Fi chip's comes from, see wifi.Open
+	wifi     *wifi.Firmware // nil: none
 }
 
 func main() {
 	instance := flag.String("instance", "edgekit", "folder under gokrazy/ that says what is in the image")
 	out := flag.String("out", "bin", "where the image goes; empty: leave it, uncompressed, in .cache/image")
 	key := flag.String("update-key", "", "file of the key that updates are signed with, made if there is none; empty: update.key in your own folder of settings for edgekit")
+	firmware := flag.String("wifi-firmware", "auto", "the Pi's Wi-Fi firmware: auto is this machine's own if it has one; a folder, such as a Raspberry Pi OS card's /lib/firmware, or a tar; none")
+	repin := flag.Bool("repin", false, "take Debian's newest versions of the image's packages, rewrite image/pack/debian/pins, and build nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *instance, *out, *key); err != nil {
+	do := func() error { return run(ctx, *instance, *out, *key, *firmware) }
+	if *repin {
+		do = func() error { return rewritePins(ctx, *instance) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, instance, out, key string) error {
+func run(ctx context.Context, instance, out, key, firmware string) error {
 	b, err := open(ctx, instance, out, key)
 	if err != nil {
 		return err
 	}
+	b.firmware = firmware
 	type step struct {
 		name string
 		do   func() error
@@ -56,6 +72,9 @@ func run(ctx context.Context, instance, out, key string) error {
 	steps := []step{
 		{"gokrazy's packer", b.buildGok},
 		{"programs and fonts", b.fillInstance},
+		{"Debian's programs", b.addDebian},
+		{"Wi-Fi firmware", b.addFirmware},
+		{"licence notices", b.addNotices},
 		{"root and boot files", b.makeDisk},
 		{"boot partition with room for settings", b.remakeBoot},
 		{"data partition", b.makePerm},

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"edgekit.internal/image/pack/licence"
 )
 
 // SPDX 2.3, as much of it as names every part, its version and its checksum.
@@ -34,6 +38,7 @@ type (
 		Version   string         `json:"versionInfo,omitempty"`
 		Location  string         `json:"downloadLocation"`
 		Analyzed  bool           `json:"filesAnalyzed"`
+		Declared  string         `json:"licenseDeclared,omitempty"`
 		Checksums []spdxChecksum `json:"checksums,omitempty"`
 		Refs      []spdxRef      `json:"externalRefs,omitempty"`
 		Comment   string         `json:"comment,omitempty"`
@@ -100,17 +105,35 @@ func (b *build) parts(file, sum string) ([]byte, error) {
 		if p.Location == "" {
 			p.Location = "NOASSERTION"
 		}
+		if p.Declared == "" {
+			p.Declared = licence.Unknown
+		}
 		doc.Packages = append(doc.Packages, p)
 		doc.Relationships = append(doc.Relationships, spdxRelation{from, kind, p.ID})
 	}
 	add(spdxPackage{ID: image, Name: file, Checksums: []spdxChecksum{{"SHA256", sum}}}, doc.ID, "DESCRIBES")
-	add(spdxPackage{ID: "SPDXRef-go", Name: "Go standard library", Version: goVersion}, image, "CONTAINS")
+	add(spdxPackage{ID: "SPDXRef-go", Name: "Go standard library", Version: goVersion, Declared: "BSD-3-Clause"}, image, "CONTAINS")
 	add(spdxPackage{ID: "SPDXRef-fonts", Name: "fonts-noto-core", Version: fonts, Comment: "NotoSans faces, /user/fonts"}, image, "CONTAINS")
 	all := slices.SortedFunc(maps.Keys(used), func(a, b module) int { return strings.Compare(a.path+a.version, b.path+b.version) })
 	for i, m := range all {
-		add(spdxPackage{ID: fmt.Sprintf("SPDXRef-module-%d", i), Name: m.path, Version: m.version,
+		declared, err := b.licenceOf(m.path, m.version)
+		if err != nil {
+			return nil, err
+		}
+		add(spdxPackage{ID: fmt.Sprintf("SPDXRef-module-%d", i), Name: m.path, Version: m.version, Declared: declared,
 			Refs:    []spdxRef{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + m.path + "@" + m.version}},
 			Comment: "go.sum " + m.sum + "; in " + strings.Join(used[m], ", ")}, image, "CONTAINS")
+	}
+	for i, d := range b.debs {
+		add(spdxPackage{ID: fmt.Sprintf("SPDXRef-debian-%d", i), Name: d.Name, Version: d.Version, Checksums: []spdxChecksum{{"SHA256", d.SHA256}},
+			Refs:    []spdxRef{{"PACKAGE-MANAGER", "purl", "pkg:deb/debian/" + d.Name + "@" + url.QueryEscape(d.Version) + "?arch=" + d.Arch + "&distro=bookworm"}},
+			Comment: "built from " + d.Source + " " + d.SourceVersion}, image, "CONTAINS")
+	}
+	if b.wifi != nil {
+		for i, f := range b.wifi.Files {
+			add(spdxPackage{ID: fmt.Sprintf("SPDXRef-wifi-%d", i), Name: f.Path, Checksums: []spdxChecksum{{"SHA256", fmt.Sprintf("%x", sha256.Sum256(f.Data))}},
+				Comment: "firmware of the Pi's Wi-Fi chip, /lib/firmware/" + f.Path}, image, "CONTAINS")
+		}
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")
 	return append(text, '\n'), err

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"edgekit.internal/image/pack/licence"
 )
 
 // compressedBudget is what a maker should have to download and flash.
@@ -14,7 +16,8 @@ const compressedBudget = 80_000_000
 
 func (b *build) time() time.Time { return time.Unix(b.stamp, 0).UTC() }
 
-// ship writes NAME.img.xz, .bmap, .spdx.json, NAME.update and NAME.img.sha256 into the folder that was asked for.
+// ship writes NAME.img.xz, .bmap, .spdx.json, .licences.txt, NAME.update and NAME.img.sha256 into the folder that was
+// asked for.
 func (b *build) ship() error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
@@ -51,12 +54,15 @@ func (b *build) ship() error {
 	if err := os.WriteFile(base+".spdx.json", parts, 0o644); err != nil {
 		return err
 	}
+	if err := os.WriteFile(base+".licences.txt", licence.Notices(b.licences), 0o644); err != nil {
+		return err
+	}
 	bundle := filepath.Join(b.out, b.instance+".update")
 	if err := copyFile(bundle, b.at("system.update"), 0o644); err != nil {
 		return err
 	}
 	var list []byte
-	for _, path := range []string{base + ".xz", base + ".bmap", base + ".spdx.json", bundle} {
+	for _, path := range []string{base + ".xz", base + ".bmap", base + ".spdx.json", base + ".licences.txt", bundle} {
 		sum, err := sumOf(path)
 		if err != nil {
 			return err

@@ -1,0 +1,145 @@
+//go:build boot
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/image/boottest"
+	"edgekit.internal/image/perm"
+)
+
+// TestBootMendsTheDataPartition damages the first group's descriptors, which lead e2fsck's own repair to give up all
+// files, on a card that lost power in the middle of things: the kit starts with every sale.
+func TestBootMendsTheDataPartition(t *testing.T) {
+	m := newMachine(t)
+	powerOn(t, m)
+	v, tap := sellSet(t, m)
+	m.PowerCut()
+	if err := m.Overwrite(4096+16, bytes.Repeat([]byte{0xa5, 0x5a, 0x11, 0x99}, 8)); err != nil {
+		t.Fatal(err)
+	}
+	powerOn(t, m)
+	if a, err := v.Tap(tap.id, tap.offer, tap.token); err != nil || a.Status != http.StatusOK || a.Ticket != tap.ticket {
+		t.Errorf("the same tap after the damage: %+v, %v", a, err)
+	}
+	m.PowerCut()
+	if r, _ := report(t, m); r.State != perm.Mended || r.Problem != "" || r.Said == "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestBootGrowsToTheCard flashes the image onto a larger card, sells, cuts the power at random moments of the start in
+// which the partition grows, and finds all of the card in use and the sale on it.
+func TestBootGrowsToTheCard(t *testing.T) {
+	const size = 4 << 30
+	m := newMachine(t)
+	powerOn(t, m)
+	v, tap := sellSet(t, m)
+	m.PowerCut()
+	if err := m.Extend(size); err != nil {
+		t.Fatal(err)
+	}
+	for range *bootCuts {
+		if err := m.PowerOn(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(2000+rand.IntN(3000)) * time.Millisecond) // the moment of the cut is the input here, not a wait
+		m.PowerCut()
+	}
+	powerOn(t, m)
+	if a, err := v.Tap(tap.id, tap.offer, tap.token); err != nil || a.Status != http.StatusOK || a.Ticket != tap.ticket {
+		t.Errorf("the same tap on the grown card: %+v, %v", a, err)
+	}
+	m.PowerCut()
+	if _, length := report(t, m); length < size-1200<<20 {
+		t.Errorf("the file system has %d MB of a card of %d MB", length>>20, size>>20)
+	}
+	if sgdisk, err := exec.LookPath("sgdisk"); err == nil { // a third opinion, where it can be had
+		if out, err := exec.Command(sgdisk, "-v", m.Disk).CombinedOutput(); err != nil || !bytes.Contains(out, []byte("No problems found")) {
+			t.Errorf("sgdisk: %v: %s", err, out)
+		}
+	}
+}
+
+// TestBootMakesADataPartition starts with a blank one, on a larger card.
+func TestBootMakesADataPartition(t *testing.T) {
+	m := newMachine(t)
+	for _, err := range []error{os.Truncate(m.Disk, 1104<<20), m.Extend(3 << 30)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The backup table went with it, the primary stands.
+	powerOn(t, m)
+	v, tap := sellSet(t, m)
+	m.PowerCut()
+	if r, length := report(t, m); r.State != perm.Made || r.Problem != "" || length < 1900<<20 {
+		t.Errorf("%+v, %d MB", r, length>>20)
+	}
+	powerOn(t, m)
+	if a, err := v.Tap(tap.id, tap.offer, tap.token); err != nil || a.Status != http.StatusOK || a.Ticket != tap.ticket {
+		t.Errorf("the same tap after a power cut: %+v, %v", a, err)
+	}
+}
+
+// sellSet sells one set.
+func sellSet(t *testing.T, m *boottest.Machine) (*kittest.Visitor, tapped) {
+	t.Helper()
+	v, err := kittest.NewVisitor(m.Viewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := v.Offer("set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tap := tapped{id: kittest.NewTap(), offer: "set", token: o.Token}
+	a, err := v.Tap(tap.id, tap.offer, tap.token)
+	if err != nil || a.Status != http.StatusOK {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	tap.ticket = a.Ticket
+	return v, tap
+}
+
+// report is what the kit says it did with its data partition, and how long the file system is by dumpe2fs.
+func report(t *testing.T, m *boottest.Machine) (r perm.Report, length int64) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := m.Data(dir, perm.ReportFile); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, filepath.Base(perm.ReportFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	t.Log(r.Sentence())
+	out, err := exec.Command("dumpe2fs", "-h", filepath.Join(dir, "perm.img")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^Block count: +(\d+)$`).FindSubmatch(out)
+	if found == nil {
+		t.Fatalf("dumpe2fs: %s", out)
+	}
+	n, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, n * 4096
+}
