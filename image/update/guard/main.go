@@ -13,9 +13,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"edgekit.internal/image/update"
@@ -51,28 +51,33 @@ func run(data string, patience time.Duration, log *slog.Logger) error {
 	return g.Run(context.Background())
 }
 
-// health asks the daemon what is not as it should be.
+// health asks the daemon what is not as it should be. The little HTTP that it takes is written out here: the library for
+// all of it would make this program three times as large.
 func health(socket string) func(context.Context) ([]string, error) {
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		}}}
 	return func(ctx context.Context) ([]string, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kit/health", nil)
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "unix", socket)
 		if err != nil {
 			return nil, err
 		}
-		res, err := client.Do(req)
+		defer conn.Close()
+		context.AfterFunc(ctx, func() { conn.Close() })
+		if _, err := io.WriteString(conn, "GET /health HTTP/1.0\r\nHost: kit\r\n\r\n"); err != nil {
+			return nil, err
+		}
+		answer, err := io.ReadAll(io.LimitReader(conn, 64<<10))
 		if err != nil {
 			return nil, err
 		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("it answered %s", res.Status)
+		head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+		status, _, _ := strings.Cut(head, "\r\n")
+		if !strings.Contains(status, " 200 ") {
+			return nil, fmt.Errorf("it answered %q", status)
 		}
 		var said struct{ Sick []string }
-		err = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&said)
+		err = json.Unmarshal([]byte(body), &said)
 		return said.Sick, err
 	}
 }
