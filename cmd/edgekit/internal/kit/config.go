@@ -27,6 +27,7 @@ type Config struct {
 	Layers   string `help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture and half of it." toml:"layers"`
 	Fonts    string `help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's." toml:"fonts"`
 	Edgecam  string `help:"The camera program. Default: edgecam beside this program." toml:"edgecam"`
+	Modules  string `default:"auto" enum:"auto,none" help:"Kernel modules: auto loads what devices need where no udev does, none leaves them alone." toml:"modules"`
 	Stall    string `default:"edgekit" help:"Name of the stall, printed on slips." toml:"stall"`
 }
 
