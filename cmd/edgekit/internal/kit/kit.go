@@ -125,7 +125,7 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	if err := k.openPrinter(); err != nil {
 		return nil, err
 	}
-	k.machine = machine.New(machine.Config{Modules: c.Modules, Log: log})
+	k.machine = machine.New(machine.Config{Modules: c.Modules, SetPace: k.cam.SetPace, Log: log})
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,

@@ -5,17 +5,19 @@ package machine
 import (
 	"context"
 	"log/slog"
-	"os"
 
 	"golang.org/x/sync/errgroup"
 
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/kmod"
+	"edgekit.internal/hardware/board"
 )
 
 // Config says what is looked after.
 type Config struct {
-	Modules string // auto: load kernel modules where nobody else does; none
+	Modules string          // auto: load kernel modules where nobody else does; none
+	Root    string          // where the board's files are; "": /
+	SetPace func(every int) // has one of every so many pictures worked on
 	Log     *slog.Logger
 }
 
@@ -23,11 +25,13 @@ type Config struct {
 type Machine struct {
 	cfg     Config
 	modules *kmod.Loader // nil: somebody else's matter
+	board   *board.Monitor
 }
 
 // New prepares it; Run starts it.
 func New(cfg Config) *Machine {
 	m := &Machine{cfg: cfg}
+	m.board = board.New(board.Config{Root: cfg.Root, Changed: m.tell})
 	if cfg.Modules == "auto" {
 		if needed, why := kmod.Needed(); needed {
 			m.modules = kmod.New(kmod.Config{Log: cfg.Log})
@@ -41,31 +45,28 @@ func New(cfg Config) *Machine {
 // Run looks after the board until ctx ends.
 func (m *Machine) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return m.board.Run(ctx) })
 	if m.modules != nil {
 		all.Go(func() error { m.load(ctx); return nil })
 	}
 	return all.Wait()
 }
 
-// load has kernel modules loaded: for devices, and for the kernel itself where it finds no modprobe.
-func (m *Machine) load(ctx context.Context) {
-	if me, err := os.Executable(); err != nil {
-		m.cfg.Log.Warn("the kernel cannot ask for modules", "err", err)
-	} else if set, err := kmod.Serve(me); err != nil {
-		m.cfg.Log.Warn("the kernel cannot ask for modules", "err", err)
-	} else if set {
-		m.cfg.Log.Info("the kernel asks this program for modules")
-	}
-	if err := m.modules.Run(ctx); err != nil {
-		m.cfg.Log.Error("kernel modules are not loaded, what needs one does not work", "err", err)
-	}
-}
-
-// Devices are what there is to say of the board.
+// Devices are what there is to say of the board, for people.
 func (m *Machine) Devices() (list []drivers.Status) {
+	if s := m.board.Snapshot(); s.Name != "" {
+		d := drivers.Status{Device: "board", Name: s.String(), State: drivers.Ready, Reason: s.Trouble()}
+		if d.Reason != "" {
+			d.State = drivers.Failed
+		}
+		list = append(list, d)
+	}
 	if m.modules != nil {
 		s, _ := m.modules.Watch().Get()
 		list = append(list, s)
 	}
 	return list
 }
+
+// Board is the latest look at the board.
+func (m *Machine) Board() board.Snapshot { return m.board.Snapshot() }
