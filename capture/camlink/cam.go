@@ -58,6 +58,8 @@ type Cam struct {
 	keys     [MaxLayers]bool
 	bitrates [MaxLayers]uint32 // the wanted ones, 0: as started
 	rateNew  [MaxLayers]bool
+	pace     uint8 // the wanted one, 0: as started
+	paceNew  bool
 	stats    Stats
 }
 
@@ -101,6 +103,14 @@ func (c *Cam) SetBitrate(layer uint8, kbps int) {
 	}
 }
 
+// SetPace has one of every so many camera pictures worked on, for this life of the child and those after, without a break in
+// the stream. Numbers that are not from 1 to MaxPace are ignored.
+func (c *Cam) SetPace(every int) {
+	if every >= 1 && every <= MaxPace {
+		c.tell(func() { c.pace, c.paceNew = uint8(every), true })
+	}
+}
+
 // WantStill asks for a still picture. Requests that wait are one.
 func (c *Cam) WantStill() { c.tell(func() { c.still = true }) }
 
@@ -129,6 +139,7 @@ func (c *Cam) renew() {
 		for i, kbps := range c.bitrates {
 			c.rateNew[i] = kbps != 0
 		}
+		c.paceNew = c.pace != 0
 	})
 }
 
@@ -139,6 +150,9 @@ func (c *Cam) pending() []Message {
 	var out []Message
 	if c.sceneNew {
 		out, c.sceneNew = append(out, Scene(*c.scene)), false
+	}
+	if c.paceNew {
+		out, c.paceNew = append(out, Pace{c.pace}), false
 	}
 	if c.still {
 		out, c.still = append(out, WantStill{}), false

@@ -16,6 +16,8 @@ func check(m Message) error {
 	case Bitrate:
 		return first(within("bitrate's layer", int64(m.Layer), 0, MaxLayers-1),
 			within("kbit/s", int64(m.Kbps), 1, 1_000_000))
+	case Pace:
+		return within("one of so many pictures", int64(m.Every), 1, MaxPace)
 	case Hello:
 		return checkHello(m)
 	case AccessUnit:

@@ -30,6 +30,8 @@ func Append(dst []byte, m Message) ([]byte, error) {
 		out = append(out, m.Layer)
 	case Bitrate:
 		out = binary.BigEndian.AppendUint32(append(out, m.Layer), m.Kbps)
+	case Pace:
+		out = append(out, m.Every)
 	case AccessUnit:
 		var flags byte
 		if m.Key {
@@ -89,6 +91,11 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("bitrate", len(body), 5)
 		}
 		return Bitrate{body[0], binary.BigEndian.Uint32(body[1:])}, nil
+	case kindPace:
+		if len(body) != 1 {
+			return nil, badSize("pace", len(body), 1)
+		}
+		return Pace{body[0]}, nil
 	case kindWantStill:
 		if len(body) != 0 {
 			return nil, badSize("still wanted", len(body), 0)

@@ -19,6 +19,7 @@ type Orders struct {
 	Scene    func(capture.Scene)
 	Keyframe func(layer uint8)
 	Bitrate  func(layer uint8, kbps int)
+	Pace     func(every int)
 	Still    func()
 }
 
@@ -76,12 +77,14 @@ func (c *Conn) read(orders Orders) error {
 			if orders.Bitrate != nil {
 				orders.Bitrate(m.Layer, int(m.Kbps))
 			}
+		case Pace:
+			call(orders.Pace, int(m.Every))
 		case WantStill:
 			if orders.Still != nil {
 				orders.Still()
 			}
 		default:
-			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate or still", m)
+			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace or still", m)
 		}
 	}
 }

@@ -8,7 +8,7 @@
 //	byte   kind
 //	...    body
 //
-// where Beat, AccessUnit, Still, Keyframe, Bitrate and WantStill have binary bodies and the others JSON ones. The daemon starts its child
+// where Beat, AccessUnit, Still, Keyframe, Bitrate, Pace and WantStill have binary bodies and the others JSON ones. The daemon starts its child
 // with the socket as file descriptor 3.
 package camlink
 
@@ -30,6 +30,7 @@ const (
 	MaxPrompts = 64
 	MaxBanners = 16
 	MaxAreas   = 64
+	MaxPace    = 8
 	maxText    = 1024 // bytes of any one string
 	maxSide    = 8192 // pixels
 )
@@ -50,6 +51,9 @@ type (
 		Layer uint8
 		Kbps  uint32
 	}
+
+	// Pace has one of every so many pictures of the camera worked on, 1 to MaxPace: less heat, at fewer pictures a second.
+	Pace struct{ Every uint8 }
 
 	// WantStill asks for one Still. Those that wait at the same time get the same one.
 	WantStill struct{}
@@ -86,6 +90,7 @@ const (
 	kindKeyframe   = 2
 	kindBitrate    = 3
 	kindWantStill  = 4
+	kindPace       = 5
 	kindHello      = 16
 	kindAccessUnit = 17
 	kindAreas      = 18
@@ -97,6 +102,7 @@ const (
 func (Scene) kind() byte      { return kindScene }
 func (Keyframe) kind() byte   { return kindKeyframe }
 func (Bitrate) kind() byte    { return kindBitrate }
+func (Pace) kind() byte       { return kindPace }
 func (Hello) kind() byte      { return kindHello }
 func (AccessUnit) kind() byte { return kindAccessUnit }
 func (Areas) kind() byte      { return kindAreas }

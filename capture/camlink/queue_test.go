@@ -80,9 +80,10 @@ func TestOrdersReachTheChildAndNonsenseEndsIt(t *testing.T) {
 			Scene:    func(s capture.Scene) { got <- s.Rev },
 			Keyframe: func(l uint8) { got <- l },
 			Bitrate:  func(l uint8, kbps int) { got <- [2]int{int(l), kbps} },
+			Pace:     func(every int) { got <- every },
 		})
 	}()
-	for _, m := range []Message{Scene{Rev: 3}, Keyframe{2}, Bitrate{1, 500}, Beat{}} {
+	for _, m := range []Message{Scene{Rev: 3}, Keyframe{2}, Bitrate{1, 500}, Pace{2}, Beat{}} {
 		b, err := Append(nil, m)
 		if err != nil {
 			t.Fatal(err)
@@ -91,8 +92,8 @@ func TestOrdersReachTheChildAndNonsenseEndsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a, b, c := <-got, <-got, <-got; a != uint64(3) || b != uint8(2) || c != [2]int{1, 500} {
-		t.Errorf("%v %v %v", a, b, c)
+	if a, b, c, d := <-got, <-got, <-got, <-got; a != uint64(3) || b != uint8(2) || c != [2]int{1, 500} || d != 2 {
+		t.Errorf("%v %v %v %v", a, b, c, d)
 	}
 	if err := <-ended; err == nil {
 		t.Error("a beat from the daemon was taken for an order")

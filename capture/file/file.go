@@ -36,6 +36,8 @@ type Config struct {
 	FromRGB func(out *image.YCbCr, in image.Image)
 	// Fit brings a picture to the size wanted. It may return its argument. Nil leaves pictures as they are.
 	Fit func(*image.YCbCr) *image.YCbCr
+	// Pace says which of the pictures are handed out. Nil: all.
+	Pace *capture.Pace
 }
 
 // Camera is an open file.
@@ -186,10 +188,12 @@ func (c *Camera) Run(ctx context.Context, out func(capture.Frame)) error {
 			return fmt.Errorf("file: play %s: %w", c.cfg.Path, err)
 		}
 		some = true
-		if c.cfg.Fit != nil {
-			img = c.cfg.Fit(img)
+		if c.cfg.Pace.Due() {
+			if c.cfg.Fit != nil {
+				img = c.cfg.Fit(img)
+			}
+			out(capture.Frame{Image: img, At: capture.Monotonic()})
 		}
-		out(capture.Frame{Image: img, At: capture.Monotonic()})
 		now := time.Now()
 		if due = due.Add(c.every); due.Before(now) {
 			due = now

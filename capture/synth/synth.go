@@ -16,6 +16,8 @@ const Name = "synthetic"
 
 // Camera makes frames at an even pace.
 type Camera struct {
+	Pace *capture.Pace // which of the frames are made; nil: all. To be set before Run.
+
 	width, height, fps int
 	now                func() time.Duration // CLOCK_MONOTONIC
 }
@@ -58,11 +60,13 @@ func (c *Camera) Run(ctx context.Context, out func(capture.Frame)) error {
 		if ctx.Err() != nil {
 			return nil // both were ready
 		}
-		at := c.now()
-		img := image.NewYCbCr(image.Rect(0, 0, c.width, c.height), image.YCbCrSubsampleRatio420)
-		scene.draw(img, at, time.Now())
-		drawStrip(img, at)
-		out(capture.Frame{Image: img, At: at})
+		if c.Pace.Due() {
+			at := c.now()
+			img := image.NewYCbCr(image.Rect(0, 0, c.width, c.height), image.YCbCrSubsampleRatio420)
+			scene.draw(img, at, time.Now())
+			drawStrip(img, at)
+			out(capture.Frame{Image: img, At: at})
+		}
 		n = next(c.now()-start, n, c.fps)
 		wait.Reset(due(n, c.fps) - (c.now() - start))
 	}

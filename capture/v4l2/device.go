@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/capture"
 )
 
 // ErrUnplugged is why Run ended when the camera is gone.
@@ -14,6 +16,8 @@ var ErrUnplugged = errors.New("the camera was unplugged")
 
 // Device is an open camera, set up and ready to run. It is used by one goroutine, but for Skipped.
 type Device struct {
+	Pace *capture.Pace // which pictures are read and handed out; nil: all. To be set before Run.
+
 	fd     int
 	path   string
 	info   Info

@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/capture/v4l2/webcam"
 )
 
-// These run over the kernel's own drivers: vivid, and uvcvideo with the webcam of webcam_lab_test.go.
+// These run over the kernel's own drivers: vivid, and uvcvideo with the webcam of package webcam.
 
 // TestLabVividInEveryFormat: each raw format of the same test picture gives the same 4:2:0 picture.
 func TestLabVividInEveryFormat(t *testing.T) {
@@ -65,13 +66,17 @@ func far(a, b byte) bool { return int(a)-int(b) > 6 || int(b)-int(a) > 6 }
 
 // TestLabUVCWebcamIsFoundPulledAndFoundAgain: MJPEG without Huffman tables through uvcvideo.
 func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
-	photo := without(t, encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, camWidth, camHeight)), markDHT)
+	photo := without(t, encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, webcam.Width, webcam.Height)), markDHT)
 	for round := range 2 {
 		began := time.Now()
-		unplug := plugWebcam(t, photo)
-		path := find(t, "Lab webcam")
+		unplug, err := webcam.Plug(photo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unplug() // when the test ends early
+		path := find(t, webcam.Name)
 		t.Logf("round %d: found as %s after %v", round+1, path, time.Since(began).Round(time.Millisecond))
-		d, err := Open(path, Want{camWidth, camHeight, 30})
+		d, err := Open(path, Want{webcam.Width, webcam.Height, 30})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +88,7 @@ func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 			if n++; n == 10 {
 				go unplug()
 			}
-			if y := f.Image.Y[180*f.Image.YStride+320]; y < 110 || y > 142 || f.Image.Rect.Dx() != camWidth {
+			if y := f.Image.Y[180*f.Image.YStride+320]; y < 110 || y > 142 || f.Image.Rect.Dx() != webcam.Width {
 				t.Errorf("picture %d: luma %d in the middle, expected about 126", n, y)
 			}
 			if age := capture.Monotonic() - f.At; age < 0 || age > 10*time.Second {
@@ -96,7 +101,7 @@ func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 		if n < 10 {
 			t.Errorf("%d pictures", n)
 		}
-		if err := d.Close(); err != nil {
+		if err := errors.Join(d.Close(), unplug()); err != nil {
 			t.Error(err)
 		}
 	}

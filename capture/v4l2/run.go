@@ -71,7 +71,9 @@ func (d *Device) stream(ctx context.Context, pictures *picker) error {
 			continue
 		}
 		last = capture.Monotonic()
-		d.read(b, pictures)
+		if d.Pace.Due() {
+			d.read(b, pictures)
+		}
 		if err := d.give(b.index); err != nil {
 			return fmt.Errorf("queue a buffer (VIDIOC_QBUF): %w", err)
 		}

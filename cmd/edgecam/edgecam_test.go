@@ -150,6 +150,45 @@ func TestKeyPicturesComeOnDemandToTheLayerThatWantsOne(t *testing.T) {
 	})
 }
 
+// TestLessWorkWithoutABreak: the daemon orders every second and every fourth picture, and all again; the rate follows, by the
+// pictures' own times, without a new start or a key picture.
+func TestLessWorkWithoutABreak(t *testing.T) {
+	k := startKit(t, "-camera", "synthetic", "-width", "320", "-height", "180", "-fps", "10", "-layers", "320x180@10:200,160x90@10:100")
+	rate := func(n int) float64 {
+		var first, last capture.AccessUnit
+		for i := 0; i <= n; {
+			au := await(k, "picture", any1[capture.AccessUnit])
+			switch {
+			case au.Layer != 0:
+				continue
+			case i == 0:
+				first = au
+			case au.Key:
+				t.Error("a key picture nobody asked for")
+			}
+			last = au
+			i++
+		}
+		return float64(n) / (last.At - first.At).Seconds()
+	}
+	await(k, "first key picture", any1[capture.AccessUnit])
+	for _, step := range []struct {
+		every     int
+		low, high float64
+	}{{1, 7.5, 10.5}, {2, 0, 5.5}, {4, 0, 2.75}, {1, 7.5, 10.5}} {
+		k.SetPace(step.every)
+		rate(3) // those on their way
+		got := rate(10)
+		t.Logf("one of %d: %.1f pictures a second", step.every, got)
+		if got < step.low || got > step.high {
+			t.Errorf("one of %d: %.2f pictures a second, want %v to %v", step.every, got, step.low, step.high)
+		}
+	}
+	if s := k.Stats(); s.Starts != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestAreasComeRightBeforeThePictureThatShowsThem(t *testing.T) {
 	k := startKit(t, small...)
 	await(k, "picture", any1[capture.AccessUnit])

@@ -25,7 +25,7 @@ type options struct {
 
 // parse reads the flags. An error is one line that says which flag, and what was expected.
 func parse(args []string) (options, error) {
-	var o options
+	o := options{want: source.Want{Pace: new(capture.Pace)}}
 	var layers, fonts string
 	f := flag.NewFlagSet("edgecam", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // the error says it all

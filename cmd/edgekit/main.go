@@ -17,10 +17,25 @@ import (
 	"syscall"
 
 	"edgekit.internal/cmd/edgekit/internal/kit"
+	"edgekit.internal/drivers/kmod"
 	"edgekit.internal/image/update"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	if name, ok := kmod.IsRequest(os.Args[1:]); ok {
+		os.Exit(load(name))
+	}
+	os.Exit(run(os.Args[1:]))
+}
+
+// load is for when the kernel runs this program, in place of modprobe. Nobody reads what it says: the kernel takes the
+// exit status.
+func load(module string) int {
+	if kmod.Request(kmod.Config{}, module) != nil {
+		return 1
+	}
+	return 0
+}
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

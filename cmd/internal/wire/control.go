@@ -53,6 +53,18 @@ type KitStatus struct {
 	Viewers int      `json:"viewers"`
 	Tickets int64    `json:"tickets"`
 	Devices []Device `json:"devices"`
+	Board   Board    `json:"board"`
+}
+
+// Board is what the kit runs on and how it is.
+type Board struct {
+	Model     string  `json:"model"`               // "": no board that says
+	MemoryMB  int     `json:"memory_mb"`           //
+	FreeMB    int     `json:"free_mb"`             // what programs could still have
+	Celsius   float64 `json:"celsius,omitzero"`    // 0: not known
+	Throttled string  `json:"throttled,omitempty"` // what the firmware says of power and heat
+	Dips      int     `json:"dips"`                // looks at the supply that saw it too low, since the start
+	Every     int     `json:"every"`               // one of so many pictures is worked on
 }
 
 // Device is what is plugged in, or not.

@@ -19,6 +19,7 @@ type Want struct {
 	Camera string      // auto, synthetic, file:PATH or /dev/videoN
 	Size   image.Point // of pictures, even
 	FPS    int
+	Pace   *capture.Pace // which pictures are made; nil: all
 }
 
 // Opener gives the function by which Config opens the camera that is wanted, each time anew. Only a name of no known form is an
@@ -28,13 +29,13 @@ func Opener(w Want) (func() (Camera, error), error) {
 	path, isFile := strings.CutPrefix(w.Camera, "file:")
 	switch {
 	case w.Camera == "synthetic":
-		return func() (Camera, error) { return synthetic{synth.New(w.Size.X, w.Size.Y, w.FPS)}, nil }, nil
+		return func() (Camera, error) { return newSynthetic(w), nil }, nil
 	case isFile && path != "":
 		return func() (Camera, error) { return openFile(path, w) }, nil
 	case w.Camera == "auto":
-		return (&finder{find: v4l2.Find, open: func(path string) (Camera, error) { return openDevice(path, mode) }}).next, nil
+		return (&finder{find: v4l2.Find, open: func(path string) (Camera, error) { return openDevice(path, mode, w.Pace) }}).next, nil
 	case strings.HasPrefix(w.Camera, "/dev/"):
-		return func() (Camera, error) { return openDevice(w.Camera, mode) }, nil
+		return func() (Camera, error) { return openDevice(w.Camera, mode, w.Pace) }, nil
 	}
 	return nil, fmt.Errorf("camera %q, expected auto, synthetic, file:PATH or /dev/videoN", w.Camera)
 }
@@ -42,11 +43,17 @@ func Opener(w Want) (func() (Camera, error), error) {
 // synthetic is the camera for which nothing need be closed.
 type synthetic struct{ *synth.Camera }
 
+func newSynthetic(w Want) Camera {
+	c := synth.New(w.Size.X, w.Size.Y, w.FPS)
+	c.Pace = w.Pace
+	return synthetic{c}
+}
+
 func (synthetic) Name() string { return synth.Name }
 func (synthetic) Close() error { return nil }
 
 func openFile(path string, w Want) (Camera, error) {
-	c, err := file.Open(file.Config{Path: path, FPS: w.FPS, DecodeJPEG: v4l2.DecodeJPEG, FromRGB: v4l2.FromRGB,
+	c, err := file.Open(file.Config{Path: path, FPS: w.FPS, Pace: w.Pace, DecodeJPEG: v4l2.DecodeJPEG, FromRGB: v4l2.FromRGB,
 		Fit: scale.NewFitter(w.Size.X, w.Size.Y).Fit})
 	if err != nil {
 		return nil, err
@@ -57,11 +64,12 @@ func openFile(path string, w Want) (Camera, error) {
 // device is a camera whose unplugging is an absence, not a fault.
 type device struct{ *v4l2.Device }
 
-func openDevice(path string, want v4l2.Want) (Camera, error) {
+func openDevice(path string, want v4l2.Want, pace *capture.Pace) (Camera, error) {
 	d, err := v4l2.Open(path, want)
 	if err != nil {
 		return nil, gone(err)
 	}
+	d.Pace = pace
 	return device{d}, nil
 }
 

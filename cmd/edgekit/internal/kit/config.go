@@ -28,6 +28,7 @@ type Config struct {
 	Fonts    string `help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's." toml:"fonts"`
 	Edgecam  string `help:"The camera program. Default: edgecam beside this program." toml:"edgecam"`
 	Screen   string `placeholder:"DEVICE,…" help:"Screens of the kit's own that show the addresses and the pairing code too, such as /dev/tty1." toml:"-"`
+	Modules  string `default:"auto" enum:"auto,none" help:"Kernel modules: auto loads what devices need where no udev does, none leaves them alone." toml:"modules"`
 	Stall    string `default:"edgekit" help:"Name of the stall, printed on slips." toml:"stall"`
 }
 

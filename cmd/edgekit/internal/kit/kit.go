@@ -24,6 +24,7 @@ import (
 	"edgekit.internal/capture/overlay"
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
+	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/edgekit/internal/upkeep"
@@ -56,6 +57,7 @@ type Kit struct {
 	catalogue   *pipeline.Catalogue // to be imported; nil: none
 	digest      [sha256.Size]byte   // of its file
 	clock       *clock.Clock
+	machine     *machine.Machine
 	store       *store.Store
 	traces      *trace.Ring
 	cam         *camlink.Cam
@@ -125,6 +127,7 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	if err := k.openPrinter(); err != nil {
 		return nil, err
 	}
+	k.machine = machine.New(machine.Config{Modules: c.Modules, SetPace: k.cam.SetPace, Log: log})
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
@@ -249,6 +252,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.fan.Run)
 	run(k.web.Run)
 	run(k.tell)
+	run(k.machine.Run)
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)

@@ -27,5 +27,10 @@ func (k *Kit) metrics() http.Handler {
 	gauge("viewers", "Viewers connected to the picture.", func() float64 { return float64(k.fan.Stats().Viewers) })
 	gauge("news_dropped", "Decisions that page and picture were not told in time.", func() float64 { return float64(k.newsDropped.Load()) })
 	gauge("page_messages_dropped", "Messages to pages that were too slow for them.", func() float64 { return float64(k.web.Dropped()) })
+	gauge("board_celsius", "Temperature of the processor; 0: not known.", func() float64 { return k.machine.Board().Celsius })
+	gauge("board_memory_available_mb", "Memory that programs could still have.", func() float64 { return float64(k.machine.Board().AvailableMB) })
+	gauge("board_throttled", "What the firmware says of power and heat, in the bits of vcgencmd get_throttled.", func() float64 { return float64(k.machine.Board().Throttled) })
+	gauge("board_dips", "Looks at the supply, every 2 s since the start, that saw it too low.", func() float64 { return float64(k.machine.Board().Dips) })
+	gauge("picture_every", "One of so many of the camera's pictures is worked on; more than 1 spares a hot board.", func() float64 { return float64(k.machine.Board().Load.Every()) })
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

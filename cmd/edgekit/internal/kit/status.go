@@ -34,6 +34,8 @@ func (k *Kit) status() wire.KitStatus {
 	for _, d := range k.devices() {
 		s.Devices = append(s.Devices, wire.Device{Device: d.Device, Name: d.Name, State: string(d.State), Reason: d.Reason})
 	}
+	b := k.machine.Board()
+	s.Board = wire.Board{Model: b.Name, MemoryMB: b.MemoryMB, FreeMB: b.AvailableMB, Celsius: b.Celsius, Throttled: b.Throttled.String(), Dips: b.Dips, Every: b.Load.Every()}
 	return s
 }
 

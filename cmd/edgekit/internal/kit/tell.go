@@ -169,7 +169,7 @@ func (k *Kit) devices() []drivers.Status {
 		printer, _ = k.printer.Watch().Get()
 		printer.Device = "printer"
 	}
-	return []drivers.Status{camera, printer}
+	return append([]drivers.Status{camera, printer}, k.machine.Devices()...)
 }
 
 // ready says why the kit cannot sell.

@@ -1,9 +1,9 @@
-//go:build lab
-
-package v4l2
+// Package webcam plugs in a USB camera made of nothing, for tests on the kernel's own drivers: it speaks USB/IP (the kernel's
+// usb/usbip_protocol documentation) over a loopback connection to vhci_hcd, which must be loaded, so that the real uvcvideo
+// drives it.
+package webcam
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,16 +12,19 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 	"unicode/utf16"
 
 	"golang.org/x/sys/unix"
 )
 
-// webcam is a USB camera made of nothing: it speaks USB/IP (the kernel's usb/usbip_protocol documentation) over a loopback
-// connection to vhci_hcd, so that the real uvcvideo drives it. It has one MJPEG mode (USB Video Class 1.0) and a bulk endpoint,
-// and sends each JPEG as one payload.
+// Name is how the camera calls itself.
+const Name = "Lab webcam"
+
+// Width and Height are of its one size.
+const Width, Height = 640, 360
+
+// webcam has one MJPEG mode (USB Video Class 1.0) and a bulk endpoint, and sends each JPEG as one payload.
 type webcam struct {
 	link  net.Conn
 	photo []byte
@@ -40,10 +43,9 @@ type transfer struct {
 }
 
 const (
-	camWidth, camHeight = 640, 360
-	camInterval         = 333333 // in 100 ns: 30 a second
-	camPayload          = 256 << 10
-	vhci                = "/sys/devices/platform/vhci_hcd.0/"
+	interval = 333333 // in 100 ns: 30 a second
+	payload  = 256 << 10
+	vhci     = "/sys/devices/platform/vhci_hcd.0/"
 )
 
 func u16(v int) []byte { return binary.LittleEndian.AppendUint16(nil, uint16(v)) }
@@ -56,21 +58,21 @@ var (
 			[]byte{8, 11, 0, 2, 14, 3, 0, 2},                                // both interfaces belong together: video
 			[]byte{9, 4, 0, 0, 0, 14, 1, 0, 0},                              // control interface
 			[]byte{13, 0x24, 1, 0, 1, 40, 0}, u32(48_000_000), []byte{1, 1}, // its header: 40 bytes of units
-			[]byte{18, 0x24, 2, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0},                 // sensor
-			[]byte{9, 0x24, 3, 2, 1, 1, 0, 1, 0},                                             // its output
-			[]byte{9, 4, 1, 0, 1, 14, 2, 0, 0},                                               // streaming interface
-			[]byte{14, 0x24, 1, 1, 61, 0, 0x81, 0, 2, 0, 0, 0, 1, 0},                         // its header: 61 bytes of formats
-			[]byte{11, 0x24, 6, 1, 1, 1, 1, 0, 0, 0, 0},                                      // MJPEG
-			[]byte{30, 0x24, 7, 1, 0}, u16(camWidth), u16(camHeight), u32(1<<20), u32(1<<26), // one size,
-			u32(camPayload-2), u32(camInterval), []byte{1}, u32(camInterval), []byte{6, 0x24, 13, 1, 1, 4}, // one rate
+			[]byte{18, 0x24, 2, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0},           // sensor
+			[]byte{9, 0x24, 3, 2, 1, 1, 0, 1, 0},                                       // its output
+			[]byte{9, 4, 1, 0, 1, 14, 2, 0, 0},                                         // streaming interface
+			[]byte{14, 0x24, 1, 1, 61, 0, 0x81, 0, 2, 0, 0, 0, 1, 0},                   // its header: 61 bytes of formats
+			[]byte{11, 0x24, 6, 1, 1, 1, 1, 0, 0, 0, 0},                                // MJPEG
+			[]byte{30, 0x24, 7, 1, 0}, u16(Width), u16(Height), u32(1<<20), u32(1<<26), // one size,
+			u32(payload-2), u32(interval), []byte{1}, u32(interval), []byte{6, 0x24, 13, 1, 1, 4}, // one rate
 			[]byte{7, 5, 0x81, 2, 0, 2, 0}, // bulk endpoint, in
 		)
 		return slices.Concat([]byte{9, 2}, u16(9+len(body)), []byte{2, 1, 0, 0x80, 250}, body)
 	}()
-	probe = slices.Concat([]byte{1, 0, 1, 1}, u32(camInterval), make([]byte, 10), u32(camPayload-2), u32(camPayload))
+	probe = slices.Concat([]byte{1, 0, 1, 1}, u32(interval), make([]byte, 10), u32(payload-2), u32(payload))
 )
 
-// control answers a request on endpoint 0; false: it stalls.
+// control0 answers a request on endpoint 0; false: it stalls.
 func control0(setup []byte) ([]byte, bool) {
 	kind, req, value := setup[0], setup[1], int(binary.LittleEndian.Uint16(setup[2:]))
 	toHost, class := kind&0x80 != 0, kind&0x60 == 0x20
@@ -100,7 +102,7 @@ func control0(setup []byte) ([]byte, bool) {
 			return []byte{4, 3, 9, 4}, true // English
 		}
 		var text []byte
-		for _, c := range utf16.Encode([]rune([]string{"lab", "Lab webcam", "1"}[(value-1)%3])) {
+		for _, c := range utf16.Encode([]rune([]string{"lab", Name, "1"}[(value-1)%3])) {
 			text = binary.LittleEndian.AppendUint16(text, c)
 		}
 		return append([]byte{byte(2 + len(text)), 3}, text...), true
@@ -194,53 +196,55 @@ func (w *webcam) shoot() error {
 	return w.fill()
 }
 
-// plugWebcam plugs a camera in that takes the same photo over and over; the function it returns pulls it, once.
-func plugWebcam(t *testing.T, photo []byte) (unplug func()) {
-	t.Helper()
+// Plug plugs a camera in that takes the same photo, a JPEG of Width by Height, over and over. unplug pulls it, and may be
+// called more than once.
+func Plug(photo []byte) (unplug func() error, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("webcam: make its cable: %w", err)
 	}
 	kernel := os.NewFile(uintptr(fds[0]), "kernel")
+	defer kernel.Close() // the kernel has its own
 	ours := os.NewFile(uintptr(fds[1]), "camera")
 	link, err := net.FileConn(ours)
 	if err = errors.Join(err, ours.Close()); err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("webcam: use its cable: %w", err)
 	}
 	w := &webcam{link: link, photo: photo}
 	const port, deviceID, highSpeed = 0, 1, 3
 	attach := fmt.Appendf(nil, "%d %d %d %d", port, kernel.Fd(), deviceID, highSpeed)
-	if err := errors.Join(os.WriteFile(vhci+"attach", attach, 0), kernel.Close()); err != nil {
-		t.Fatal(err)
+	if err := os.WriteFile(vhci+"attach", attach, 0); err != nil {
+		link.Close()
+		return nil, fmt.Errorf("webcam: plug in: %w", err)
 	}
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(w.serve)
-	running.Go(func() {
-		tick := time.NewTicker(camInterval * 100 * time.Nanosecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if w.shoot() != nil {
-					return
-				}
-			case <-stop:
+	running.Go(func() { w.film(stop) })
+	return sync.OnceValue(func() error {
+		close(stop)
+		err := os.WriteFile(vhci+"detach", fmt.Append(nil, port), 0)
+		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {
+			err = nil // the kernel has let it go already
+		}
+		link.Close()
+		running.Wait()
+		return err
+	}), nil
+}
+
+// film takes pictures until it is told to stop, or the cable is cut.
+func (w *webcam) film(stop <-chan struct{}) {
+	tick := time.NewTicker(interval * 100 * time.Nanosecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if w.shoot() != nil {
 				return
 			}
+		case <-stop:
+			return
 		}
-	})
-	var once sync.Once
-	unplug = func() {
-		once.Do(func() {
-			close(stop)
-			if err := os.WriteFile(vhci+"detach", fmt.Append(nil, port), 0); err != nil && !bytes.Contains([]byte(err.Error()), []byte("no such")) {
-				t.Error(err)
-			}
-			link.Close()
-			running.Wait()
-		})
 	}
-	t.Cleanup(unplug)
-	return unplug
 }

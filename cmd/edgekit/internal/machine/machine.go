@@ -1,0 +1,72 @@
+// Package machine looks after the board that the kit runs on, beside the selling: drivers for what is plugged in, heat and
+// power, and the wall clock. Nothing here is needed for a sale, and nothing that fails here ends the kit.
+package machine
+
+import (
+	"context"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/kmod"
+	"edgekit.internal/hardware/board"
+)
+
+// Config says what is looked after.
+type Config struct {
+	Modules string          // auto: load kernel modules where nobody else does; none
+	Root    string          // where the board's files are; "": /
+	SetPace func(every int) // has one of every so many pictures worked on
+	Log     *slog.Logger
+}
+
+// Machine looks after the board. Its methods are safe for concurrent use.
+type Machine struct {
+	cfg     Config
+	modules *kmod.Loader // nil: somebody else's matter
+	board   *board.Monitor
+}
+
+// New prepares it; Run starts it.
+func New(cfg Config) *Machine {
+	m := &Machine{cfg: cfg}
+	m.board = board.New(board.Config{Root: cfg.Root, Changed: m.tell})
+	if cfg.Modules == "auto" {
+		if needed, why := kmod.Needed(); needed {
+			m.modules = kmod.New(kmod.Config{Log: cfg.Log})
+		} else {
+			cfg.Log.Debug("kernel modules are left alone", "why", why)
+		}
+	}
+	return m
+}
+
+// Run looks after the board until ctx ends.
+func (m *Machine) Run(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return m.board.Run(ctx) })
+	if m.modules != nil {
+		all.Go(func() error { m.load(ctx); return nil })
+	}
+	return all.Wait()
+}
+
+// Devices are what there is to say of the board, for people.
+func (m *Machine) Devices() (list []drivers.Status) {
+	if s := m.board.Snapshot(); s.Name != "" {
+		d := drivers.Status{Device: "board", Name: s.String(), State: drivers.Ready, Reason: s.Trouble()}
+		if d.Reason != "" {
+			d.State = drivers.Failed
+		}
+		list = append(list, d)
+	}
+	if m.modules != nil {
+		s, _ := m.modules.Watch().Get()
+		list = append(list, s)
+	}
+	return list
+}
+
+// Board is the latest look at the board.
+func (m *Machine) Board() board.Snapshot { return m.board.Snapshot() }
