@@ -32,11 +32,24 @@ func run(args []string) int {
 	if err != nil {
 		return failed(err)
 	}
-	defer k.Close()
-	if err := k.Run(ctx); err != nil {
+	err = k.Run(ctx)
+	k.Close()
+	if errors.Is(err, kit.ErrRestart) {
+		err = again(args)
+	}
+	if err != nil {
 		return failed(err)
 	}
 	return 0
+}
+
+// again replaces this process by a new one of the same program, so that whoever watches over it sees none end.
+func again(args []string) error {
+	me, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("edgekit: restart: %w", err)
+	}
+	return fmt.Errorf("edgekit: restart: %w", syscall.Exec(me, append([]string{os.Args[0]}, args...), os.Environ()))
 }
 
 func failed(err error) int {

@@ -37,6 +37,7 @@ type Book interface {
 type Config struct {
 	Book    Book
 	Devices func() []drivers.Status
+	Setup   Setup
 	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
 	Viewers func() int
 	Metrics http.Handler // for Prometheus
@@ -56,9 +57,9 @@ type Console struct {
 	over    over
 }
 
-// New makes the console and its first pairing code.
+// New makes the console.
 func New(c Config) *Console {
-	return &Console{Config: c, pairing: newPairing(c.Paired), over: over{ends: map[string]time.Duration{}}}
+	return &Console{Config: c, pairing: newPairing(c.Setup, c.Paired), over: over{ends: map[string]time.Duration{}}}
 }
 
 const maxBody = 16 << 10
@@ -72,6 +73,11 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
 	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
 	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)
+	inner.HandleFunc("GET /api/operator/settings", c.getSettings)
+	inner.HandleFunc("PUT /api/operator/settings", c.putSettings)
+	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
+	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
+	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 
 	outer := http.NewServeMux()
 	outer.HandleFunc("POST /api/operator/pair", c.postPair)

@@ -25,6 +25,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
 	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/edgekit/internal/web"
 	"edgekit.internal/cmd/internal/ui"
@@ -41,6 +42,9 @@ import (
 // Kit is the daemon, ready to run.
 type Kit struct {
 	config Config
+	args   []string // the flags, which win over settings
+	book   *setup.Book
+	state  *setup.State
 	log    *slog.Logger
 	said   io.Writer // standard output, for the lines people and tools wait for
 
@@ -70,6 +74,12 @@ type Kit struct {
 	source      sourceWatch
 	stills      stillWatch
 	slips       slipMaker
+	profile     thermal.Profile
+	text        thermal.Text
+	certificate tls.Certificate // of the operators' side
+	fingerprint string
+	wifiSecret  []byte
+	restart     chan struct{} // capacity 1
 }
 
 // newsQueue bounds the decisions that wait to be told to page and picture. What does not fit is counted and left out:
@@ -82,8 +92,8 @@ const maxViewers = 256
 
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
-func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
-	k := &Kit{config: c, log: log, said: said, traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue)}
+func Open(c Config, state *setup.State, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
+	k := &Kit{config: c, state: state, log: log, said: said, traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			k.Close()
@@ -99,7 +109,11 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	if err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
-	k.id = who.ID
+	k.id, k.wifiSecret = who.ID, who.Secret("wifi")
+	if k.certificate, err = identity.Certificate(c.Data, k.id); err != nil {
+		return nil, fault("edgekit: --data: %v", err)
+	}
+	k.fingerprint = identity.Fingerprint(k.certificate)
 	if k.local, err = control.Listen(c.Data); err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
@@ -130,7 +144,7 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Paired: k.sayCode,
+		Setup: setUp{state, k}, Paired: k.sayCode,
 	})
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now}
 	return k, nil
@@ -200,6 +214,7 @@ func (k *Kit) openPrinter() error {
 	text := func(s string, px int, bold bool, maxWidth int) *image.Alpha {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
+	k.profile, k.text = profile, text
 	k.slips = func(t pipeline.Ticket, again bool) []byte {
 		return slip.Compose(t, k.config.Stall, again, profile, text)
 	}
@@ -225,11 +240,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	if k.scheme() == "http" {
 		console = atHome(console)
 	} else {
-		config, err := selfSigned()
-		if err != nil {
-			return err
-		}
-		operators = tls.NewListener(operators, config)
+		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
 	all, ctx := errgroup.WithContext(ctx)
 	// The store outlives what asks it: it ends when they have.
@@ -249,7 +260,10 @@ func (k *Kit) Run(ctx context.Context) error {
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)
+		run(k.printDue)
 	}
+	run(k.provision)
+	run(k.awaitRestart)
 	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })
