@@ -119,3 +119,28 @@ func TestWhatCanBeMendedSaysHow(t *testing.T) {
 		}
 	}
 }
+
+func TestSettingsAreSetFromTheShell(t *testing.T) {
+	k := kittest.Start(t)
+	at := func(args ...string) []string { return append([]string{"--kit", k.Data, "--json"}, args...) }
+	good, bad := kittest.File(t, "good.toml", "stall = \"Red Door\"\n"), kittest.File(t, "bad.toml", "stall = \"Red Door\"\npapr = 58\nbuttons = 3\n")
+	for _, verb := range []string{"check", "set"} {
+		if code, errs := ctl(t, nil, at("settings", verb, bad)...); code != 2 || !strings.Contains(errs, "bad.toml:2:1: unknown key") || !strings.Contains(errs, "bad.toml:3:1: buttons") || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: exit %d, %s", verb, code, errs)
+		}
+		if code, errs := ctl(t, nil, at("settings", verb, good)...); code != 0 {
+			t.Errorf("%s: exit %d, %s", verb, code, errs)
+		}
+	}
+	var s wire.Settings
+	if ctl(t, &s, at("settings", "show")...); s.Text != "stall = \"Red Door\"\n" || !s.Pending {
+		t.Errorf("%+v", s)
+	}
+	var schema map[string]any
+	if ctl(t, &schema, "settings", "schema"); schema["title"] != "edgekit.toml" {
+		t.Errorf("%v", schema["title"])
+	}
+	if code, errs := ctl(t, nil, at("kit", "setup-slip")...); code != 0 {
+		t.Errorf("slip: exit %d, %s", code, errs)
+	}
+}

@@ -11,10 +11,12 @@ import (
 )
 
 type (
-	statusVerb struct {
-		Status struct{} `cmd:"" help:"Addresses, devices and counts."`
+	kitVerb struct {
+		Status    statusVerb `cmd:"" help:"Addresses, devices and counts."`
+		SetupSlip slipVerb   `cmd:"" help:"Print the set-up slip once more."`
 	}
-	stockVerb struct {
+	statusVerb struct{}
+	stockVerb  struct {
 		List struct{} `cmd:"" help:"Pieces left of each SKU."`
 	}
 	offersVerb struct {

@@ -85,3 +85,8 @@ type SettingsSaved struct {
 	Note     string            `json:"note"` // for people
 	Problems settings.Problems `json:"problems,omitempty"`
 }
+
+// Printed answers POST /setup-slip.
+type Printed struct {
+	Slip string `json:"slip"`
+}

@@ -38,6 +38,7 @@ type Control struct {
 	Book   Book
 	Status func() wire.KitStatus
 	Now    func() time.Duration // kit time
+	Setup  Setup
 }
 
 // maxPath is the longest a socket's path may be (unix(7): sun_path and its closing zero).
@@ -79,6 +80,9 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
+	mux.HandleFunc("GET /settings", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Setup.Settings()) })
+	mux.HandleFunc("PUT /settings", c.putSettings)
+	mux.HandleFunc("POST /setup-slip", c.postSetupSlip)
 	return http.MaxBytesHandler(mux, catalog.MaxBytes+1)
 }
 

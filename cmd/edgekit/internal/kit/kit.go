@@ -146,7 +146,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, said io.Writer) (_ *Ki
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
 		Setup: setUp{state, k}, Paired: k.sayCode,
 	})
-	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now}
+	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}}
 	return k, nil
 }
 
