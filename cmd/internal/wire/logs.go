@@ -1,0 +1,28 @@
+package wire
+
+import "time"
+
+// LogRecord is one line of the kit's log, as it is on the disk, in GET /logs (one a line) and in the console.
+type LogRecord struct {
+	At    time.Time      `json:"t"`              // by the kit's wall clock, which may not know
+	Boot  string         `json:"boot,omitempty"` // names the boot of the machine it is of
+	Up    float64        `json:"up"`             // seconds since that boot
+	Level string         `json:"level"`          // INFO, WARN, ERROR
+	From  string         `json:"from"`           // program, or kernel
+	Text  string         `json:"msg"`
+	Attrs map[string]any `json:"attrs,omitempty"`
+}
+
+// CrashReport is what a program of the kit left when it crashed.
+type CrashReport struct {
+	Name    string    `json:"name"`
+	Program string    `json:"program"`
+	At      time.Time `json:"at"` // by the kit's wall clock, which may not know
+	Text    string    `json:"text"`
+}
+
+// Logs answers GET /api/operator/logs.
+type Logs struct {
+	Records []LogRecord   `json:"records"` // oldest first
+	Crashes []CrashReport `json:"crashes"` // newest first
+}
