@@ -25,7 +25,6 @@ const patience = time.Minute
 
 // ask sends a body, JSON or bytes as they are, and reads the answer.
 func (k *kit) ask(method, path string, body, answer any) error {
-	socket := filepath.Join(k.dir, "control.sock")
 	b, ok := body.([]byte)
 	if !ok {
 		var err error
@@ -33,12 +32,28 @@ func (k *kit) ask(method, path string, body, answer any) error {
 			return err
 		}
 	}
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true,
+	return k.do(method, path, b, patience, func(body io.Reader) error {
+		got, err := io.ReadAll(body)
+		if err != nil {
+			return fmt.Errorf("the kit's answer broke off: %w", err)
+		}
+		return json.Unmarshal(got, answer)
+	})
+}
+
+// stream reads an answer that may go on for ever.
+func (k *kit) stream(path string, read func(io.Reader) error) error {
+	return k.do("GET", path, nil, 0, read)
+}
+
+func (k *kit) do(method, path string, body []byte, limit time.Duration, read func(io.Reader) error) error {
+	socket := filepath.Join(k.dir, "control.sock")
+	client := http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
 		}}}
-	req, err := http.NewRequest(method, "http://kit"+path, bytes.NewReader(b))
+	req, err := http.NewRequest(method, "http://kit"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -50,21 +65,17 @@ func (k *kit) ask(method, path string, body, answer any) error {
 		return fmt.Errorf("the kit on %s does not answer: %w", k.dir, err)
 	}
 	defer res.Body.Close()
-	got, err := io.ReadAll(res.Body)
-	if err != nil {
-		return fmt.Errorf("the kit's answer broke off: %w", err)
+	if res.StatusCode < 400 {
+		return read(res.Body)
 	}
-	if res.StatusCode >= 400 {
-		var p wire.Problem
-		if json.Unmarshal(got, &p) != nil || p.Detail == "" {
-			return fmt.Errorf("the kit answered %s", res.Status)
-		}
-		if res.StatusCode < 500 {
-			return fault{errors.New(p.Detail)}
-		}
-		return errors.New(p.Detail)
+	var p wire.Problem
+	if got, err := io.ReadAll(res.Body); err != nil || json.Unmarshal(got, &p) != nil || p.Detail == "" {
+		return fmt.Errorf("the kit answered %s", res.Status)
 	}
-	return json.Unmarshal(got, answer)
+	if res.StatusCode < 500 {
+		return fault{errors.New(p.Detail)}
+	}
+	return errors.New(p.Detail)
 }
 
 // printer shows an answer to a person, or to a program.

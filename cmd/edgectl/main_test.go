@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -142,5 +144,54 @@ func TestSettingsAreSetFromTheShell(t *testing.T) {
 	}
 	if code, errs := ctl(t, nil, at("kit", "setup-slip")...); code != 0 {
 		t.Errorf("slip: exit %d, %s", code, errs)
+	}
+}
+
+// TestTheLogIsReadFromTheShell whole, by level, by age, and as it comes, until the kit ends.
+func TestTheLogIsReadFromTheShell(t *testing.T) {
+	k := kittest.Start(t)
+	read := func(args ...string) string {
+		t.Helper()
+		var out, errs strings.Builder
+		if code := run(append([]string{"--kit", k.Data}, args...), &out, &errs); code != 0 {
+			t.Fatalf("%v: exit %d %s", args, code, errs.String())
+		}
+		return out.String()
+	}
+	if s := read("kit", "logs"); !strings.Contains(s, "INFO  edgekit  kit started kit=") || !strings.Contains(s, "catalogue imported") {
+		t.Error(s)
+	}
+	if s := read("--json", "kit", "logs", "--since", "1h"); !strings.Contains(s, `"msg":"kit started"`) {
+		t.Error(s)
+	}
+	if s := read("kit", "logs", "--level", "error") + read("kit", "logs", "--since", "1ns") + read("kit", "logs", "--crashes"); s != "" {
+		t.Error(s)
+	}
+	if s := read("--json", "kit", "logs", "--crashes"); strings.TrimSpace(s) != "[]" {
+		t.Error(s)
+	}
+	if s := read("kit", "status"); !strings.Contains(s, "MB written so far") {
+		t.Error(s)
+	}
+	out, in := io.Pipe()
+	go func() {
+		run([]string{"--kit", k.Data, "--json", "kit", "logs", "--follow"}, in, io.Discard)
+		in.Close()
+	}()
+	lines := bufio.NewScanner(out)
+	await := func(text string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), text) {
+				return
+			}
+		}
+		t.Errorf("the followed log ended without %q", text)
+	}
+	await("catalogue imported")
+	k.Pair(t)
+	await("operator paired")
+	go k.Stop()
+	for lines.Scan() { // it ends with the kit
 	}
 }

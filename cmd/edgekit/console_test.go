@@ -93,6 +93,7 @@ var guarded = []asked{
 	{method: "GET", path: "/api/operator/settings"},
 	{method: "PUT", path: "/api/operator/settings", body: `{"text":"stall = \"mine\"\n"}`},
 	{method: "GET", path: "/api/operator/settings/schema"},
+	{method: "GET", path: "/api/operator/logs"},
 	{method: "POST", path: "/api/operator/restart"},
 	{method: "POST", path: "/api/operator/setup-slip"},
 	{method: "GET", path: "/api/operator/"},

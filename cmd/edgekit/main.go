@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"edgekit.internal/cmd/edgekit/internal/kit"
+	"edgekit.internal/cmd/edgekit/internal/logs"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -24,8 +25,10 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	k, help, err := kit.OpenArgs(args, log, os.Stdout)
+	ring := logs.New()
+	defer ring.Close()
+	log := slog.New(ring.Handler(slog.NewTextHandler(os.Stderr, nil)))
+	k, help, err := kit.OpenArgs(args, log, ring, os.Stdout)
 	if help {
 		return 0
 	}
@@ -35,6 +38,7 @@ func run(args []string) int {
 	err = k.Run(ctx)
 	k.Close()
 	if errors.Is(err, kit.ErrRestart) {
+		ring.Close()
 		err = again(args)
 	}
 	if err != nil {

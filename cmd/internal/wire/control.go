@@ -55,6 +55,7 @@ type KitStatus struct {
 	Viewers int      `json:"viewers"`
 	Tickets int64    `json:"tickets"`
 	Devices []Device `json:"devices"`
+	Disk    Disk     `json:"disk"`
 }
 
 // Device is what is plugged in, or not.

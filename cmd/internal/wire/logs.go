@@ -25,4 +25,15 @@ type CrashReport struct {
 type Logs struct {
 	Records []LogRecord   `json:"records"` // oldest first
 	Crashes []CrashReport `json:"crashes"` // newest first
+	Disk    Disk          `json:"disk"`
+}
+
+// Disk is the disk that the kit's data is on. All are bytes.
+type Disk struct {
+	Free    int64    `json:"free"`
+	Size    int64    `json:"size"`
+	Written int64    `json:"written"`           // to it by anybody, as far as this kit counted; at power cuts up to an hour is missed
+	Logs    int64    `json:"logs"`              // of that by logging, since this start
+	LogsDay int64    `json:"logs_day"`          // what a day's logging may come to
+	Stopped []string `json:"stopped,omitempty"` // for want of room: recordings, logs
 }

@@ -42,6 +42,7 @@ type Config struct {
 	Viewers func() int
 	Metrics http.Handler // for Prometheus
 	Ready   func() error // why the kit cannot sell; nil when it can
+	Logs    func(level string, last int) wire.Logs
 	Trace   *trace.Ring
 	Now     func() time.Duration // kit time
 	Key     seal.Key             // of the operators' cookies
@@ -76,6 +77,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/settings", c.getSettings)
 	inner.HandleFunc("PUT /api/operator/settings", c.putSettings)
 	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
+	inner.HandleFunc("GET /api/operator/logs", c.getLogs)
 	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
 	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 

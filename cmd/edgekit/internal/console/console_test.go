@@ -67,7 +67,9 @@ func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 	b.left.Store(3)
 	c := New(Config{
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
-		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Log: slog.New(slog.DiscardHandler),
+		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Logs: func(level string, last int) wire.Logs {
+			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
+		}, Log: slog.New(slog.DiscardHandler),
 	})
 	c.pairing.tries = rate.NewLimiter(rate.Inf, 1000)
 	return c, codes, b
@@ -249,6 +251,8 @@ func TestSettingsAreTakenWholeOrRefusedWithPlaces(t *testing.T) {
 		{"PUT", "/settings", `{}`, 400, "malformed"},
 		{"PUT", "/settings", `{"text":"` + strings.Repeat("#", maxBody) + `"}`, 413, "too-large"},
 		{"GET", "/settings/schema", "", 200, "draft/2020-12"},
+		{"GET", "/logs?level=warn", "", 200, `"level":"WARN"`},
+		{"GET", "/logs?level=loud", "", 400, "malformed"},
 		{"POST", "/restart", "", 202, ""},
 		{"POST", "/setup-slip", "", 409, "There is no printer."},
 	} {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/internal/settings"
 )
@@ -51,7 +52,7 @@ func TestABadFileSaysWhere(t *testing.T) {
 		"[wifi]\npassword = \"kurz\"": ":2:1",
 	} {
 		path := written(t, text)
-		_, err := openFile(nil, path, state, slog.New(slog.DiscardHandler), io.Discard)
+		_, err := openFile(nil, path, state, slog.New(slog.DiscardHandler), logs.New(), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "kurz") || !errors.As(err, new(Fault)) {
 			t.Errorf("%q: %v, want one line with %q", text, err, want)
 		}

@@ -24,6 +24,8 @@ import (
 	"edgekit.internal/capture/overlay"
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
+	"edgekit.internal/cmd/edgekit/internal/disk"
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
@@ -46,6 +48,8 @@ type Kit struct {
 	book   *setup.Book
 	state  *setup.State
 	log    *slog.Logger
+	ring   *logs.Ring
+	wear   *disk.Wear
 	said   io.Writer // standard output, for the lines people and tools wait for
 
 	visitors  net.Listener
@@ -92,8 +96,8 @@ const maxViewers = 256
 
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
-func Open(c Config, state *setup.State, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
-	k := &Kit{config: c, state: state, log: log, said: said, traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1)}
+func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (_ *Kit, err error) {
+	k := &Kit{config: c, state: state, log: log, ring: ring, said: said, traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			k.Close()
@@ -105,6 +109,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, said io.Writer) (_ *Ki
 	if k.folder, err = own(c.Data); err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
+	k.openLogs()
 	who, err := identity.Open(c.Data)
 	if err != nil {
 		return nil, fault("edgekit: --data: %v", err)
@@ -144,9 +149,9 @@ func Open(c Config, state *setup.State, log *slog.Logger, said io.Writer) (_ *Ki
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor,
 	})
-	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}}
+	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports}
 	return k, nil
 }
 
@@ -190,7 +195,7 @@ func (k *Kit) openPictures() (err error) {
 	}
 	k.cam = camlink.New(camlink.Config{
 		Path:         k.config.edgecam(),
-		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs())},
+		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes()},
 		Log:          k.log,
 		OnAccessUnit: k.fan.Publish,
 		OnAreas:      func(a capture.Areas) { k.show.drawn(a.Rev); k.web.Areas(a) },
@@ -242,6 +247,8 @@ func (k *Kit) Run(ctx context.Context) error {
 	} else {
 		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
+	k.began()
+	defer k.ended()
 	all, ctx := errgroup.WithContext(ctx)
 	// The store outlives what asks it: it ends when they have.
 	writing, written := context.WithCancel(context.WithoutCancel(ctx))
@@ -253,6 +260,7 @@ func (k *Kit) Run(ctx context.Context) error {
 		return err
 	}
 	run := func(f func(context.Context) error) { all.Go(func() error { return f(ctx) }) }
+	run(k.keepLogs)
 	run(k.cam.Run)
 	run(k.fan.Run)
 	run(k.web.Run)

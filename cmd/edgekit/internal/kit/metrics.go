@@ -27,5 +27,8 @@ func (k *Kit) metrics() http.Handler {
 	gauge("viewers", "Viewers connected to the picture.", func() float64 { return float64(k.fan.Stats().Viewers) })
 	gauge("news_dropped", "Decisions that page and picture were not told in time.", func() float64 { return float64(k.newsDropped.Load()) })
 	gauge("page_messages_dropped", "Messages to pages that were too slow for them.", func() float64 { return float64(k.web.Dropped()) })
+	gauge("disk_free_bytes", "Room on the data folder's disk.", func() float64 { return float64(k.diskState().Free) })
+	gauge("disk_written_bytes", "Written to the data folder's disk, as far as this kit counted.", func() float64 { return float64(k.diskState().Written) })
+	gauge("log_written_bytes", "Written to the disk by logging since this start.", func() float64 { return float64(k.ring.Written()) })
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

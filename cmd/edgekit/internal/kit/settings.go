@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/drivers/thermal"
@@ -17,11 +18,11 @@ import (
 // OpenArgs is Parse and Open, with the settings that count: those of -config alone if it is given; else those of the
 // boot partition and the data folder, in setup.Book's order, of which one that is no good is refused whole and the next
 // one serves.
-func OpenArgs(args []string, log *slog.Logger, said io.Writer) (k *Kit, help bool, err error) {
-	return openArgs(args, log, said, setup.Card{Read: bootfs.Read, Write: bootfs.Write, Remove: bootfs.Remove})
+func OpenArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer) (k *Kit, help bool, err error) {
+	return openArgs(args, log, ring, said, setup.Card{Read: bootfs.Read, Write: bootfs.Write, Remove: bootfs.Remove})
 }
 
-func openArgs(args []string, log *slog.Logger, said io.Writer, card setup.Card) (k *Kit, help bool, err error) {
+func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, card setup.Card) (k *Kit, help bool, err error) {
 	c, help, err := Parse(args, nil)
 	if err != nil || help {
 		return nil, help, err
@@ -35,12 +36,12 @@ func openArgs(args []string, log *slog.Logger, said io.Writer, card setup.Card) 
 	}
 	state := setup.OpenState(c.Data, log)
 	if c.Config != "" {
-		k, err := openFile(args, c.Config, state, log, said)
+		k, err := openFile(args, c.Config, state, log, ring, said)
 		return k, false, err
 	}
 	book := setup.NewBook(c.Data, c.Boot, card, state, log)
 	for _, candidate := range book.Candidates() {
-		k, problems, err := openWith(args, candidate.Text, state, log, said)
+		k, problems, err := openWith(args, candidate.Text, state, log, ring, said)
 		if err != nil {
 			return nil, false, err
 		}
@@ -50,7 +51,7 @@ func openArgs(args []string, log *slog.Logger, said io.Writer, card setup.Card) 
 		}
 		book.Refuse(candidate, problems)
 	}
-	if k, err = Open(c, state, log, said); err != nil {
+	if k, err = Open(c, state, log, ring, said); err != nil {
 		return nil, false, err
 	}
 	book.Use(setup.Candidate{})
@@ -58,12 +59,12 @@ func openArgs(args []string, log *slog.Logger, said io.Writer, card setup.Card) 
 }
 
 // openFile opens a kit with the settings file that was named. What is wrong with it is a fault.
-func openFile(args []string, path string, state *setup.State, log *slog.Logger, said io.Writer) (*Kit, error) {
+func openFile(args []string, path string, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fault("edgekit: settings: %v", err)
 	}
-	k, problems, err := openWith(args, text, state, log, said)
+	k, problems, err := openWith(args, text, state, log, ring, said)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func openFile(args []string, path string, state *setup.State, log *slog.Logger, 
 }
 
 // openWith opens a kit with settings from a text. Problems are the text's; an error is of something else.
-func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, said io.Writer) (*Kit, settings.Problems, error) {
+func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, settings.Problems, error) {
 	file, problems := settings.Parse(text)
 	if len(problems) > 0 {
 		return nil, problems, nil
@@ -83,7 +84,7 @@ func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, 
 	if err != nil {
 		return nil, nil, err
 	}
-	k, err := Open(c, state, log, said)
+	k, err := Open(c, state, log, ring, said)
 	if f := (Fault{}); errors.As(err, &f) {
 		if p := problemOf(f, file); p.Line > 0 {
 			return nil, settings.Problems{p}, nil

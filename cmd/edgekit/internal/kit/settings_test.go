@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/internal/settings"
 )
@@ -63,7 +64,7 @@ func kitOn(t *testing.T, c *card) (data string, start func() (k *Kit, said strin
 	return data, func() (*Kit, string) {
 		t.Helper()
 		var log bytes.Buffer
-		k, _, err := openArgs(args, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), io.Discard, c.access())
+		k, _, err := openArgs(args, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), logs.New(), io.Discard, c.access())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 )
 
@@ -20,7 +21,7 @@ func TestThePictureShowsTheWayInUntilTheFirstPairing(t *testing.T) {
 	}
 	open := func(operator string) *Kit {
 		t.Helper()
-		k, _, err := openArgs([]string{"-listen", "127.0.0.1:0", "-operator", operator, "-data", data, "-edgecam", cam, "-printer", "none"}, slog.New(slog.DiscardHandler), io.Discard, setup.Card{})
+		k, _, err := openArgs([]string{"-listen", "127.0.0.1:0", "-operator", operator, "-data", data, "-edgecam", cam, "-printer", "none"}, slog.New(slog.DiscardHandler), logs.New(), io.Discard, setup.Card{})
 		if err != nil {
 			t.Fatal(err)
 		}

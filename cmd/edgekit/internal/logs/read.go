@@ -52,7 +52,10 @@ func age(rec wire.LogRecord, boot string) time.Duration {
 }
 
 // Read returns records, oldest first, those not yet on the disk too.
-func (r *Ring) Read(q Query) []wire.LogRecord {
+func (r *Ring) Read(q Query) []wire.LogRecord { return r.read(q, nil) }
+
+// read is Read; a reader given with it gets exactly what comes after.
+func (r *Ring) read(q Query, next *reader) []wire.LogRecord {
 	out := []wire.LogRecord{}
 	r.disk.Lock()
 	if r.files != nil {
@@ -67,6 +70,9 @@ func (r *Ring) Read(q Query) []wire.LogRecord {
 		if q.wants(rec, r.boot) {
 			out = append(out, rec)
 		}
+	}
+	if next != nil {
+		r.readers[next] = struct{}{}
 	}
 	r.mu.Unlock()
 	r.disk.Unlock()
@@ -101,17 +107,20 @@ func (r *reader) put(rec wire.LogRecord) {
 	}
 }
 
-// Follow gives each new record until ctx ends or yield returns false.
+// Follow gives the records there are, and each new one until ctx ends or yield returns false. None is missed in between.
 func (r *Ring) Follow(ctx context.Context, q Query, yield func(wire.LogRecord) bool) {
 	me := &reader{make(chan wire.LogRecord, maxBehind)}
-	r.mu.Lock()
-	r.readers[me] = struct{}{}
-	r.mu.Unlock()
+	before := r.read(q, me)
 	defer func() {
 		r.mu.Lock()
 		delete(r.readers, me)
 		r.mu.Unlock()
 	}()
+	for _, rec := range before {
+		if !yield(rec) {
+			return
+		}
+	}
 	for {
 		select {
 		case rec := <-me.c:
