@@ -204,3 +204,33 @@ func TestAFillingDiskStopsLogsBeforeSales(t *testing.T) {
 		t.Errorf("logs were written to a disk without room for them: %.200s", got)
 	}
 }
+
+// TestLogsInABrowser: the level chosen is what is shown, a crash with its report.
+func TestLogsInABrowser(t *testing.T) {
+	k := kittest.Start(t)
+	w := k.Watch(t)
+	kittest.Until(t, "pictures", func() bool { return w.Pictures.Load() > 3 })
+	if err := syscall.Kill(kittest.Child(t, k.PID(), "edgecam"), syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	browser := kittest.Browser(t, watchful)
+	see := func(what, expr string) { t.Helper(); kittest.See(t, browser, what, expr) }
+	kittest.Open(t, browser, k.Console+"/console")
+	enter(t, browser, k.Code)
+	see("the log is offered", under("Logs")+`.includes("Show the log")`)
+	kittest.Read(t, browser, `[...document.querySelectorAll("summary")].find(s => s.textContent === "Show the log").click()`)
+	see("the warning, and no more", under("Logs")+`.match(/camera program ended/) && !`+under("Logs")+`.match(/kit started/)`)
+	see("the disk", under("Logs")+`.match(/Disk: \d+ MB of \d+ MB free/)`)
+	see("the crash", `[...document.querySelectorAll("summary")].some(s => s.textContent.startsWith("Crash of edgecam"))`)
+	const level = `[...document.querySelectorAll("label")].find(l => l.textContent === "Level").control`
+	kittest.Read(t, browser, level+`.value = "info"`)
+	kittest.Read(t, browser, level+`.dispatchEvent(new Event("change"))`)
+	see("all of it", under("Logs")+`.match(/kit started/)`)
+	press(t, browser, "Refresh the log")
+	see("it is still there", under("Logs")+`.match(/kit started/)`)
+	press(t, browser, "Log out")
+	see("nothing of it is left", button("Pair")+` && !document.body.textContent.includes("camera program")`)
+	if got := kittest.Read(t, browser, `JSON.stringify(wrongs)`); got != "[]" {
+		t.Errorf("the page did wrong: %s", got)
+	}
+}

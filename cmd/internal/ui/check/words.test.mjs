@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, offerLabel, offsetOf, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
 
 test("an offer's buttons follow its state", () => {
   for (const [state, want] of Object.entries({
@@ -65,4 +65,12 @@ test("a problem says where it is, and the cursor finds it", () => {
   for (const [line, column, want] of [[1, 1, "stall"], [1, 10, "\u{1f3ea}"], [1, 12, "T\u00fcr"], [2, 1, "[wifi]"], [3, 1, "mode"]])
     assert.ok(text.slice(offsetOf(text, line, column)).startsWith(want), `${line}:${column}`);
   assert.ok(offsetOf(text, 9, 1) >= text.length);
+});
+
+test("a log record and the disk read as sentences", () => {
+  assert.equal(logText({ msg: "printer gone", attrs: { job: 7, err: "no device" } }), "printer gone job=7 err=no device");
+  assert.equal(logText({ msg: "kit started" }), "kit started");
+  assert.equal(diskText({ free: 5e8, size: 1e9, written: 2e6 }), "Disk: 476 MB of 953 MB free, 1 MB written so far.");
+  assert.match(diskText({ free: 1, size: 1e9, written: 0, stopped: ["recordings", "logs"] }), /recordings and logs stopped, sales go on/);
+  assert.equal(diskText({ free: 0, size: 0, written: 0 }), "");
 });

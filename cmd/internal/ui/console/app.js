@@ -3,6 +3,7 @@ import { ask } from "./api.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
 import { Link } from "./link.js";
+import { Logs } from "./logs.js";
 import { news } from "./news.js";
 import { Offers } from "./offers.js";
 import { pair } from "./pair.js";
@@ -17,6 +18,7 @@ const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets();
 const devices = new Devices(el("devices"), el("trouble"));
 const settings = new Settings(() => link.leave());
+const logs = new Logs(() => link.leave());
 const link = new Link({ state: show, line });
 
 /** @type {State | null} */
@@ -50,6 +52,7 @@ function forget() {
   /** @type {HTMLDetailsElement} */ (el("another")).open = false;
   tickets.slip.forget();
   settings.forget();
+  logs.forget();
 }
 
 /** @param {"live" | "lost"} is */

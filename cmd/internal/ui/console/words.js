@@ -8,6 +8,9 @@
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
+ * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
+ * @typedef {{program: string, at: string, text: string}} Crash
+ * @typedef {{free: number, size: number, written: number, stopped?: string[]}} Disk in bytes
  * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
  * @typedef {{word: string, mood: Mood}} Label
  * @typedef {{verb: string, to: string, kind: "go" | "stop" | "calm"}} Action
@@ -182,4 +185,23 @@ export function offsetOf(text, line, column) {
     at = end + 1;
   }
   return Math.min(text.length, at + Array.from(text.slice(at)).slice(0, column - 1).join("").length);
+}
+
+/**
+ * What a log record says.
+ * @param {LogRecord} r
+ */
+export function logText(r) {
+  return [r.msg, ...Object.entries(r.attrs || {}).map(([key, value]) => `${key}=${value}`)].join(" ");
+}
+
+/**
+ * How the disk is, and what has stopped for want of room.
+ * @param {Disk} d
+ */
+export function diskText(d) {
+  if (!d.size) return "";
+  const mb = (/** @type {number} */ n) => `${Math.floor(n / 1048576)} MB`;
+  const stopped = d.stopped && d.stopped.length ? ` Nearly full: ${d.stopped.join(" and ")} stopped, sales go on.` : "";
+  return `Disk: ${mb(d.free)} of ${mb(d.size)} free, ${mb(d.written)} written so far.${stopped}`;
 }
