@@ -20,6 +20,7 @@ import (
 	"edgekit.internal/cmd/edgecam/internal/encode"
 	"edgekit.internal/cmd/edgecam/internal/openh264"
 	"edgekit.internal/cmd/edgecam/internal/source"
+	"edgekit.internal/cmd/internal/crash"
 )
 
 func main() {
@@ -27,6 +28,9 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "edgecam:", err)
 		os.Exit(2)
+	}
+	if o.crash != "" {
+		warn(crash.Arm(o.crash, "edgecam"))
 	}
 	// A picture is a megabyte and lives for 50 ms: let some gather before they are collected.
 	debug.SetGCPercent(400)

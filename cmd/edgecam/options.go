@@ -21,6 +21,7 @@ type options struct {
 	layers []capture.Layer
 	fonts  []string
 	link   int
+	crash  string
 }
 
 // parse reads the flags. An error is one line that says which flag, and what was expected.
@@ -36,6 +37,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&fonts, "fonts", "/usr/share/fonts/truetype/noto", "folders with Noto fonts, separated by commas")
 	f.StringVar(&layers, "layers", "", "WIDTHxHEIGHT@FPS:KBPS, separated by commas, largest first; none: the full picture and half of it")
 	f.IntVar(&o.link, "link", 3, "file descriptor of the socket to the daemon")
+	f.StringVar(&o.crash, "crashes", "", "folder for a report, should this program crash; none: none")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			var help strings.Builder

@@ -36,9 +36,24 @@ func (k *kit) ask(method, path string, body, answer any) error {
 }
 
 // send sends a body as it is read, and reads the answer.
-func (k *kit) send(method, path string, body io.Reader, patience time.Duration, answer any) error {
+func (k *kit) send(method, path string, body io.Reader, limit time.Duration, answer any) error {
+	return k.do(method, path, body, limit, func(body io.Reader) error {
+		got, err := io.ReadAll(body)
+		if err != nil {
+			return fmt.Errorf("the kit's answer broke off: %w", err)
+		}
+		return json.Unmarshal(got, answer)
+	})
+}
+
+// stream reads an answer that may go on for ever.
+func (k *kit) stream(path string, read func(io.Reader) error) error {
+	return k.do("GET", path, nil, 0, read)
+}
+
+func (k *kit) do(method, path string, body io.Reader, limit time.Duration, read func(io.Reader) error) error {
 	socket := filepath.Join(k.dir, "control.sock")
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true,
+	client := http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
@@ -55,21 +70,17 @@ func (k *kit) send(method, path string, body io.Reader, patience time.Duration, 
 		return fmt.Errorf("the kit on %s does not answer: %w", k.dir, err)
 	}
 	defer res.Body.Close()
-	got, err := io.ReadAll(res.Body)
-	if err != nil {
-		return fmt.Errorf("the kit's answer broke off: %w", err)
+	if res.StatusCode < 400 {
+		return read(res.Body)
 	}
-	if res.StatusCode >= 400 {
-		var p wire.Problem
-		if json.Unmarshal(got, &p) != nil || p.Detail == "" {
-			return fmt.Errorf("the kit answered %s", res.Status)
-		}
-		if res.StatusCode < 500 {
-			return fault{errors.New(p.Detail)}
-		}
-		return errors.New(p.Detail)
+	var p wire.Problem
+	if got, err := io.ReadAll(res.Body); err != nil || json.Unmarshal(got, &p) != nil || p.Detail == "" {
+		return fmt.Errorf("the kit answered %s", res.Status)
 	}
-	return json.Unmarshal(got, answer)
+	if res.StatusCode < 500 {
+		return fault{errors.New(p.Detail)}
+	}
+	return errors.New(p.Detail)
 }
 
 // printer shows an answer to a person, or to a program.

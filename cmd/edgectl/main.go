@@ -21,12 +21,13 @@ type cli struct {
 	Kit  string `default:"edgekit-data" env:"EDGEKIT_DATA" placeholder:"DIR" help:"The kit's data folder, as its -data flag names it."`
 	JSON bool   `help:"Print JSON, for programs."`
 
-	Itself  kitVerb    `cmd:"" name:"kit" help:"The kit itself."`
-	Stock   stockVerb  `cmd:"" help:"What is left."`
-	Offers  offersVerb `cmd:"" help:"What is for sale."`
-	Tickets ticketVerb `cmd:"" help:"What was sold."`
-	Drop    dropVerb   `cmd:"" help:"Start and stop an offer."`
-	Catalog importVerb `cmd:"" help:"What the kit sells from."`
+	Self     kitVerb      `cmd:"" name:"kit" help:"The kit itself."`
+	Settings settingsVerb `cmd:"" help:"What is set in edgekit.toml."`
+	Stock    stockVerb    `cmd:"" help:"What is left."`
+	Offers   offersVerb   `cmd:"" help:"What is for sale."`
+	Tickets  ticketVerb   `cmd:"" help:"What was sold."`
+	Drop     dropVerb     `cmd:"" help:"Start and stop an offer."`
+	Catalog  importVerb   `cmd:"" help:"What the kit sells from."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

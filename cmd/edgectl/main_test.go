@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -125,5 +127,79 @@ func TestWhatCanBeMendedSaysHow(t *testing.T) {
 		if code != 2 || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%v: exit %d, %q, want one line with %q", c.args, code, errs, c.want)
 		}
+	}
+}
+
+func TestSettingsAreSetFromTheShell(t *testing.T) {
+	k := kittest.Start(t)
+	at := func(args ...string) []string { return append([]string{"--kit", k.Data, "--json"}, args...) }
+	good, bad := kittest.File(t, "good.toml", "stall = \"Red Door\"\n"), kittest.File(t, "bad.toml", "stall = \"Red Door\"\npapr = 58\nbuttons = 3\n")
+	for _, verb := range []string{"check", "set"} {
+		if code, errs := ctl(t, nil, at("settings", verb, bad)...); code != 2 || !strings.Contains(errs, "bad.toml:2:1: unknown key") || !strings.Contains(errs, "bad.toml:3:1: buttons") || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: exit %d, %s", verb, code, errs)
+		}
+		if code, errs := ctl(t, nil, at("settings", verb, good)...); code != 0 {
+			t.Errorf("%s: exit %d, %s", verb, code, errs)
+		}
+	}
+	var s wire.Settings
+	if ctl(t, &s, at("settings", "show")...); s.Text != "stall = \"Red Door\"\n" || !s.Pending {
+		t.Errorf("%+v", s)
+	}
+	var schema map[string]any
+	if ctl(t, &schema, "settings", "schema"); schema["title"] != "edgekit.toml" {
+		t.Errorf("%v", schema["title"])
+	}
+	if code, errs := ctl(t, nil, at("kit", "setup-slip")...); code != 0 {
+		t.Errorf("slip: exit %d, %s", code, errs)
+	}
+}
+
+// TestTheLogIsReadFromTheShell whole, by level, by age, and as it comes, until the kit ends.
+func TestTheLogIsReadFromTheShell(t *testing.T) {
+	k := kittest.Start(t)
+	read := func(args ...string) string {
+		t.Helper()
+		var out, errs strings.Builder
+		if code := run(append([]string{"--kit", k.Data}, args...), &out, &errs); code != 0 {
+			t.Fatalf("%v: exit %d %s", args, code, errs.String())
+		}
+		return out.String()
+	}
+	if s := read("kit", "logs"); !strings.Contains(s, "INFO  edgekit  kit started kit=") || !strings.Contains(s, "catalogue imported") {
+		t.Error(s)
+	}
+	if s := read("--json", "kit", "logs", "--since", "1h"); !strings.Contains(s, `"msg":"kit started"`) {
+		t.Error(s)
+	}
+	if s := read("kit", "logs", "--level", "error") + read("kit", "logs", "--since", "1ns") + read("kit", "logs", "--crashes"); s != "" {
+		t.Error(s)
+	}
+	if s := read("--json", "kit", "logs", "--crashes"); strings.TrimSpace(s) != "[]" {
+		t.Error(s)
+	}
+	if s := read("kit", "status"); !strings.Contains(s, "MB written so far") {
+		t.Error(s)
+	}
+	out, in := io.Pipe()
+	go func() {
+		run([]string{"--kit", k.Data, "--json", "kit", "logs", "--follow"}, in, io.Discard)
+		in.Close()
+	}()
+	lines := bufio.NewScanner(out)
+	await := func(text string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), text) {
+				return
+			}
+		}
+		t.Errorf("the followed log ended without %q", text)
+	}
+	await("catalogue imported")
+	k.Pair(t)
+	await("operator paired")
+	go k.Stop()
+	for lines.Scan() { // it ends with the kit
 	}
 }

@@ -6,14 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"edgekit.internal/cmd/internal/wire"
 )
 
 type (
 	kitVerb struct {
-		Status statusVerb `cmd:"" help:"Addresses, devices and counts."`
-		Update updateVerb `cmd:"" help:"Install an update, or say what became of the last ones."`
+		Status    statusVerb `cmd:"" help:"Addresses, devices and counts."`
+		Update    updateVerb `cmd:"" help:"Install an update, or say what became of the last ones."`
+		Logs      logsVerb   `cmd:"" help:"What the kit's programs and its kernel said, through restarts too."`
+		SetupSlip slipVerb   `cmd:"" help:"Print the set-up slip once more."`
 	}
 	statusVerb struct{}
 	stockVerb  struct {
@@ -51,6 +54,10 @@ func (statusVerb) Run(k *kit, p *printer) error {
 	}
 	rows := [][]string{{"kit", s.Kit}, {"viewer", s.Viewer}, {"console", s.Console}, {"pairing code", s.Pairing},
 		{"viewers", strconv.Itoa(s.Viewers)}, {"tickets", strconv.FormatInt(s.Tickets, 10)}}
+	rows = append(rows, []string{"disk", fmt.Sprintf("%d of %d MB free, %d MB written so far", s.Disk.Free>>20, s.Disk.Size>>20, s.Disk.Written>>20)})
+	if len(s.Disk.Stopped) > 0 {
+		rows = append(rows, []string{"stopped", strings.Join(s.Disk.Stopped, ", ") + ", since the disk is nearly full; sales go on"})
+	}
 	for _, d := range s.Devices {
 		rows = append(rows, []string{d.Device, d.State + "  " + d.Name + "  " + d.Reason})
 	}

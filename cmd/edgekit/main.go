@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"edgekit.internal/cmd/edgekit/internal/kit"
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/drivers/kmod"
 	"edgekit.internal/image/update"
 )
@@ -40,8 +41,10 @@ func load(module string) int {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	k, help, err := kit.OpenArgs(args, log, os.Stdout)
+	ring := logs.New()
+	defer ring.Close()
+	log := slog.New(ring.Handler(slog.NewTextHandler(os.Stderr, nil)))
+	k, help, err := kit.OpenArgs(args, log, ring, os.Stdout)
 	if help {
 		return 0
 	}
@@ -50,14 +53,28 @@ func run(args []string) int {
 	}
 	err = k.Run(ctx)
 	k.Close()
-	var restart kit.Restart
-	if errors.As(err, &restart) {
-		err = update.Restart(string(restart))
+	var reboot kit.Reboot
+	switch {
+	case errors.As(err, &reboot):
+		ring.Close()
+		err = update.Restart(string(reboot))
+	case errors.Is(err, kit.ErrRestart):
+		ring.Close()
+		err = again(args)
 	}
 	if err != nil {
 		return failed(err)
 	}
 	return 0
+}
+
+// again replaces this process by a new one of the same program, so that whoever watches over it sees none end.
+func again(args []string) error {
+	me, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("edgekit: restart: %w", err)
+	}
+	return fmt.Errorf("edgekit: restart: %w", syscall.Exec(me, append([]string{os.Args[0]}, args...), os.Environ()))
 }
 
 func failed(err error) int {

@@ -1,5 +1,7 @@
 package wire
 
+import "edgekit.internal/cmd/internal/settings"
+
 // What edgectl asks of a kit over its control socket, and prints with --json. Amounts are in minor units of the
 // catalogue's currency.
 
@@ -54,6 +56,7 @@ type KitStatus struct {
 	Tickets int64    `json:"tickets"`
 	Devices []Device `json:"devices"`
 	Board   Board    `json:"board"`
+	Disk    Disk     `json:"disk"`
 }
 
 // Board is what the kit runs on and how it is.
@@ -73,4 +76,30 @@ type Device struct {
 	Name   string `json:"name"`
 	State  string `json:"state"`
 	Reason string `json:"reason,omitempty"`
+}
+
+// Settings answers GET /settings: the text that the kit starts with next, and what is the matter with it.
+type Settings struct {
+	Text    string   `json:"text"`
+	Pending bool     `json:"pending"` // the kit runs with others until it is started again
+	Refused *Refusal `json:"refused,omitempty"`
+}
+
+// Refusal is a settings file that the kit would not take.
+type Refusal struct {
+	From     string            `json:"from"` // card, console or kept
+	File     string            `json:"file"`
+	Problems settings.Problems `json:"problems"`
+}
+
+// SettingsSaved answers PUT /settings.
+type SettingsSaved struct {
+	Saved    bool              `json:"saved"`
+	Note     string            `json:"note"` // for people
+	Problems settings.Problems `json:"problems,omitempty"`
+}
+
+// Printed answers POST /setup-slip.
+type Printed struct {
+	Slip string `json:"slip"`
 }

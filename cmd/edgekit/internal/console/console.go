@@ -37,10 +37,12 @@ type Book interface {
 type Config struct {
 	Book    Book
 	Devices func() []drivers.Status
+	Setup   Setup
 	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
 	Viewers func() int
 	Metrics http.Handler // for Prometheus
 	Ready   func() error // why the kit cannot sell; nil when it can
+	Logs    func(level string, last int) wire.Logs
 	Trace   *trace.Ring
 	Now     func() time.Duration // kit time
 	Key     seal.Key             // of the operators' cookies
@@ -58,9 +60,9 @@ type Console struct {
 	over    over
 }
 
-// New makes the console and its first pairing code.
+// New makes the console.
 func New(c Config) *Console {
-	return &Console{Config: c, pairing: newPairing(c.Paired), over: over{ends: map[string]time.Duration{}}}
+	return &Console{Config: c, pairing: newPairing(c.Setup, c.Paired), over: over{ends: map[string]time.Duration{}}}
 }
 
 const maxBody = 16 << 10
@@ -75,6 +77,12 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
 	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)
 	inner.HandleFunc("GET /api/operator/update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
+	inner.HandleFunc("GET /api/operator/settings", c.getSettings)
+	inner.HandleFunc("PUT /api/operator/settings", c.putSettings)
+	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
+	inner.HandleFunc("GET /api/operator/logs", c.getLogs)
+	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
+	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 
 	outer := http.NewServeMux()
 	outer.HandleFunc("POST /api/operator/pair", c.postPair)

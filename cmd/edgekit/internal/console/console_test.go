@@ -16,7 +16,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/ui"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
 	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/store"
@@ -35,18 +37,39 @@ func (*book) Taken(context.Context) (int64, error)                        { retu
 func (*book) SetOffer(context.Context, string, pipeline.OfferState) error { return nil }
 func (*book) Stats() store.Stats                                          { return store.Stats{} }
 
-// printed collects the pairing codes that were printed.
-type printed []string
+// printed is a set-up that collects the pairing codes there were.
+type printed struct {
+	codes []string
+	saved wire.Settings
+}
 
-func (p *printed) add(code string) { *p = append(*p, code) }
-func (p printed) latest() string   { return p[len(p)-1] }
+func (p *printed) Code() string { return p.latest() }
+func (p *printed) Next(bool) string {
+	p.codes = append(p.codes, fmt.Sprintf("123-%03d", len(p.codes)))
+	return p.latest()
+}
+func (p *printed) latest() string                 { return p.codes[len(p.codes)-1] }
+func (p *printed) Settings() wire.Settings        { return p.saved }
+func (*printed) Restart()                         {}
+func (*printed) PrintSetup(context.Context) error { return Told("There is no printer.") }
+func (p *printed) Save(text []byte) (settings.Problems, error, error) {
+	f, problems := settings.Parse(text)
+	if problems != nil {
+		return problems, nil, nil
+	}
+	p.saved = wire.Settings{Text: string(f.Text), Pending: true}
+	return nil, nil, nil
+}
 
 func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 	codes, b := &printed{}, &book{}
+	codes.Next(false)
 	b.left.Store(3)
 	c := New(Config{
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
-		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Paired: codes.add, Log: slog.New(slog.DiscardHandler),
+		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Logs: func(level string, last int) wire.Logs {
+			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
+		}, Log: slog.New(slog.DiscardHandler),
 	})
 	c.pairing.tries = rate.NewLimiter(rate.Inf, 1000)
 	return c, codes, b
@@ -78,8 +101,8 @@ func TestACodeIsGoodOnceAndSurvivesTenWrongOnes(t *testing.T) {
 	if pair(t, c, first) == nil {
 		t.Error("the code is not good")
 	}
-	if len(*codes) != 2 || codes.latest() == first {
-		t.Errorf("no new code was printed after one was used: %v", *codes)
+	if len(codes.codes) != 2 || codes.latest() == first {
+		t.Errorf("no new code was printed after one was used: %v", codes.codes)
 	}
 	if pair(t, c, first) != nil {
 		t.Error("a code was good twice")
@@ -102,7 +125,8 @@ func TestACodeIsGoodOnceAndSurvivesTenWrongOnes(t *testing.T) {
 
 // TestGuessingBecomesSlow: each code that was lost to wrong ones makes the next tries rarer; a good one makes it quick again.
 func TestGuessingBecomesSlow(t *testing.T) {
-	p := newPairing(nil)
+	codes := &printed{codes: []string{"000-000"}}
+	p := newPairing(codes, nil)
 	p.tries = rate.NewLimiter(rate.Inf, 1000)
 	for lost, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, slowest, slowest} {
 		if p.pause() != want || lost > 0 && p.tries.Limit() != rate.Every(want) {
@@ -112,11 +136,11 @@ func TestGuessingBecomesSlow(t *testing.T) {
 			p.take("wrong")
 		}
 	}
-	if ok, _ := p.take(p.code); !ok || p.tries.Limit() != rate.Every(time.Second) {
+	if ok, _ := p.take(codes.latest()); !ok || p.tries.Limit() != rate.Every(time.Second) {
 		t.Errorf("%v, %v", ok, p.tries.Limit())
 	}
 	p.tries = rate.NewLimiter(0, 0)
-	if ok, wait := p.take(p.code); ok || wait != time.Second {
+	if ok, wait := p.take(codes.latest()); ok || wait != time.Second {
 		t.Errorf("%v, wait %v", ok, wait)
 	}
 }
@@ -201,7 +225,39 @@ func TestTooMuchIsRefusedAsThat(t *testing.T) {
 			t.Errorf("%.12q: %d, want %d", body, rw.Code, want)
 		}
 	}
-	if len(*codes) != 1 {
+	if len(codes.codes) != 1 {
 		t.Error("what was not looked at used up the code")
+	}
+}
+
+// TestSettingsAreTakenWholeOrRefusedWithPlaces by the console's own route.
+func TestSettingsAreTakenWholeOrRefusedWithPlaces(t *testing.T) {
+	c, codes, _ := newConsole(func() time.Duration { return 0 })
+	session := pair(t, c, codes.latest())
+	send := func(method, path, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/api/operator"+path, strings.NewReader(body))
+		r.AddCookie(session)
+		return do(c, r)
+	}
+	for _, x := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"PUT", "/settings", `{"text":"stall = \"a\"\ncamra = 1\n"}`, 422, `"line":2,"column":1,"key":"camra"`},
+		{"GET", "/settings", "", 200, `"text":""`},
+		{"PUT", "/settings", `{"text":"stall = \"a\"\n"}`, 200, `"saved":true`},
+		{"GET", "/settings", "", 200, `"text":"stall = \"a\"\n","pending":true`},
+		{"PUT", "/settings", `{}`, 400, "malformed"},
+		{"PUT", "/settings", `{"text":"` + strings.Repeat("#", maxBody) + `"}`, 413, "too-large"},
+		{"GET", "/settings/schema", "", 200, "draft/2020-12"},
+		{"GET", "/logs?level=warn", "", 200, `"level":"WARN"`},
+		{"GET", "/logs?level=loud", "", 400, "malformed"},
+		{"POST", "/restart", "", 202, ""},
+		{"POST", "/setup-slip", "", 409, "There is no printer."},
+	} {
+		if rw := send(x.method, x.path, x.body); rw.Code != x.status || !strings.Contains(rw.Body.String(), x.want) {
+			t.Errorf("%s %s: %d %s, want %d %s", x.method, x.path, rw.Code, rw.Body, x.status, x.want)
+		}
 	}
 }

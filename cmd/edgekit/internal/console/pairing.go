@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"maps"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,30 +27,31 @@ const (
 	slowest = 30 * time.Second
 )
 
-// pairing holds the code that the next operator's device pairs with. It is good once.
+// Codes keeps the code that the next operator's device pairs with.
+type Codes interface {
+	Code() string
+	Next(used bool) string // a new one; used tells that a device has paired with the one before
+}
+
+// pairing guards that code. It is good once.
 type pairing struct {
 	mu    sync.Mutex
-	code  string
+	codes Codes
 	wrong int
 	lost  int // codes to wrong ones, since the last good one
 	tries *rate.Limiter
 	tell  func(code string)
 }
 
-func newPairing(tell func(string)) *pairing {
-	p := &pairing{tries: rate.NewLimiter(1, 5), tell: tell}
-	p.renew()
-	return p
+func newPairing(codes Codes, tell func(string)) *pairing {
+	return &pairing{tries: rate.NewLimiter(1, 5), codes: codes, tell: tell}
 }
 
-func (p *pairing) renew() {
-	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
-	if err != nil {
-		panic("console: " + err.Error()) // crypto/rand never fails, by its contract
-	}
-	p.code, p.wrong = fmt.Sprintf("%03d-%03d", n.Int64()/1000, n.Int64()%1000), 0
+func (p *pairing) renew(used bool) {
+	code := p.codes.Next(used)
+	p.wrong = 0
 	if p.tell != nil {
-		p.tell(p.code)
+		p.tell(code)
 	}
 }
 
@@ -63,7 +63,7 @@ func (p *pairing) take(code string) (ok bool, wait time.Duration) {
 		return false, p.pause()
 	}
 	digits := strings.NewReplacer("-", "", " ", "")
-	ok = subtle.ConstantTimeCompare([]byte(digits.Replace(code)), []byte(digits.Replace(p.code))) == 1
+	ok = subtle.ConstantTimeCompare([]byte(digits.Replace(code)), []byte(digits.Replace(p.codes.Code()))) == 1
 	p.wrong++
 	switch {
 	case ok:
@@ -74,7 +74,7 @@ func (p *pairing) take(code string) (ok bool, wait time.Duration) {
 		return false, 0
 	}
 	p.tries.SetLimit(rate.Every(p.pause()))
-	p.renew()
+	p.renew(ok)
 	return ok, 0
 }
 
@@ -82,11 +82,7 @@ func (p *pairing) take(code string) (ok bool, wait time.Duration) {
 func (p *pairing) pause() time.Duration { return min(time.Second<<min(p.lost, 10), slowest) }
 
 // Code is the code that pairs the next device.
-func (c *Console) Code() string {
-	c.pairing.mu.Lock()
-	defer c.pairing.mu.Unlock()
-	return c.pairing.code
-}
+func (c *Console) Code() string { return c.Setup.Code() }
 
 func (c *Console) postPair(rw http.ResponseWriter, r *http.Request) {
 	var in struct {

@@ -41,6 +41,10 @@ type Control struct {
 	System func() wire.System
 	Update http.Handler         // of PUT /update
 	Now    func() time.Duration // kit time
+	Setup  Setup
+	Log    Log
+	// Crashes are what programs of the kit left when they crashed, newest first.
+	Crashes func() []wire.CrashReport
 }
 
 // maxPath is the longest a socket's path may be (unix(7): sun_path and its closing zero).
@@ -82,6 +86,11 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
+	mux.HandleFunc("GET /logs", c.getLogs)
+	mux.HandleFunc("GET /crashes", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Crashes()) })
+	mux.HandleFunc("GET /settings", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Setup.Settings()) })
+	mux.HandleFunc("PUT /settings", c.putSettings)
+	mux.HandleFunc("POST /setup-slip", c.postSetupSlip)
 	mux.HandleFunc("GET /health", func(rw http.ResponseWriter, r *http.Request) { reply(rw, c.Health(r.Context())) })
 	mux.HandleFunc("GET /update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
 	all := http.NewServeMux()

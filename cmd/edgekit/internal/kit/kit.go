@@ -24,8 +24,11 @@ import (
 	"edgekit.internal/capture/overlay"
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
+	"edgekit.internal/cmd/edgekit/internal/disk"
+	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/edgekit/internal/upkeep"
 	"edgekit.internal/cmd/edgekit/internal/web"
@@ -43,7 +46,12 @@ import (
 // Kit is the daemon, ready to run.
 type Kit struct {
 	config Config
+	args   []string // the flags, which win over settings
+	book   *setup.Book
+	state  *setup.State
 	log    *slog.Logger
+	ring   *logs.Ring
+	wear   *disk.Wear
 	said   io.Writer // standard output, for the lines people and tools wait for
 
 	visitors  net.Listener
@@ -74,6 +82,12 @@ type Kit struct {
 	source      sourceWatch
 	stills      stillWatch
 	slips       slipMaker
+	profile     thermal.Profile
+	text        thermal.Text
+	certificate tls.Certificate // of the operators' side
+	fingerprint string
+	wifiSecret  []byte
+	restart     chan struct{} // capacity 1
 }
 
 // newsQueue bounds the decisions that wait to be told to page and picture. What does not fit is counted and left out:
@@ -86,8 +100,8 @@ const maxViewers = 256
 
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
-func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
-	k := &Kit{config: c, log: log, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue)}
+func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (_ *Kit, err error) {
+	k := &Kit{config: c, state: state, log: log, ring: ring, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			k.Close()
@@ -99,11 +113,16 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	if k.folder, err = own(c.Data); err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
+	k.openLogs()
 	who, err := identity.Open(c.Data)
 	if err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
-	k.id = who.ID
+	k.id, k.wifiSecret = who.ID, who.Secret("wifi")
+	if k.certificate, err = identity.Certificate(c.Data, k.id); err != nil {
+		return nil, fault("edgekit: --data: %v", err)
+	}
+	k.fingerprint = identity.Fingerprint(k.certificate)
 	if k.local, err = control.Listen(c.Data); err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
@@ -136,9 +155,10 @@ func Open(c Config, log *slog.Logger, said io.Writer) (_ *Kit, err error) {
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Paired: k.sayCode, System: k.upkeep.Status, Update: k.upkeep,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, System: k.upkeep.Status, Update: k.upkeep,
 	})
-	k.control = &control.Control{Book: k.store, Status: k.status, Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Now: k.clock.Now}
+	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}
 	return k, nil
 }
 
@@ -182,7 +202,7 @@ func (k *Kit) openPictures() (err error) {
 	}
 	k.cam = camlink.New(camlink.Config{
 		Path:         k.config.edgecam(),
-		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs())},
+		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes()},
 		Log:          k.log,
 		OnAccessUnit: k.fan.Publish,
 		OnAreas:      func(a capture.Areas) { k.show.drawn(a.Rev); k.web.Areas(a) },
@@ -206,6 +226,7 @@ func (k *Kit) openPrinter() error {
 	text := func(s string, px int, bold bool, maxWidth int) *image.Alpha {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
+	k.profile, k.text = profile, text
 	k.slips = func(t pipeline.Ticket, again bool) []byte {
 		return slip.Compose(t, k.config.Stall, again, profile, text)
 	}
@@ -221,7 +242,7 @@ func (k *Kit) openPrinter() error {
 	return nil
 }
 
-// Run serves until ctx ends, or until an update is installed: then it is a Restart.
+// Run serves until ctx ends, or until an update is installed: then it is a Reboot.
 func (k *Kit) Run(ctx context.Context) error {
 	web, err := k.web.Handler(k.fan.WHEP("/whep", k.web.Attach))
 	if err != nil {
@@ -231,12 +252,10 @@ func (k *Kit) Run(ctx context.Context) error {
 	if k.scheme() == "http" {
 		console = atHome(console)
 	} else {
-		config, err := selfSigned()
-		if err != nil {
-			return err
-		}
-		operators = tls.NewListener(operators, config)
+		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
+	k.began()
+	defer k.ended()
 	all, ctx := errgroup.WithContext(ctx)
 	// The store outlives what asks it: it ends when they have.
 	writing, written := context.WithCancel(context.WithoutCancel(ctx))
@@ -248,6 +267,7 @@ func (k *Kit) Run(ctx context.Context) error {
 		return err
 	}
 	run := func(f func(context.Context) error) { all.Go(func() error { return f(ctx) }) }
+	run(k.keepLogs)
 	run(k.cam.Run)
 	run(k.fan.Run)
 	run(k.web.Run)
@@ -256,7 +276,10 @@ func (k *Kit) Run(ctx context.Context) error {
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)
+		run(k.printDue)
 	}
+	run(k.provision)
+	run(k.awaitRestart)
 	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })

@@ -2,18 +2,10 @@ package kit
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -71,24 +63,6 @@ func address(scheme string, l net.Listener) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// reached is how others on the network reach a listener that listens everywhere: by each address that this machine has.
-func reached(l net.Listener) (addresses []string) {
-	at, ok := l.Addr().(*net.TCPAddr)
-	if !ok || !at.IP.IsUnspecified() {
-		return nil
-	}
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil // the line is a help, and no more
-	}
-	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
-			addresses = append(addresses, "http://"+net.JoinHostPort(n.IP.String(), strconv.Itoa(at.Port)))
-		}
-	}
-	return addresses
-}
-
 func loopback(l net.Listener) bool {
 	a, ok := l.Addr().(*net.TCPAddr)
 	return ok && a.IP.IsLoopback()
@@ -131,24 +105,4 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 	}
 	<-ended
 	return nil
-}
-
-// selfSigned makes the certificate of the operators' side: a kit has no name that anybody could certify.
-func selfSigned() (*tls.Config, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, err
-	}
-	// The kit's clock may say 1970, the operator's phone does not: the certificate must be good for both.
-	t := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "edgekit"}, NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"edgekit", "edgekit.local"}}
-	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -32,5 +32,8 @@ func (k *Kit) metrics() http.Handler {
 	gauge("board_throttled", "What the firmware says of power and heat, in the bits of vcgencmd get_throttled.", func() float64 { return float64(k.machine.Board().Throttled) })
 	gauge("board_dips", "Looks at the supply, every 2 s since the start, that saw it too low.", func() float64 { return float64(k.machine.Board().Dips) })
 	gauge("picture_every", "One of so many of the camera's pictures is worked on; more than 1 spares a hot board.", func() float64 { return float64(k.machine.Board().Load.Every()) })
+	gauge("disk_free_bytes", "Room on the data folder's disk.", func() float64 { return float64(k.diskState().Free) })
+	gauge("disk_written_bytes", "Written to the data folder's disk, as far as this kit counted.", func() float64 { return float64(k.diskState().Written) })
+	gauge("log_written_bytes", "Written to the disk by logging since this start.", func() float64 { return float64(k.ring.Written()) })
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

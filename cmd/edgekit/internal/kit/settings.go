@@ -2,103 +2,160 @@ package kit
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"regexp"
 	"strings"
 
+	"edgekit.internal/cmd/edgekit/internal/logs"
+	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/hardware/bootfs"
 )
 
-// lastGood is the copy in the data folder of the settings a kit last started with. Written by keep alone, replaced as a
-// whole: a crash leaves the old one or the new one.
-const lastGood = "edgekit.toml"
-
-// OpenArgs is Parse and Open. Where settings come from the boot partition, a file that is no good is refused whole: the
-// last good one stays, and the reason is logged.
-func OpenArgs(args []string, log *slog.Logger, said io.Writer) (k *Kit, help bool, err error) {
-	return openArgs(args, log, said, bootfs.Read)
+// OpenArgs is Parse and Open, with the settings that count: those of -config alone if it is given; else those of the
+// boot partition and the data folder, in setup.Book's order, of which one that is no good is refused whole and the next
+// one serves.
+func OpenArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer) (k *Kit, help bool, err error) {
+	return openArgs(args, log, ring, said, setup.Card{Read: bootfs.Read, Write: bootfs.Write, Remove: bootfs.Remove})
 }
 
-func openArgs(args []string, log *slog.Logger, said io.Writer, read func(name string) ([]byte, error)) (k *Kit, help bool, err error) {
-	c, help, err := Parse(args)
+func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, card setup.Card) (k *Kit, help bool, err error) {
+	c, help, err := Parse(args, nil)
 	if err != nil || help {
 		return nil, help, err
 	}
-	if c.Boot == "" {
-		k, err = Open(c, log, said)
+	if c.Schema {
+		_, err := said.Write(settings.Schema())
+		return nil, true, err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, false, fault("edgekit: --data: %v: expected a folder that can be written to", err)
+	}
+	state := setup.OpenState(c.Data, log)
+	if c.Config != "" {
+		k, err := openFile(args, c.Config, state, log, ring, said)
 		return k, false, err
 	}
-	good := filepath.Join(c.Data, lastGood)
-	text, err := read(c.Boot)
-	switch {
-	case err == nil:
-		if k, err = openWith(args, text, c.Boot, log, said); err == nil {
-			if err := keep(good, text); err != nil {
-				log.Warn("settings are used, and could not be kept", "err", err)
-			}
-			return k, false, nil
+	book := setup.NewBook(c.Data, c.Boot, card, state, log)
+	for _, candidate := range book.Candidates() {
+		k, problems, err := openWith(args, candidate.Text, state, log, ring, said)
+		if err != nil {
+			return nil, false, err
 		}
-		log.Error("settings on the boot partition are refused, the last good ones stay", "err", err)
-	case !errors.Is(err, fs.ErrNotExist):
-		log.Error("no settings from the boot partition, the last good ones stay", "err", err)
-	}
-	if text, err = os.ReadFile(good); err == nil {
-		if k, err = openWith(args, text, lastGood, log, said); err == nil {
-			return k, false, nil
+		if k != nil {
+			book.Use(candidate)
+			return k.with(book, args), false, nil
 		}
+		book.Refuse(candidate, problems)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		log.Error("the last good settings are of no use, going without", "err", err)
+	if k, err = Open(c, state, log, ring, said); err != nil {
+		return nil, false, err
 	}
-	k, err = Open(c, log, said)
-	return k, false, err
+	book.Use(setup.Candidate{})
+	return k.with(book, args), false, nil
 }
 
-// openWith opens a kit with settings from a text, which its errors call name.
-func openWith(args []string, text []byte, name string, log *slog.Logger, said io.Writer) (*Kit, error) {
-	dir, err := os.MkdirTemp("", "settings")
+// openFile opens a kit with the settings file that was named. What is wrong with it is a fault.
+func openFile(args []string, path string, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault("edgekit: settings: %v", err)
+	}
+	k, problems, err := openWith(args, text, state, log, ring, said)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) // in memory, and read by now
-	path := filepath.Join(dir, filepath.Base(name))
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return nil, err
+	if k == nil {
+		return nil, fault("%v", problems.In(path))
 	}
-	c, _, err := Parse(append([]string{"--config", path}, args...))
-	var k *Kit
-	if err == nil {
-		k, err = Open(c, log, said)
-	}
-	if f := (Fault{}); errors.As(err, &f) {
-		err = Fault{strings.ReplaceAll(f.Text, path, name)}
-	}
-	return k, err
+	return k.with(setup.OneFile(path, text, state, log), args), nil
 }
 
-// keep replaces a file durably, unless it holds the text already.
-func keep(path string, text []byte) (err error) {
-	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
+// openWith opens a kit with settings from a text. Problems are the text's; an error is of something else.
+func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, settings.Problems, error) {
+	file, problems := settings.Parse(text)
+	if len(problems) > 0 {
+		return nil, problems, nil
+	}
+	c, _, err := Parse(args, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := Open(c, state, log, ring, said)
+	if f := (Fault{}); errors.As(err, &f) {
+		if p := problemOf(f, file); p.Line > 0 {
+			return nil, settings.Problems{p}, nil
+		}
+	}
+	return k, nil, err
+}
+
+// with is the kit with the book that its settings are in, and the flags that win over them.
+func (k *Kit) with(book *setup.Book, args []string) *Kit {
+	k.book, k.args = book, args
+	return k
+}
+
+var flagNamed = regexp.MustCompile(`^edgekit: --([a-z]+)(.*)$`)
+
+// problemOf is a fault that shows only when things are opened, at its place in the file. Without a place it is not of what
+// the file says, but of a flag, or of the machine.
+func problemOf(f Fault, file *settings.File) settings.Problem {
+	p := settings.Problem{What: f.Text}
+	if catalog, _ := file.Values["catalog"].(string); catalog != "" && strings.HasPrefix(f.Text, catalog) {
+		p.Key = "catalog"
+		p.Line, p.Column = file.Place(p.Key)
+	}
+	if m := flagNamed.FindStringSubmatch(f.Text); m != nil {
+		p.Key, p.What = m[1], strings.TrimLeft(m[2], ": ")
+		p.Line, p.Column = file.Place(p.Key)
+	}
+	return p
+}
+
+// saveSettings checks a text as a start would, but for ports and devices, and keeps it for the next start. onCard is why
+// the boot partition does not have it.
+func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err error) {
+	file, problems := settings.Parse(text)
+	if len(problems) > 0 {
+		return problems, nil, nil
+	}
+	c, _, err := Parse(k.args, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, check := range []func() error{
+		c.camera,
+		func() error { _, err := thermal.New(thermal.Config{Spec: c.Printer}); return prefixed("printer", err) },
+		func() error {
+			if c.Catalog == "" {
+				return nil
+			}
+			_, err := os.Stat(c.Catalog)
+			return prefixed("catalog", err)
+		},
+	} {
+		if err := check(); err != nil {
+			var f Fault
+			if !errors.As(err, &f) {
+				return nil, nil, err
+			}
+			problems = append(problems, problemOf(f, file))
+		}
+	}
+	if len(problems) > 0 {
+		return problems, nil, nil
+	}
+	onCard, err = k.book.Save(file.Text)
+	return nil, onCard, err
+}
+
+func prefixed(flag string, err error) error {
+	if err == nil {
 		return nil
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("keep settings: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return fault("edgekit: --%s: %v", flag, err)
 }

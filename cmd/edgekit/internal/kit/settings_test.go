@@ -10,50 +10,191 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"edgekit.internal/cmd/edgekit/internal/logs"
+	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/internal/settings"
 )
 
-// TestBadSettingsOnTheCardLeaveTheLastGoodOnes goes through a card's life, start by start.
-func TestBadSettingsOnTheCardLeaveTheLastGoodOnes(t *testing.T) {
-	data, cam := t.TempDir(), filepath.Join(t.TempDir(), "edgecam")
+// card is a boot partition in memory.
+type card struct {
+	files  map[string]string
+	broken error // of every read and write
+	writes int
+}
+
+func (c *card) access() setup.Card {
+	return setup.Card{
+		Read: func(name string) ([]byte, error) {
+			text, ok := c.files[name]
+			if c.broken != nil {
+				return nil, c.broken
+			}
+			if !ok {
+				return nil, fs.ErrNotExist
+			}
+			return []byte(text), nil
+		},
+		Write: func(name string, text []byte) error {
+			if c.broken == nil {
+				c.files[name] = string(text)
+				c.writes++
+			}
+			return c.broken
+		},
+		Remove: func(name string) error {
+			if _, ok := c.files[name]; ok && c.broken == nil {
+				delete(c.files, name)
+				c.writes++
+			}
+			return c.broken
+		},
+	}
+}
+
+// kitOn starts kits in one data folder, with one card.
+func kitOn(t *testing.T, c *card) (data string, start func() (k *Kit, said string)) {
+	t.Helper()
+	data = t.TempDir()
+	cam := filepath.Join(t.TempDir(), "edgecam")
 	if err := os.WriteFile(cam, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-listen", "127.0.0.1:0", "-operator", "127.0.0.1:0", "-data", data, "-edgecam", cam, "-boot-settings", "edgekit.toml"}
-	start := func(text string, readErr error) (stall, paper, said string) {
+	args := []string{"-listen", "127.0.0.1:0", "-operator", "127.0.0.1:0", "-data", data, "-edgecam", cam, "-boot-settings", settings.Name}
+	return data, func() (*Kit, string) {
 		t.Helper()
 		var log bytes.Buffer
-		k, _, err := openArgs(args, slog.New(slog.NewTextHandler(&log, nil)), io.Discard, func(string) ([]byte, error) { return []byte(text), readErr })
+		k, _, err := openArgs(args, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), logs.New(), io.Discard, c.access())
 		if err != nil {
-			t.Fatalf("%q: %v", text, err)
+			t.Fatal(err)
 		}
-		defer k.Close()
-		return k.config.Stall, k.config.Paper, log.String()
+		k.Close()
+		return k, log.String()
 	}
-	for _, c := range []struct {
-		name, text  string
-		err         error
+}
+
+// TestBadSettingsOnTheCardLeaveTheLastGoodOnes goes through a card's life, start by start. What was refused is on the card
+// too, for as long as it is there, and nothing is written to the card twice.
+func TestBadSettingsOnTheCardLeaveTheLastGoodOnes(t *testing.T) {
+	c := &card{}
+	data, start := kitOn(t, c)
+	for _, step := range []struct {
+		name, text  string // "": no file
+		broken      error
 		stall, said string
+		report      string // in edgekit-error.txt; "": there is none
+		writes      int
 	}{
-		{"a new card", "", fs.ErrNotExist, "edgekit", ""},
-		{"a bad one first", "stall = \"A\"\ncolour = 3\n", nil, "edgekit", "edgekit.toml:2:1: unknown key"},
-		{"a good one", "stall = \"Blue Door\"\npaper = \"58\"\n", nil, "Blue Door", ""},
-		{"a bad key", "stall = \"B\"\ncolour = 3\n", nil, "Blue Door", "edgekit.toml:2:1: unknown key"},
-		{"a torn one", "stall = \"C", nil, "Blue Door", "edgekit.toml:1:"},
-		{"a value that opens nothing", "stall = \"D\"\nprinter = \"parallel:1\"\n", nil, "Blue Door", "parallel:1"},
-		{"a catalogue that is not there", "stall = \"E\"\ncatalog = \"/none.json\"\n", nil, "Blue Door", "/none.json"},
-		{"a card that cannot be read", "", errors.New("input/output error"), "Blue Door", "input/output error"},
-		{"none any more", "", fs.ErrNotExist, "Blue Door", ""},
-		{"another good one", "stall = \"Red Door\"\n", nil, "Red Door", ""},
+		{name: "a new card", stall: "edgekit"},
+		{name: "a bad one first", text: "stall = \"A\"\ncolour = 3\n", stall: "edgekit", said: "edgekit.toml:2:1: unknown key", report: "line 2, column 1: unknown key", writes: 1},
+		{name: "the same again", text: "stall = \"A\"\ncolour = 3\n", stall: "edgekit", said: "edgekit.toml:2:1: unknown key", report: "line 2, column 1: unknown key"},
+		{name: "a good one", text: "stall = \"Blue Door\"\npaper = \"58\"\n", stall: "Blue Door", writes: 1},
+		{name: "the same again", text: "stall = \"Blue Door\"\npaper = \"58\"\n", stall: "Blue Door"},
+		{name: "a bad key", text: "stall = \"B\"\ncolour = 3\n", stall: "Blue Door", said: "edgekit.toml:2:1: unknown key", report: "unknown key", writes: 1},
+		{name: "a torn one", text: "stall = \"C", stall: "Blue Door", said: "edgekit.toml:1:", report: "line 1", writes: 1},
+		{name: "a value that opens nothing", text: "stall = \"D\"\nprinter = \"parallel:1\"\n", stall: "Blue Door", said: "parallel:1", report: "line 2, column 1: printer", writes: 1},
+		{name: "a catalogue that is not there", text: "stall = \"E\"\ncatalog = \"/none.json\"\n", stall: "Blue Door", said: "/none.json", report: "line 2, column 1: catalog", writes: 1},
+		{name: "a card that cannot be read", broken: errors.New("input/output error"), stall: "Blue Door", said: "input/output error", report: "catalog"},
+		{name: "none any more", stall: "Blue Door", writes: 1},
+		{name: "another good one", text: "stall = \"Red Door\"\n", stall: "Red Door"},
+		{name: "binary", text: "\x00\x01\xff", stall: "Red Door", said: "no plain text", report: "no plain text", writes: 1},
+		{name: "from Notepad", text: "\xef\xbb\xbfstall = \"Green Door\"\r\n", stall: "Green Door", writes: 1},
 	} {
-		stall, paper, said := start(c.text, c.err)
-		if stall != c.stall || (paper == "58") != (stall == "Blue Door") {
-			t.Errorf("%s: the stall is %q, paper %s", c.name, stall, paper)
+		if c.broken = step.broken; step.broken == nil {
+			report := c.files[setup.ErrorFile]
+			c.files = map[string]string{}
+			if step.text != "" {
+				c.files[settings.Name] = step.text
+			}
+			if report != "" {
+				c.files[setup.ErrorFile] = report
+			}
 		}
-		if (c.said == "") != (said == "") || !strings.Contains(said, c.said) {
-			t.Errorf("%s: the log has %q, want %q", c.name, said, c.said)
+		c.writes = 0
+		k, said := start()
+		if k.config.Stall != step.stall || (k.config.Paper == "58") != (step.stall == "Blue Door") {
+			t.Errorf("%s: the stall is %q, paper %s", step.name, k.config.Stall, k.config.Paper)
+		}
+		if (step.said == "") != (said == "") || !strings.Contains(said, step.said) {
+			t.Errorf("%s: the log has %q, want %q", step.name, said, step.said)
+		}
+		report := c.files[setup.ErrorFile]
+		if (step.report == "") != (report == "") || !strings.Contains(report, step.report) || strings.Count(report, "\n") != strings.Count(report, "\r\n") {
+			t.Errorf("%s: the card says %q, want %q", step.name, report, step.report)
+		}
+		if c.writes != step.writes {
+			t.Errorf("%s: %d writes to the card, want %d", step.name, c.writes, step.writes)
 		}
 	}
-	if st, err := os.Stat(filepath.Join(data, lastGood)); err != nil || st.Mode().Perm() != 0o600 {
+	if st, err := os.Stat(filepath.Join(data, settings.Name)); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: expected nobody else to read it", st, err)
 	}
+}
+
+// TestConsoleAndCardAgree: what is saved in the console is on the card too, and the file that was changed last wins.
+func TestConsoleAndCardAgree(t *testing.T) {
+	c := &card{files: map[string]string{settings.Name: "stall = \"Card\"\n"}}
+	data, start := kitOn(t, c)
+	stalls := func(want string) *Kit {
+		t.Helper()
+		k, said := start()
+		if k.config.Stall != want {
+			t.Errorf("the stall is %q, want %q\n%s", k.config.Stall, want, said)
+		}
+		return k
+	}
+	save := func(k *Kit, text string, wantProblem string, wantCard bool) {
+		t.Helper()
+		problems, onCard, err := k.saveSettings([]byte(text))
+		if err != nil || (onCard == nil) != wantCard || (len(problems) > 0) != (wantProblem != "") || wantProblem != "" && !strings.Contains(problems.In("f").Error(), wantProblem) {
+			t.Errorf("%q: %v, %v, %v", text, problems, onCard, err)
+		}
+	}
+	k := stalls("Card")
+	save(k, "stall = \"Console\"\n", "", true)
+	if text, pending := k.book.Text(); !pending || text != "stall = \"Console\"\n" || c.files[settings.Name] != text {
+		t.Errorf("%q, pending %v, the card has %q", text, pending, c.files[settings.Name])
+	}
+	if s, err := settings.Load(data); err != nil || s.Stall != "Card" {
+		t.Errorf("other programs have %q already, %v", s.Stall, err)
+	}
+	k = stalls("Console")
+	if s, err := settings.Load(data); err != nil || s.Stall != "Console" {
+		t.Errorf("other programs have %q, %v", s.Stall, err)
+	}
+	for text, problem := range map[string]string{"stal = 1": "f:1:1", "camera = \"file:/none\"": "f:1:1: camera", "printer = \"usb:\"": "f:1:1", "x": "f:1:", "\ncatalog = \"/none\"": "f:2:1: catalog"} {
+		save(k, text, problem, true)
+	}
+	if c.files[settings.Name] != "stall = \"Console\"\n" {
+		t.Errorf("a bad text came to the card: %q", c.files[settings.Name])
+	}
+	save(k, "stall = \"Console 2\"\n", "", true)
+	c.files[settings.Name] = "stall = \"Laptop\"\n" // edited after it
+	k = stalls("Laptop")
+	stalls("Laptop")
+
+	c.broken = errors.New("the card is worn out")
+	save(k, "stall = \"Console 3\"\n", "", false)
+	c.broken = nil
+	stalls("Console 3") // the card still has what was read before
+	if c.files[settings.Name] != "stall = \"Console 3\"\n" {
+		t.Errorf("the card was not brought up to date: %q", c.files[settings.Name])
+	}
+
+	// One that shows only at the start that it opens nothing, as its catalogue went away meanwhile.
+	k, _ = start()
+	if _, err := k.book.Save([]byte("catalog = \"/none.json\"\n")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		k = stalls("Console 3")
+		if r := k.book.Refusal(); r == nil || r.Problems[0].Key != "catalog" || !strings.Contains(c.files[setup.ErrorFile], "/none.json") {
+			t.Errorf("%+v, the card says %q", r, c.files[setup.ErrorFile])
+		}
+	}
+	save(k, "stall = \"Console 4\"\n", "", true)
+	if _, ok := c.files[setup.ErrorFile]; ok || k.book.Refusal() != nil {
+		t.Error("good settings were saved, and the card still says what was wrong with the others")
+	}
+	stalls("Console 4")
 }

@@ -2,6 +2,8 @@ package kit
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +28,7 @@ type show struct {
 	unseen  []confirmation // not in the picture yet
 	rev     uint64
 	banners []capture.Banner
+	way     *capture.Banner // how to set the kit up, while that is shown
 	last    string
 }
 
@@ -62,6 +65,22 @@ func (s *show) confirm(o pipeline.Outcome) {
 	if s.unseen = append(s.unseen, confirmation{s.rev, o.Tap}); len(s.unseen) > maxUnseen {
 		s.unseen = s.unseen[1:]
 	}
+}
+
+// notice shows a banner until it is taken away by an empty one.
+func (s *show) notice(text, sub string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case text == "" && s.way == nil, s.way != nil && s.way.Text == text && s.way.Sub == sub:
+		return
+	case text == "":
+		s.way = nil
+	default:
+		s.way = &capture.Banner{Text: text, Sub: sub, Until: math.MaxInt64}
+	}
+	s.last = ""
+	s.draw()
 }
 
 // drawn takes note that pictures show a revision of the scene.
@@ -106,6 +125,10 @@ func (s *show) draw() bool {
 	for len(s.banners) > 0 && s.banners[0].Until <= mono {
 		s.banners = s.banners[1:]
 	}
-	s.set(capture.Scene{Rev: s.rev, Prompts: prompts, Banners: append([]capture.Banner(nil), s.banners...)})
+	shown := slices.Clone(s.banners)
+	if s.way != nil {
+		shown = slices.Insert(shown, 0, *s.way)
+	}
+	s.set(capture.Scene{Rev: s.rev, Prompts: prompts, Banners: shown})
 	return true
 }

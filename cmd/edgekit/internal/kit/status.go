@@ -27,7 +27,7 @@ func (k *Kit) scheme() string {
 // status is the kit in a few lines, for edgectl.
 func (k *Kit) status() wire.KitStatus {
 	s := wire.KitStatus{Kit: k.id, Viewer: address("http", k.visitors), Console: address(k.scheme(), k.operators) + "/console",
-		Pairing: k.console.Code(), Viewers: k.fan.Stats().Viewers}
+		Pairing: k.console.Code(), Viewers: k.fan.Stats().Viewers, Disk: k.diskState()}
 	if latest, err := k.store.Tickets(context.Background(), 1); err == nil && len(latest) > 0 {
 		s.Tickets = latest[0].N
 	}
@@ -68,16 +68,16 @@ func (s screens) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Restart is how Run ends when an update is installed: once all is closed, update.Restart is to be called with it.
-type Restart string
+// Reboot is how Run ends when an update is installed: once all is closed, update.Restart is to be called with it.
+type Reboot string
 
-func (r Restart) Error() string { return "an update is installed: the machine restarts" }
+func (r Reboot) Error() string { return "an update is installed: the machine restarts" }
 
 // untilUpdated ends the kit when an update is installed.
 func (k *Kit) untilUpdated(ctx context.Context) error {
 	select {
 	case argument := <-k.upkeep.Restart():
-		return Restart(argument)
+		return Reboot(argument)
 	case <-ctx.Done():
 		return nil
 	}

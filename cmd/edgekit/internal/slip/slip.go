@@ -12,7 +12,6 @@ import (
 // amounts with the tax in them, and a code for the scanner. again marks a possible copy.
 func Compose(t pipeline.Ticket, stall string, again bool, p thermal.Profile, text thermal.Text) []byte {
 	d := thermal.NewDoc(p, text)
-	centre := thermal.Style{Align: thermal.Centre}
 	d.Line(stall, thermal.Style{Align: thermal.Centre, Bold: true})
 	d.Line(t.Number, thermal.Style{Align: thermal.Centre, Bold: true, Times: 4})
 	if again {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, offerLabel, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
 
 test("an offer's buttons follow its state", () => {
   for (const [state, want] of Object.entries({
@@ -56,4 +56,21 @@ test("a time of day is written plainly, and not at all when the kit does not kno
 test("a code is read however it is typed", () => {
   for (const [typed, want] of [["123456", "123-456"], ["123-456", "123-456"], [" 123 456 ", "123-456"], ["123", "123"], ["1234", "123-4"], ["12x3-45678", "123-456"], ["", ""], ["pairing code 012-300", "012-300"]])
     assert.equal(code(typed), want, typed);
+});
+
+test("a problem says where it is, and the cursor finds it", () => {
+  assert.equal(problemText({ line: 2, column: 1, key: "camra", what: 'unknown key "camra"' }), 'Line 2, column 1: unknown key "camra"');
+  assert.equal(problemText({ line: 0, column: 0, key: "wifi.ssid", what: "expected a name" }), "wifi.ssid: expected a name");
+  const text = 'stall = "\u{1f3ea} T\u00fcr"\n[wifi]\nmode = "on"';
+  for (const [line, column, want] of [[1, 1, "stall"], [1, 10, "\u{1f3ea}"], [1, 12, "T\u00fcr"], [2, 1, "[wifi]"], [3, 1, "mode"]])
+    assert.ok(text.slice(offsetOf(text, line, column)).startsWith(want), `${line}:${column}`);
+  assert.ok(offsetOf(text, 9, 1) >= text.length);
+});
+
+test("a log record and the disk read as sentences", () => {
+  assert.equal(logText({ msg: "printer gone", attrs: { job: 7, err: "no device" } }), "printer gone job=7 err=no device");
+  assert.equal(logText({ msg: "kit started" }), "kit started");
+  assert.equal(diskText({ free: 5e8, size: 1e9, written: 2e6 }), "Disk: 476 MB of 953 MB free, 1 MB written so far.");
+  assert.match(diskText({ free: 1, size: 1e9, written: 0, stopped: ["recordings", "logs"] }), /recordings and logs stopped, sales go on/);
+  assert.equal(diskText({ free: 0, size: 0, written: 0 }), "");
 });

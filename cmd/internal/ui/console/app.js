@@ -3,10 +3,12 @@ import { ask } from "./api.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
 import { Link } from "./link.js";
+import { Logs } from "./logs.js";
 import { news } from "./news.js";
 import { Offers } from "./offers.js";
 import { pair } from "./pair.js";
 import { Sales } from "./sales.js";
+import { Settings } from "./settings.js";
 import { Tickets } from "./tickets.js";
 
 /** @typedef {import("./words.js").State} State */
@@ -15,6 +17,8 @@ const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets();
 const devices = new Devices(el("devices"), el("trouble"));
+const settings = new Settings(() => link.leave());
+const logs = new Logs(() => link.leave());
 const link = new Link({ state: show, line });
 
 /** @type {State | null} */
@@ -32,6 +36,7 @@ function show(s) {
   sales.set(s.tickets);
   tickets.set(s.tickets);
   devices.set(s.devices);
+  settings.set(s.refused);
   text(el("taken"), s.taken.text);
   text(el("viewers"), String(s.viewers));
   text(el("unprinted"), String(s.tickets.filter((t) => t.state !== "printed").length));
@@ -46,6 +51,8 @@ function forget() {
   text(el("link"), "");
   /** @type {HTMLDetailsElement} */ (el("another")).open = false;
   tickets.slip.forget();
+  settings.forget();
+  logs.forget();
 }
 
 /** @param {"live" | "lost"} is */

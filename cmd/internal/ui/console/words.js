@@ -6,7 +6,11 @@
  * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money}} State
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean}} State
+ * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
+ * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
+ * @typedef {{program: string, at: string, text: string}} Crash
+ * @typedef {{free: number, size: number, written: number, stopped?: string[]}} Disk in bytes
  * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
  * @typedef {{word: string, mood: Mood}} Label
  * @typedef {{verb: string, to: string, kind: "go" | "stop" | "calm"}} Action
@@ -156,4 +160,48 @@ export function timeOfDay(at) {
 export function code(typed) {
   const digits = typed.replace(/\D/g, "").slice(0, 6);
   return digits.length > 3 ? `${digits.slice(0, 3)}-${digits.slice(3)}` : digits;
+}
+
+/**
+ * What is wrong with the settings, and where.
+ * @param {SettingsProblem} p
+ */
+export function problemText(p) {
+  const what = p.key && !p.what.includes(p.key) ? `${p.key}: ${p.what}` : p.what;
+  return p.line ? `Line ${p.line}, column ${p.column}: ${what}` : what;
+}
+
+/**
+ * Where a line and column, both from 1 and in characters, are in a text, in the units of a string. Beyond its end: its end.
+ * @param {string} text
+ * @param {number} line
+ * @param {number} column
+ */
+export function offsetOf(text, line, column) {
+  let at = 0;
+  for (; line > 1; line--) {
+    const end = text.indexOf("\n", at);
+    if (end < 0) return text.length + 1;
+    at = end + 1;
+  }
+  return Math.min(text.length, at + Array.from(text.slice(at)).slice(0, column - 1).join("").length);
+}
+
+/**
+ * What a log record says.
+ * @param {LogRecord} r
+ */
+export function logText(r) {
+  return [r.msg, ...Object.entries(r.attrs || {}).map(([key, value]) => `${key}=${value}`)].join(" ");
+}
+
+/**
+ * How the disk is, and what has stopped for want of room.
+ * @param {Disk} d
+ */
+export function diskText(d) {
+  if (!d.size) return "";
+  const mb = (/** @type {number} */ n) => `${Math.floor(n / 1048576)} MB`;
+  const stopped = d.stopped && d.stopped.length ? ` Nearly full: ${d.stopped.join(" and ")} stopped, sales go on.` : "";
+  return `Disk: ${mb(d.free)} of ${mb(d.size)} free, ${mb(d.written)} written so far.${stopped}`;
 }

@@ -1,0 +1,66 @@
+package kit
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"edgekit.internal/capture"
+	"edgekit.internal/cmd/edgekit/internal/logs"
+	"edgekit.internal/cmd/edgekit/internal/setup"
+)
+
+// TestThePictureShowsTheWayInUntilTheFirstPairing, and only where nothing else can: visitors see it too.
+func TestThePictureShowsTheWayInUntilTheFirstPairing(t *testing.T) {
+	data, cam := t.TempDir(), filepath.Join(t.TempDir(), "edgecam")
+	if err := os.WriteFile(cam, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	open := func(operator string) *Kit {
+		t.Helper()
+		k, _, err := openArgs([]string{"-listen", "127.0.0.1:0", "-operator", operator, "-data", data, "-edgecam", cam, "-printer", "none"}, slog.New(slog.DiscardHandler), logs.New(), io.Discard, setup.Card{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	k := open("127.0.0.1:0")
+	if text, _ := k.wayIn(true); text != "" {
+		t.Errorf("where nobody else reaches the console: %q", text)
+	}
+	k.Close()
+	k = open("0.0.0.0:0")
+	defer func() { k.Close() }()
+	if len(k.consoles()) == 0 {
+		t.Skip("this machine has no address that others reach")
+	}
+	code := k.state.Code()
+	if text, _ := k.wayIn(false); text != "" {
+		t.Errorf("with a printer: %q", text)
+	}
+	text, sub := k.wayIn(true)
+	if text != "Pairing code "+code || !strings.HasPrefix(sub, "https://") || !strings.HasSuffix(sub, "/console") {
+		t.Errorf("%q, %q", text, sub)
+	}
+
+	var scene capture.Scene
+	k.show.set = func(s capture.Scene) { scene = s }
+	k.show.notice(text, sub)
+	if len(scene.Banners) != 1 || scene.Banners[0].Text != text || scene.Banners[0].Until <= capture.Monotonic() {
+		t.Errorf("%+v", scene.Banners)
+	}
+	k.show.notice("", "")
+	if len(scene.Banners) != 0 {
+		t.Errorf("%+v", scene.Banners)
+	}
+
+	k.state.Next(true)
+	k.Close()
+	k = open("0.0.0.0:0")
+	if text, _ := k.wayIn(true); text != "" || k.state.Code() == code {
+		t.Errorf("after the first pairing, and a restart: %q", text)
+	}
+}

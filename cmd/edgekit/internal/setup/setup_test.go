@@ -1,0 +1,89 @@
+package setup
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// TestTheCodeOnTheSlipStaysGood through restarts, until it is used.
+func TestTheCodeOnTheSlipStaysGood(t *testing.T) {
+	dir := t.TempDir()
+	first := OpenState(dir, quiet()).Code()
+	if len(first) != 7 || first[3] != '-' {
+		t.Errorf("code %q", first)
+	}
+	s := OpenState(dir, quiet())
+	if s.Code() != first || s.Paired() {
+		t.Errorf("after a restart: %q, paired %v", s.Code(), s.Paired())
+	}
+	lost := s.Next(false)
+	if lost == first || s.Paired() {
+		t.Errorf("after wrong tries: %q, paired %v", lost, s.Paired())
+	}
+	used := s.Next(true)
+	if s = OpenState(dir, quiet()); s.Code() != used || used == lost || !s.Paired() {
+		t.Errorf("after pairing and a restart: %q, paired %v", s.Code(), s.Paired())
+	}
+	if fi, err := os.Stat(filepath.Join(dir, stateFile)); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", fi.Mode(), err)
+	}
+}
+
+// TestASlipIsPrintedOnce, or marked; and a kit that goes down whenever it prints does not eat its roll.
+func TestASlipIsPrintedOnce(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *State { return OpenState(dir, quiet()) }
+	due := func(of string, wantDue, wantAgain bool) {
+		t.Helper()
+		if due, again := open().Due(SetupSlip, of); due != wantDue || again != wantAgain {
+			t.Errorf("%s: due %v, again %v", of, due, again)
+		}
+	}
+	note := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	due("a", true, false)
+	note(open().Sending(SetupSlip, "a"))
+	note(open().Sent(SetupSlip, "a", false)) // the printer went before the first byte
+	due("a", true, false)
+	note(open().Sending(SetupSlip, "a")) // the power goes here
+	due("a", true, true)
+	note(open().Sending(SetupSlip, "a"))
+	note(open().Sending(SetupSlip, "a"))
+	due("a", false, true) // three times is enough
+	due("b", true, false) // the Wi-Fi's password changed
+	note(open().Sending(SetupSlip, "b"))
+	note(open().Sent(SetupSlip, "b", true))
+	due("b", false, false)
+	if due, _ := open().Due(RefusalSlip, "b"); !due {
+		t.Error("one kind of slip is taken for the other")
+	}
+}
+
+// FuzzState: whatever the file holds after a crash, there is a state that works.
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"code":"123-456","slips":{"setup":{"of":"a","tries":-1}}}`))
+	f.Add([]byte(`{"slips":null}`))
+	f.Add([]byte("{"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, stateFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := OpenState(dir, quiet())
+		s.Due(SetupSlip, "x")
+		if err := s.Sending(SetupSlip, "x"); err != nil {
+			t.Error(err)
+		}
+		if s.Next(true); len(OpenState(dir, quiet()).Code()) != 7 {
+			t.Errorf("%q", s.Code())
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// rules are what must hold between values. The schema says them too, where it can: see schema.go.
+func (f *File) rules() (ps Problems) {
+	s := f.Settings
+	wrong := func(key, what string) {
+		at := f.places[key]
+		if at.line == 0 { // not set: then where its section has anything
+			for other, there := range f.places {
+				if section, _, ok := strings.Cut(key, "."); ok && strings.HasPrefix(other, section+".") && (at.line == 0 || there.line < at.line) {
+					at = there
+				}
+			}
+		}
+		ps = append(ps, Problem{Line: at.line, Column: at.column, Key: key, What: what})
+	}
+	if _, _, err := s.PictureSize(); err != nil {
+		wrong("picture", fmt.Sprintf("%q: %v", s.Picture, err))
+	} else if _, err := s.Encodings(); err != nil {
+		wrong("layers", err.Error())
+	}
+	w := s.Wifi
+	if len(w.SSID) > maxSSID {
+		wrong("wifi.ssid", fmt.Sprintf("%q has %d bytes: expected at most %d; letters with accents, and other scripts, have 2 to 4 each", w.SSID, len(w.SSID), maxSSID))
+	}
+	if w.Mode == "venue" && w.SSID == "" {
+		wrong("wifi.ssid", "expected the name of the venue's network, which mode \"venue\" joins")
+	}
+	if w.Mode == "venue" && w.Security != "open" && w.Password == "" {
+		wrong("wifi.password", "expected the password of the venue's network, or security = \"open\" if it has none")
+	}
+	if w.Security == "open" && w.Password != "" {
+		wrong("wifi.password", "an open network has no password: expected none, or another security")
+	}
+	if w.Channel != 0 && !slices.Contains(channelsOf(w.Band), w.Channel) {
+		wrong("wifi.channel", fmt.Sprintf("%d: expected 0, 1 to 13 (2.4 GHz), or 36, 40, 44 … 177 (5 GHz), as the band allows", w.Channel))
+	}
+	return ps
+}

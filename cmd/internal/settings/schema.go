@@ -1,0 +1,114 @@
+package settings
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// schema is as much of a JSON Schema (draft 2020-12) as is used here.
+type schema struct {
+	Schema      string             `json:"$schema,omitempty"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Type        any                `json:"type,omitempty"`
+	Default     any                `json:"default,omitempty"`
+	Const       any                `json:"const,omitempty"`
+	Enum        []any              `json:"enum,omitempty"`
+	Pattern     string             `json:"pattern,omitempty"`
+	MinLength   *int64             `json:"minLength,omitempty"`
+	MaxLength   *int64             `json:"maxLength,omitempty"`
+	Minimum     *int64             `json:"minimum,omitempty"`
+	Maximum     *int64             `json:"maximum,omitempty"`
+	Properties  map[string]*schema `json:"properties,omitempty"`
+	Additional  *bool              `json:"additionalProperties,omitempty"`
+	Required    []string           `json:"required,omitempty"`
+	Not         *schema            `json:"not,omitempty"`
+	If          *schema            `json:"if,omitempty"`
+	Then        *schema            `json:"then,omitempty"`
+	AllOf       []*schema          `json:"allOf,omitempty"`
+}
+
+// Schema is the JSON Schema of edgekit.toml, for editors that complete and check TOML by one. Two things only the kit
+// itself checks: that picture and layers are sizes the camera program takes, and that ssid has at most 32 bytes.
+func Schema() []byte {
+	closed := false
+	root := &schema{Schema: "https://json-schema.org/draft/2020-12/schema", Title: "edgekit.toml", Description: "Settings of an edgekit.",
+		Type: "object", Properties: map[string]*schema{}, Additional: &closed}
+	for name, help := range sections() {
+		root.Properties[name] = &schema{Description: help, Type: "object", Properties: map[string]*schema{}, Additional: &closed}
+	}
+	for _, f := range fields() {
+		at, key := root, f.key
+		if section, last, ok := strings.Cut(f.key, "."); ok {
+			at, key = root.Properties[section], last
+		}
+		at.Properties[key] = f.schema()
+	}
+	root.Properties["wifi"].AllOf = wifiRules()
+	b, err := json.MarshalIndent(root, "", "  ")
+	if err != nil {
+		panic("settings: schema: " + err.Error()) // it is all plain values
+	}
+	return append(b, '\n')
+}
+
+func (f field) schema() *schema {
+	s := &schema{Description: strings.ReplaceAll(f.tag.Get("help"), "${enum}", strings.Join(f.enum, ", ")), Type: "string", Default: f.standard()}
+	if f.kind == reflect.Int {
+		least, _ := f.bound("min")
+		s.Type, s.Minimum = "integer", &least
+		if most, ok := f.bound("max"); ok {
+			s.Maximum = &most
+		}
+		return s
+	}
+	if most, ok := f.bound("max"); ok {
+		s.MaxLength = &most
+	}
+	if f.pattern != nil {
+		s.Pattern = f.pattern.String()
+	}
+	for _, e := range f.enum {
+		s.Enum = append(s.Enum, e)
+	}
+	for _, e := range f.enum { // and as numbers, where they are some
+		if n, err := strconv.ParseFloat(e, 64); err == nil {
+			s.Type = []string{"string", "number"}
+			s.Enum = append(s.Enum, n)
+		}
+	}
+	return s
+}
+
+// wifiRules are rules.go's on the section [wifi].
+func wifiRules() []*schema {
+	is := func(key string, v any) *schema {
+		return &schema{Properties: map[string]*schema{key: {Const: v}}, Required: []string{key}}
+	}
+	one, none := int64(1), int64(0)
+	filled := func(key string) *schema {
+		return &schema{Properties: map[string]*schema{key: {MinLength: &one}}, Required: []string{key}}
+	}
+	channels := func(band string) *schema {
+		s := &schema{Enum: []any{0}}
+		for _, c := range channelsOf(band) {
+			s.Enum = append(s.Enum, c)
+		}
+		return &schema{Properties: map[string]*schema{"channel": s}}
+	}
+	rules := []*schema{
+		{If: is("mode", "venue"), Then: filled("ssid")},
+		{If: &schema{AllOf: []*schema{is("mode", "venue"), {Not: is("security", "open")}}}, Then: filled("password")},
+		{If: is("security", "open"), Then: &schema{Properties: map[string]*schema{"password": {MaxLength: &none}}}},
+		channels(""),
+	}
+	for _, band := range []struct {
+		name   string
+		number float64
+	}{{"2.4", 2.4}, {"5", 5}} {
+		rules = append(rules, &schema{If: is("band", band.name), Then: channels(band.name)}, &schema{If: is("band", band.number), Then: channels(band.name)})
+	}
+	return rules
+}

@@ -1,0 +1,118 @@
+// Package settings is edgekit.toml: what can be set, read strictly, with every problem's place. One set of structs makes
+// the flags and their help, the file's keys, and the JSON Schema that editors check it with.
+//
+// edgekit alone decides which file counts, see its package setup; it keeps the one that does as edgekit.toml in the data
+// folder, only ever whole and checked. Other programs of the kit read that one, with Load.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Settings are what edgekit.toml can say. The tags are all there is to know of one value: toml is its key, default and
+// help what they say; enum, pattern with expect, min and max what it may be. max is of a text its length in characters.
+// Fields that kong is shown are flags of edgekit too.
+type Settings struct {
+	Listen   string `toml:"listen" default:":8080" pattern:"^[^ ]*:[0-9]{1,5}$" expect:"an address and port such as :8080" help:"Visitors' address: HTTP, and the same UDP port for pictures."`
+	Operator string `toml:"operator" default:"127.0.0.1:8081" pattern:"^[^ ]*:[0-9]{1,5}$" expect:"an address and port such as :8443" help:"Operators' address. HTTPS unless it is loopback."`
+	Data     string `toml:"data" default:"edgekit-data" help:"Folder for everything that must outlive a restart."`
+	Camera   string `toml:"camera" default:"auto" pattern:"^(auto|synthetic|file:.+|/dev/.+)$" expect:"auto, synthetic, file:PATH or /dev/videoN" help:"auto, synthetic, file:PATH or /dev/videoN."`
+	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:.+|serial:.+|tcp:.+:[0-9]{1,5})$" expect:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT" help:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT."`
+	Paper    string `toml:"paper" default:"80" enum:"58,80" help:"Width of the printer's paper in mm: ${enum}."`
+	Buttons  string `toml:"buttons" default:"auto" enum:"auto,virtual,none" help:"Buttons: ${enum}."`
+	Catalog  string `toml:"catalog" help:"Catalogue (JSON) to sell from; imported when it changed."`
+	Picture  string `toml:"picture" default:"1280x720@30" pattern:"^[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}$" expect:"WIDTHxHEIGHT@RATE, such as 1280x720@30" help:"Size and rate of the large picture."`
+	Layers   string `toml:"layers" pattern:"^([0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6}(,[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6})*)?$" expect:"WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600" help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture and half of it."`
+	Fonts    string `toml:"fonts" help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's."`
+	Edgecam  string `toml:"edgecam" help:"The camera program. Default: edgecam beside this program."`
+	Stall    string `toml:"stall" default:"edgekit" max:"100" help:"Name of the stall, printed on slips."`
+
+	Wifi Wifi `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
+}
+
+// Default is what holds where nothing is said.
+func Default() (s Settings) {
+	for _, f := range fields() {
+		if err := f.set(&s, f.standard()); err != nil {
+			panic("settings: default of " + f.key + ": " + err.Error()) // the tags above
+		}
+	}
+	return s
+}
+
+// Name is the file's name, on the boot partition and in the data folder.
+const Name = "edgekit.toml"
+
+// Load reads the settings that count from a kit's data folder. Without the file they are Default.
+func Load(data string) (Settings, error) {
+	text, err := os.ReadFile(filepath.Join(data, Name))
+	if errors.Is(err, os.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return Settings{}, fmt.Errorf("settings: %w", err)
+	}
+	f, problems := Parse(text)
+	if len(problems) > 0 {
+		return Settings{}, fmt.Errorf("settings: %w", problems.In(Name))
+	}
+	return f.Settings, nil
+}
+
+// PictureSize is the large picture's size in pixels and its rate a second, within what the camera program takes.
+func (s Settings) PictureSize() (size image.Point, rate int, err error) {
+	n, ok := numbers(`^(\d{1,5})x(\d{1,5})@(\d{1,3})$`, s.Picture)
+	if !ok {
+		return size, 0, errors.New("expected WIDTHxHEIGHT@RATE, such as 1280x720@30")
+	}
+	if n[0] < 160 || n[1] < 90 || n[0] > 4096 || n[1] > 4096 || n[0]%2+n[1]%2 != 0 || n[2] < 1 || n[2] > 120 {
+		return size, 0, errors.New("expected even sides from 160x90 to 4096x4096, and a rate from 1 to 120")
+	}
+	return image.Pt(n[0], n[1]), n[2], nil
+}
+
+// Encodings are the layers as edgecam's flag wants them: the picture at 1.8 Mbit/s a 720p picture's worth, and half of it,
+// where nothing else is said. PictureSize must have had no error.
+func (s Settings) Encodings() (string, error) {
+	size, fps, err := s.PictureSize()
+	if err != nil {
+		return "", err
+	}
+	if s.Layers == "" {
+		kbps := max(200, 1800*size.X*size.Y*fps/(1280*720*30))
+		return fmt.Sprintf("%dx%d@%d:%d,%dx%d@%d:%d", size.X, size.Y, fps, kbps, size.X/4*2, size.Y/4*2, fps, max(120, kbps/3)), nil
+	}
+	for layer := range strings.SplitSeq(s.Layers, ",") {
+		n, ok := numbers(`^(\d{1,5})x(\d{1,5})@(\d{1,3}):(\d{1,6})$`, layer)
+		if !ok {
+			return "", errors.New("expected WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600")
+		}
+		if n[0] < 16 || n[1] < 16 || n[0]%2+n[1]%2 != 0 || n[0] > size.X || n[1] > size.Y || n[2] < 1 || n[2] > fps || n[3] < 1 || n[3] > 100_000 {
+			return "", fmt.Errorf("%q: expected even sides within the picture's %s, no higher a rate, and 1 to 100000 kbit/s", layer, s.Picture)
+		}
+	}
+	return s.Layers, nil
+}
+
+// numbers are a form's, all of few digits.
+func numbers(form, s string) (ns []int, ok bool) {
+	m := regexp.MustCompile(form).FindStringSubmatch(s)
+	if m == nil {
+		return nil, false
+	}
+	for _, digits := range m[1:] {
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			return nil, false
+		}
+		ns = append(ns, n)
+	}
+	return ns, true
+}

@@ -1,0 +1,95 @@
+package settings
+
+import (
+	"encoding/base32"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Wifi is the section [wifi]. edgekit checks and keeps it, and prints what visitors join with; edgeap does it.
+type Wifi struct {
+	Mode     string `toml:"mode" default:"off" enum:"ap,venue,off" help:"ap: the kit makes a network. venue: it joins one. off: neither."`
+	SSID     string `toml:"ssid" max:"32" help:"The network's name, at most 32 bytes. Default: the stall's name, or the kit's."`
+	Password string `toml:"password" secret:"yes" pattern:"^([ -~]{8,63})?$" expect:"8 to 63 letters, digits and signs without accents" help:"8 to 63 characters. Default: one that the kit makes for itself."`
+	Security string `toml:"security" default:"wpa2" enum:"wpa2,wpa3,mixed,open" help:"wpa2, wpa3, mixed (phones choose) or open (no password)."`
+	Band     string `toml:"band" default:"auto" enum:"auto,2.4,5" help:"GHz: ${enum}."`
+	Country  string `toml:"country" is:"country" help:"Where the kit is, two letters (ISO 3166-1): which channels are allowed."`
+	Channel  int    `toml:"channel" default:"0" min:"0" max:"177" help:"Channel; 0: the kit chooses."`
+}
+
+// The channels of the two bands that an access point may be asked for, before the country's rules (IEEE 802.11-2020,
+// annex E): 20 MHz ones, without 14, on which only 802.11b is allowed.
+func channelsOf(band string) []int {
+	low := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+	high := []int{36, 40, 44, 48, 52, 56, 60, 64, 100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140, 144, 149, 153, 157, 161, 165, 169, 173, 177}
+	switch band {
+	case "2.4":
+		return low
+	case "5":
+		return high
+	}
+	return append(low, high...)
+}
+
+// maxSSID is the longest name of a network, in bytes (IEEE 802.11-2020, 9.4.2.2).
+const maxSSID = 32
+
+// Join is what a phone needs to join the kit's own network. Secret is the kit's, of which a password is made where none
+// is set: the same one for as long as the kit is the same. ok is false when the kit makes no network.
+func (s Settings) Join(kit string, secret []byte) (j Join, ok bool) {
+	w := s.Wifi
+	j = Join{SSID: w.SSID, Password: w.Password, Open: w.Security == "open"}
+	if j.SSID == "" {
+		j.SSID = networkName(s.Stall, kit)
+	}
+	switch {
+	case j.Open:
+		j.Password = ""
+	case j.Password == "":
+		j.Password = password(secret)
+	}
+	return j, w.Mode == "ap"
+}
+
+// networkName is the stall's, cut to what fits. Many kits may have the name that they come with: those add their own.
+func networkName(stall, kit string) string {
+	clean := strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, stall))
+	if clean == "" || clean == Default().Stall {
+		return "edgekit-" + kit[:min(4, len(kit))]
+	}
+	for len(clean) > maxSSID {
+		_, n := utf8.DecodeLastRuneInString(clean)
+		clean = strings.TrimSpace(clean[:len(clean)-n])
+	}
+	return clean
+}
+
+// password is 12 letters and digits of 32 that are not taken for one another, in three groups: 60 bits.
+func password(secret []byte) string {
+	s := base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").EncodeToString(secret)
+	return s[:4] + "-" + s[4:8] + "-" + s[8:12]
+}
+
+// Join is what a phone joins a network with.
+type Join struct {
+	SSID     string
+	Password string
+	Open     bool // there is no password
+}
+
+// QR is the text of a code that phones' cameras take for an invitation to join: WIFI:T:…;S:…;P:…;; with backslashes in
+// front of the characters that mean something in it ("Barcode Contents" of the ZXing project). T is WPA for WPA2 and WPA3
+// alike (Wi-Fi Alliance, WPA3 Specification 3.1, section 7.1).
+func (j Join) QR() string {
+	quote := strings.NewReplacer(`\`, `\\`, `;`, `\;`, `,`, `\,`, `:`, `\:`, `"`, `\"`)
+	if j.Open {
+		return "WIFI:T:nopass;S:" + quote.Replace(j.SSID) + ";;"
+	}
+	return "WIFI:T:WPA;S:" + quote.Replace(j.SSID) + ";P:" + quote.Replace(j.Password) + ";;"
+}
