@@ -44,20 +44,21 @@ boot: image-vm
 	@go build -o .cache/image/boot ./image/boottest/boot
 	@.cache/image/boot -image .cache/image/instances/edgekit-vm/disk.img $(if $(filter 1,$(BOOT_CHECK)),-check)
 
-# Sales through power cuts, on the image; BOOT_CUTS=20 for more.
+# The image under QEMU: sales through power cuts, updates good and bad, settings, damage. BOOT_CUTS and UPDATE_CUTS: how many
+# power cuts; 20 and 5 in CI.
 boot-test: image-vm
-	@EDGEKIT_PROGRAMS=none .ci/step boot go test -count=1 -timeout 60m -tags boot -run '^TestBoot' -v ./cmd/edgekit $(if $(BOOT_CUTS),-boot.cuts $(BOOT_CUTS))
+	@EDGEKIT_PROGRAMS=none .ci/step boot go test -count=1 -timeout 60m -tags boot -run '^TestBoot' -v ./cmd/edgekit $(if $(BOOT_CUTS),-boot.cuts $(BOOT_CUTS)) $(if $(UPDATE_CUTS),-boot.update-cuts $(UPDATE_CUTS))
 
 # Figure, budget, ratio. Also written to bench.json.
-bench: deps-test
+bench: deps-test image image-vm
 	@EDGEKIT_BENCH_JSON="$(CURDIR)/bench.json" go test -count=1 -timeout 30m -tags bench -run '^TestBench$$' -v ./cmd/edgekit | grep -v '^=== '
 
 # Each fuzz target for FUZZTIME (default 20s).
 fuzz: deps-build
 	@.ci/fuzz $(or $(FUZZTIME),20s)
 
-# Lab first: the last lines are the test runner's.
-check: lab test
+# The virtual machines first: the last lines are the test runner's.
+check: lab boot-test test
 
 deps:
 	@.ci/deps build test lab image

@@ -19,7 +19,7 @@ import (
 var (
 	bootImage = flag.String("boot.image", "../../.cache/image/instances/edgekit-vm/disk.img", "the image to boot, as image/pack leaves it")
 	bootUEFI  = flag.String("boot.uefi", "../../.cache/image/QEMU_EFI.fd", "the firmware to boot it with")
-	bootCuts  = flag.Int("boot.cuts", 3, "power cuts under load")
+	bootCuts  = flag.Int("boot.cuts", inCI(20, 3), "power cuts under load")
 	bootSeed  = flag.Uint64("boot.seed", 0, "seed of cuts and taps; 0: a new one, which is printed")
 )
 
@@ -99,6 +99,14 @@ func TestBootReadsSettings(t *testing.T) {
 			t.Errorf("after %q the kit keeps %q, %v", text, kept, err)
 		}
 	}
+}
+
+// inCI is how much of something is done in CI, and elsewhere.
+func inCI(there, here int) int {
+	if os.Getenv("CI") != "" {
+		return there
+	}
+	return here
 }
 
 func seeded(t *testing.T) *rand.Rand {

@@ -24,7 +24,7 @@ import (
 
 var (
 	bootKey        = flag.String("boot.key", "../../.cache/image/test.key", "the key that the image was built with")
-	bootUpdateCuts = flag.Int("boot.update-cuts", 5, "power cuts during updates")
+	bootUpdateCuts = flag.Int("boot.update-cuts", inCI(5, 2), "power cuts during updates")
 )
 
 // updates is a kit whose system is to be updated.

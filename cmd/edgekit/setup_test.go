@@ -44,6 +44,24 @@ func TestSettingsInABrowser(t *testing.T) {
 	}
 }
 
+// TestAnUpdateInABrowser: the file goes to the kit, and what it says of it is shown. This kit is no SD card's: what one
+// does with an update is proved on the image, see TestBootUpdates.
+func TestAnUpdateInABrowser(t *testing.T) {
+	k := kittest.Start(t)
+	browser := kittest.Browser(t, watchful)
+	see := func(what, expr string) { t.Helper(); kittest.See(t, browser, what, expr) }
+	kittest.Open(t, browser, k.Console+"/console")
+	enter(t, browser, k.Code)
+	see("the system", `!!document.querySelector("summary") && `+under("System")+`.includes("Update the kit")`)
+	kittest.Read(t, browser, `[...document.querySelectorAll("summary")].find(s => s.textContent === "Update the kit").click()`)
+	see("what runs", under("System")+`.match(/does not run from an SD card/)`)
+	press(t, browser, "Install the update")
+	see("a file is missing", under("System")+`.match(/Choose the file first/)`)
+	kittest.Read(t, browser, `(() => { const d = new DataTransfer(); d.items.add(new File([new Uint8Array(60000000)], "edgekit.update")); document.querySelector("input[type=file]").files = d.files; })()`)
+	press(t, browser, "Install the update")
+	see("why not", under("System")+`.match(/takes no updates. Install a newer program/)`)
+}
+
 // TestSetupSlipOnDemand is the same one that a first boot prints: with the code that pairs, which is nowhere else but on
 // standard output.
 func TestSetupSlipOnDemand(t *testing.T) {

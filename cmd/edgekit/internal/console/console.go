@@ -48,6 +48,7 @@ type Config struct {
 	Key     seal.Key             // of the operators' cookies
 	Assets  fs.FS                // the page
 	Paired  func(code string)    // told each new pairing code
+	Status  func() wire.KitStatus
 	System  func() wire.System
 	Update  http.Handler // of PUT /api/operator/update; bounds itself
 	Log     *slog.Logger
@@ -76,6 +77,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
 	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
 	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)
+	inner.HandleFunc("GET /api/operator/status", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Status()) })
 	inner.HandleFunc("GET /api/operator/update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
 	inner.HandleFunc("GET /api/operator/settings", c.getSettings)
 	inner.HandleFunc("PUT /api/operator/settings", c.putSettings)

@@ -102,23 +102,26 @@ const (
 // ServeHTTP installs the update in a request's body, PUT, and answers when the kit is about to restart into it: 202 and
 // a wire.Installed, or a wire.Problem. With ?allow it takes what it would refuse as old or as failed before.
 func (u *Upkeep) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if u.installer == nil {
-		refuse(rw, "not-an-appliance", "This edgekit does not run from an edgekit SD card ("+u.why.Error()+"), and takes no updates. Install a newer program instead.")
-		return
-	}
 	control := http.NewResponseController(rw)
 	patient := func() { // an upload takes minutes; that nobody sends for long ends it all the same
 		control.SetReadDeadline(time.Now().Add(silence)) // an error here means that the shorter limit stays
 		control.SetWriteDeadline(time.Time{})
 	}
 	patient()
+	limited := http.MaxBytesReader(rw, r.Body, maxBundle)
+	body := read(func(p []byte) (int, error) { patient(); return limited.Read(p) })
+	if u.installer == nil {
+		io.Copy(io.Discard, body) // a browser that is still sending does not look at the answer
+		refuse(rw, "not-an-appliance", "This edgekit does not run from an edgekit SD card ("+u.why.Error()+"), and takes no updates. Install a newer program instead.")
+		return
+	}
 	defer func() { u.total.Store(0) }()
-	body := http.MaxBytesReader(rw, r.Body, maxBundle)
-	next, restart, err := u.installer.Install(read(func(p []byte) (int, error) { patient(); return body.Read(p) }), update.Ask{
+	next, restart, err := u.installer.Install(body, update.Ask{
 		Anyway:   r.URL.Query().Has("allow"),
 		Progress: func(done, total int64) { u.done.Store(done); u.total.Store(total) },
 	})
 	if err != nil {
+		io.Copy(io.Discard, body) // as above
 		u.log.Warn("an update was refused", "reason", update.Reason(err), "err", err)
 		refuse(rw, update.Reason(err), err.Error())
 		return

@@ -9,6 +9,7 @@ import { Offers } from "./offers.js";
 import { pair } from "./pair.js";
 import { Sales } from "./sales.js";
 import { Settings } from "./settings.js";
+import { System } from "./system.js";
 import { Tickets } from "./tickets.js";
 
 /** @typedef {import("./words.js").State} State */
@@ -19,6 +20,7 @@ const tickets = new Tickets();
 const devices = new Devices(el("devices"), el("trouble"));
 const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
+const system = new System(() => link.leave());
 const link = new Link({ state: show, line });
 
 /** @type {State | null} */
@@ -53,6 +55,7 @@ function forget() {
   tickets.slip.forget();
   settings.forget();
   logs.forget();
+  system.forget();
 }
 
 /** @param {"live" | "lost"} is */

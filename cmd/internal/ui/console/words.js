@@ -11,6 +11,8 @@
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
  * @typedef {{free: number, size: number, written: number, stopped?: string[]}} Disk in bytes
+ * @typedef {{version: string, from: string, outcome: string, why: string, at: string}} Verdict of an update
+ * @typedef {{appliance: boolean, version: string, slot: string, trial: boolean, updates?: Verdict[]}} System
  * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
  * @typedef {{word: string, mood: Mood}} Label
  * @typedef {{verb: string, to: string, kind: "go" | "stop" | "calm"}} Action
@@ -193,6 +195,16 @@ export function offsetOf(text, line, column) {
  */
 export function logText(r) {
   return [r.msg, ...Object.entries(r.attrs || {}).map(([key, value]) => `${key}=${value}`)].join(" ");
+}
+
+/**
+ * What became of an update.
+ * @param {Verdict} v
+ */
+export function verdictText(v) {
+  /** @type {Record<string, string>} */
+  const how = { kept: "Kept", failed: "Given up", interrupted: "Broken off" };
+  return `${how[v.outcome] || v.outcome}: ${v.version}. ${v.why}`;
 }
 
 /**
