@@ -115,11 +115,13 @@ func (u *Upkeep) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		refuse(rw, "not-an-appliance", "This edgekit does not run from an edgekit SD card ("+u.why.Error()+"), and takes no updates. Install a newer program instead.")
 		return
 	}
-	defer func() { u.total.Store(0) }()
 	next, restart, err := u.installer.Install(body, update.Ask{
 		Anyway:   r.URL.Query().Has("allow"),
 		Progress: func(done, total int64) { u.done.Store(done); u.total.Store(total) },
 	})
+	if update.Reason(err) != "busy" { // with another one, whose progress this is
+		u.total.Store(0)
+	}
 	if err != nil {
 		io.Copy(io.Discard, body) // as above
 		u.log.Warn("an update was refused", "reason", update.Reason(err), "err", err)
