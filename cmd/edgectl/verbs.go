@@ -49,6 +49,11 @@ func (statusVerb) Run(k *kit, p *printer) error {
 	}
 	rows := [][]string{{"kit", s.Kit}, {"viewer", s.Viewer}, {"console", s.Console}, {"pairing code", s.Pairing},
 		{"viewers", strconv.Itoa(s.Viewers)}, {"tickets", strconv.FormatInt(s.Tickets, 10)}}
+	if known := s.Clock; known.Source == "" {
+		rows = append(rows, []string{"date", "not known yet; everything is dated later"})
+	} else {
+		rows = append(rows, []string{"date", fmt.Sprintf("by %s, ±%d ms", known.Source, known.WithinMS)})
+	}
 	for _, d := range s.Devices {
 		rows = append(rows, []string{d.Device, d.State + "  " + d.Name + "  " + d.Reason})
 	}

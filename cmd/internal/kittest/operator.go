@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"testing"
+	"time"
 )
 
 // Operator is a paired operator's browser.
@@ -17,13 +18,20 @@ type Operator struct {
 }
 
 // Pair pairs with the code that the kit printed first. It works once for each kit.
-func Pair(k *Kit) (*Operator, error) {
+func Pair(k *Kit) (*Operator, error) { return pair(k, map[string]any{"code": k.Code}) }
+
+// PairAt is Pair from a device whose clock says now, which it tells the kit as the console's page does.
+func PairAt(k *Kit, now time.Time) (*Operator, error) {
+	return pair(k, map[string]any{"code": k.Code, "now": now.UnixMilli()})
+}
+
+func pair(k *Kit, body map[string]any) (*Operator, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
 	op := &Operator{k.Console, &http.Client{Jar: jar, Timeout: Limit}}
-	status, b, err := op.Do("POST", "/api/operator/pair", map[string]string{"code": k.Code})
+	status, b, err := op.Do("POST", "/api/operator/pair", body)
 	if err != nil || status != http.StatusNoContent {
 		return nil, fmt.Errorf("pair: %d %s %w", status, b, err)
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	Key     seal.Key             // of the operators' cookies
 	Assets  fs.FS                // the page
 	Paired  func(code string)    // told each new pairing code
+	Time    func(time.Time)      // told the time of each operator's device that has paired; nil: nobody
 	Log     *slog.Logger
 }
 
