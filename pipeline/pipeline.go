@@ -16,6 +16,16 @@ import (
 	"time"
 )
 
+// Fix says that at kit time At of a boot it was Wall, give or take Within. By fixes, what was recorded when the wall clock was
+// wrong is dated later.
+type Fix struct {
+	Source string // ntp, rtc or phone
+	Boot   uint32
+	At     time.Duration
+	Wall   time.Time
+	Within time.Duration
+}
+
 // Channel is the way a signal came in.
 type Channel string
 

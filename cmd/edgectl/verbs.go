@@ -58,6 +58,11 @@ func (statusVerb) Run(k *kit, p *printer) error {
 	if len(s.Disk.Stopped) > 0 {
 		rows = append(rows, []string{"stopped", strings.Join(s.Disk.Stopped, ", ") + ", since the disk is nearly full; sales go on"})
 	}
+	if known := s.Clock; known.Source == "" {
+		rows = append(rows, []string{"date", "not known yet; everything is dated later"})
+	} else {
+		rows = append(rows, []string{"date", fmt.Sprintf("by %s, ±%d ms", known.Source, known.WithinMS)})
+	}
 	for _, d := range s.Devices {
 		rows = append(rows, []string{d.Device, d.State + "  " + d.Name + "  " + d.Reason})
 	}

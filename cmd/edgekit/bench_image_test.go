@@ -46,7 +46,7 @@ func benchImage(t *testing.T, b *bench) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op, err := kittest.PairAt(m.Console, code)
+	op, err := kittest.PairWith(m.Console, code)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (u *updates) pair() {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	if u.op, err = kittest.PairAt(u.Console, code); err != nil {
+	if u.op, err = kittest.PairWith(u.Console, code); err != nil {
 		u.t.Fatal(err)
 	}
 }

@@ -251,6 +251,9 @@ func audit(t *testing.T, data string) map[string]string {
 		b := make([]byte, q.ColumnLen(0))
 		q.ColumnBytes(0, b)
 		e, err := journal.Decode(b)
+		if err == nil && e.Kind == journal.Fix {
+			return // what the wall clock is, and no sale
+		}
 		if err != nil || tickets[e.Ticket] != e.Offer {
 			t.Errorf("journal entry %+v, %v", e, err)
 		}

@@ -1,8 +1,8 @@
-// Package journal gives the kit's append-only record its form: one entry a decided sale, in deterministic CBOR
+// Package journal gives the kit's append-only record its form: one entry a decided sale or other fact, in deterministic CBOR
 // (RFC 8949 section 4.2) with integer keys, so that the same entry is the same bytes on every kit and hub.
 //
 // An entry names no person. It carries kit time, the boot it belongs to and what the wall clock said, so that it can
-// be dated later even when the wall clock was wrong.
+// be dated later even when the wall clock was wrong: see Dates.
 package journal
 
 import (
@@ -17,6 +17,7 @@ type Kind uint8
 // The kinds of entries. Numbers are never used again for something else.
 const (
 	Sale Kind = 1
+	Fix  Kind = 2 // at kit time Kit of Boot it was Wall, give or take Within, by Source
 )
 
 // Entry is one record. Amounts are in minor units of Currency.
@@ -24,15 +25,17 @@ type Entry struct {
 	Kind     Kind   `cbor:"1,keyasint"`
 	Kit      int64  `cbor:"2,keyasint"`           // kit time, milliseconds
 	Wall     int64  `cbor:"3,keyasint"`           // Unix milliseconds as the kit believed; may be wrong
-	Tap      []byte `cbor:"4,keyasint"`           // ULID, 16 bytes
-	Offer    string `cbor:"5,keyasint"`           //
-	Ticket   int64  `cbor:"6,keyasint"`           // sequence number, see pipeline.TicketNumber
-	Total    int64  `cbor:"7,keyasint"`           //
-	Currency string `cbor:"8,keyasint"`           //
-	Lines    []Line `cbor:"9,keyasint"`           //
-	Via      string `cbor:"10,keyasint"`          // channel
+	Tap      []byte `cbor:"4,keyasint,omitzero"`  // ULID, 16 bytes
+	Offer    string `cbor:"5,keyasint,omitzero"`  //
+	Ticket   int64  `cbor:"6,keyasint,omitzero"`  // sequence number, see pipeline.TicketNumber
+	Total    int64  `cbor:"7,keyasint,omitzero"`  //
+	Currency string `cbor:"8,keyasint,omitzero"`  //
+	Lines    []Line `cbor:"9,keyasint,omitzero"`  //
+	Via      string `cbor:"10,keyasint,omitzero"` // channel
 	Frame    uint32 `cbor:"11,keyasint,omitzero"` // RTP timestamp of the picture the buyer saw
 	Boot     uint32 `cbor:"12,keyasint,omitzero"` // the kit's boot: Kit has no gaps within one; 0: not known
+	Source   string `cbor:"13,keyasint,omitzero"` // of a fix: ntp, rtc or phone
+	Within   int64  `cbor:"14,keyasint,omitzero"` // of a fix: milliseconds that it may be off, either way
 }
 
 // Line is one line of a sale.

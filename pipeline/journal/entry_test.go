@@ -20,6 +20,14 @@ func TestEntryComesBack(t *testing.T) {
 	if d := cmp.Diff(sale, got, cmpopts.IgnoreUnexported(Line{})); err != nil || d != "" {
 		t.Fatalf("%v\n%s", err, d)
 	}
+	fix := Entry{Kind: Fix, Kit: 5_000, Wall: 1_790_000_000_000, Boot: 3, Source: "phone", Within: 5_000}
+	f, err := Encode(fix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Decode(f); err != nil || !cmp.Equal(fix, got, cmpopts.IgnoreUnexported(Line{})) || len(f) > 40 {
+		t.Errorf("%d bytes: %+v, %v", len(f), got, err)
+	}
 	if len(b) > 90 {
 		t.Errorf("a small sale takes %d bytes", len(b))
 	}

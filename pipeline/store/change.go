@@ -11,6 +11,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/journal"
 )
 
 // Import makes c the catalogue in use, in one transaction, unless digest says that it is the one in use already. What
@@ -140,6 +141,14 @@ func (s *Store) SetOffer(ctx context.Context, id string, state pipeline.OfferSta
 		g.levels.Offers[i].Ends = ends(offer, state, g.at)
 		g.offers[i] = true
 		return nil
+	})
+}
+
+// AddFix puts a fix of the wall clock into the journal, so that whoever reads that can date the other entries.
+func (s *Store) AddFix(ctx context.Context, f pipeline.Fix) error {
+	return s.change(ctx, func(g *group) error {
+		return g.append(journal.Entry{Kind: journal.Fix, Kit: f.At.Milliseconds(), Boot: f.Boot, Wall: f.Wall.UnixMilli(), Source: f.Source,
+			Within: max(1, f.Within.Milliseconds())})
 	})
 }
 

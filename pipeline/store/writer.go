@@ -34,6 +34,7 @@ func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stop)
 	tick := time.NewTicker(anchorEvery)
 	defer tick.Stop()
+	s.commit(nil) // the anchor: from here on, what is told is told in a boot that the disk knows of
 	for {
 		select {
 		case r := <-s.queue:

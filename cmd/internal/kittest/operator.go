@@ -19,16 +19,25 @@ type Operator struct {
 }
 
 // Pair pairs with the code that the kit printed first. It works once for each kit.
-func Pair(k *Kit) (*Operator, error) { return PairAt(k.Console, k.Code) }
+func Pair(k *Kit) (*Operator, error) { return pair(k.Console, map[string]any{"code": k.Code}) }
 
-// PairAt is Pair for a kit of which only the console's address is known. Any certificate is good.
-func PairAt(console, code string) (*Operator, error) {
+// PairAt is Pair from a device whose clock says now, which it tells the kit as the console's page does.
+func PairAt(k *Kit, now time.Time) (*Operator, error) {
+	return pair(k.Console, map[string]any{"code": k.Code, "now": now.UnixMilli()})
+}
+
+// PairWith is Pair for a kit of which only the console's address is known. Any certificate is good.
+func PairWith(console, code string) (*Operator, error) {
+	return pair(console, map[string]any{"code": code})
+}
+
+func pair(console string, body map[string]any) (*Operator, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
 	op := &Operator{console, &http.Client{Jar: jar, Timeout: Limit, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}
-	status, b, err := op.Do("POST", "/api/operator/pair", map[string]string{"code": code})
+	status, b, err := op.Do("POST", "/api/operator/pair", body)
 	if err != nil || status != http.StatusNoContent {
 		return nil, fmt.Errorf("pair: %d %s %w", status, b, err)
 	}

@@ -57,6 +57,14 @@ type KitStatus struct {
 	Devices []Device `json:"devices"`
 	Board   Board    `json:"board"`
 	Disk    Disk     `json:"disk"`
+	Clock   Clock    `json:"clock"`
+}
+
+// Clock is what the kit knows of the wall clock. Nothing that it decides depends on it.
+type Clock struct {
+	Source   string `json:"source"`             // ntp, rtc or phone; "": the date is not known yet
+	WithinMS int64  `json:"within_ms,omitzero"` // how far it may be off
+	Boot     uint32 `json:"boot"`               // the kit's boots so far
 }
 
 // Board is what the kit runs on and how it is.

@@ -50,7 +50,8 @@ type Config struct {
 	Paired  func(code string)    // told each new pairing code
 	Status  func() wire.KitStatus
 	System  func() wire.System
-	Update  http.Handler // of PUT /api/operator/update; bounds itself
+	Update  http.Handler    // of PUT /api/operator/update; bounds itself
+	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
 	Log     *slog.Logger
 }
 

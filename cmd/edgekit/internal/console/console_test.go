@@ -261,3 +261,19 @@ func TestSettingsAreTakenWholeOrRefusedWithPlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestTheTimeOfAPairedDeviceIsTold: of one that has paired, and of nobody else.
+func TestTheTimeOfAPairedDeviceIsTold(t *testing.T) {
+	c, codes, _ := newConsole(func() time.Duration { return 0 })
+	var told []int64
+	c.Time = func(at time.Time) { told = append(told, at.UnixMilli()) }
+	for _, body := range []string{
+		`{"code":"wrong","now":5}`, `{"code":"` + codes.latest() + `","now":"x"}`, `{"code":"` + codes.latest() + `","now":1790000000000}`, `{"code":"wrong","now":6}`,
+	} {
+		do(c, httptest.NewRequest("POST", "/api/operator/pair", strings.NewReader(body)))
+	}
+	do(c, httptest.NewRequest("POST", "/api/operator/pair", strings.NewReader(`{"code":"`+codes.latest()+`"}`))) // an older page
+	if len(told) != 1 || told[0] != 1_790_000_000_000 {
+		t.Errorf("told %v", told)
+	}
+}

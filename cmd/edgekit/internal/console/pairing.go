@@ -87,6 +87,7 @@ func (c *Console) Code() string { return c.Setup.Code() }
 func (c *Console) postPair(rw http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Code string `json:"code"`
+		Now  int64  `json:"now"` // the device's clock, Unix milliseconds; 0: it does not say
 	}
 	if !read(rw, r, &in, `{"code":"123-456"}`) {
 		return
@@ -103,6 +104,9 @@ func (c *Console) postPair(rw http.ResponseWriter, r *http.Request) {
 		value := c.Key.Sign(ends + "~" + binding(r) + "~" + rand.Text())
 		http.SetCookie(rw, &http.Cookie{Name: cookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil, MaxAge: int(sessionLife / time.Second)})
 		c.Log.Info("operator paired")
+		if c.Time != nil && in.Now > 0 {
+			c.Time(time.UnixMilli(in.Now))
+		}
 		rw.WriteHeader(http.StatusNoContent)
 	}
 }

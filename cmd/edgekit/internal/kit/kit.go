@@ -146,7 +146,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err := k.openPrinter(); err != nil {
 		return nil, err
 	}
-	k.machine = machine.New(machine.Config{Modules: c.Modules, SetPace: k.cam.SetPace, Log: log})
+	k.machine = machine.New(machine.Config{Modules: c.Modules, SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
@@ -155,7 +155,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Time: k.machine.PhoneTime,
 	})
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}

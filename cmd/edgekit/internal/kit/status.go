@@ -36,6 +36,10 @@ func (k *Kit) status() wire.KitStatus {
 	}
 	b := k.machine.Board()
 	s.Board = wire.Board{Model: b.Name, MemoryMB: b.MemoryMB, FreeMB: b.AvailableMB, Celsius: b.Celsius, Throttled: b.Throttled.String(), Dips: b.Dips, Every: b.Load.Every()}
+	if now, known := k.machine.Time(); known {
+		s.Clock = wire.Clock{Source: string(now.Source), WithinMS: now.Within.Milliseconds()}
+	}
+	s.Clock.Boot = k.clock.Boot()
 	return s
 }
 

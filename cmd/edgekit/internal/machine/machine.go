@@ -5,19 +5,25 @@ package machine
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/kmod"
 	"edgekit.internal/hardware/board"
+	"edgekit.internal/hardware/clock"
+	"edgekit.internal/pipeline"
 )
 
 // Config says what is looked after.
 type Config struct {
-	Modules string          // auto: load kernel modules where nobody else does; none
-	Root    string          // where the board's files are; "": /
-	SetPace func(every int) // has one of every so many pictures worked on
+	Modules string                                    // auto: load kernel modules where nobody else does; none
+	Root    string                                    // where the board's files are; "": /
+	SetPace func(every int)                           // has one of every so many pictures worked on
+	Kit     func() time.Duration                      // kit time
+	Boot    func() uint32                             // the kit's boot
+	Record  func(context.Context, pipeline.Fix) error // puts a fix of the wall clock into the journal
 	Log     *slog.Logger
 }
 
@@ -26,11 +32,14 @@ type Machine struct {
 	cfg     Config
 	modules *kmod.Loader // nil: somebody else's matter
 	board   *board.Monitor
+	wall    *clock.Wall
+	fixes   chan clock.Fix
 }
 
 // New prepares it; Run starts it.
 func New(cfg Config) *Machine {
-	m := &Machine{cfg: cfg}
+	m := &Machine{cfg: cfg, fixes: make(chan clock.Fix, maxFixes)}
+	m.wall = clock.NewWall(clock.WallConfig{Kit: cfg.Kit, Battery: clock.Battery(), Restored: clock.Restored(ntpSaved), Found: m.found})
 	m.board = board.New(board.Config{Root: cfg.Root, Changed: m.tell})
 	if cfg.Modules == "auto" {
 		if needed, why := kmod.Needed(); needed {
@@ -46,6 +55,8 @@ func New(cfg Config) *Machine {
 func (m *Machine) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return m.board.Run(ctx) })
+	all.Go(func() error { m.keepTime(ctx); return nil })
+	all.Go(func() error { m.record(ctx); return nil })
 	if m.modules != nil {
 		all.Go(func() error { m.load(ctx); return nil })
 	}
@@ -60,6 +71,10 @@ func (m *Machine) Devices() (list []drivers.Status) {
 			d.State = drivers.Failed
 		}
 		list = append(list, d)
+	}
+	if _, known := m.wall.Now(); !known {
+		list = append(list, drivers.Status{Device: "clock", Name: "date not known", State: drivers.Opening,
+			Reason: "Everything is sold and counted all the same, and dated later. Pair a phone, or plug in a network cable, and the kit knows the date."})
 	}
 	if m.modules != nil {
 		s, _ := m.modules.Watch().Get()
