@@ -70,6 +70,7 @@ func (k *kit) ask(method, path string, body, answer any) error {
 // printer shows an answer to a person, or to a program.
 type printer struct {
 	out  io.Writer
+	errs io.Writer // what a person reads while it goes on
 	json bool
 }
 
