@@ -26,9 +26,10 @@ type (
 		WifiFirmware string `default:"auto" placeholder:"auto|DIR|TAR" help:"Where the Pi's Wi-Fi firmware comes from: this machine, or a folder such as a Raspberry Pi OS card's /lib/firmware, or a tar."`
 	}
 	flashVerb struct {
-		Image  string `arg:"" help:"The image, IMAGE.img.xz. With its .bmap beside it only what is in use is written."`
-		Device string `arg:"" help:"The card, such as /dev/sdX: a whole disk."`
-		Yes    bool   `help:"Do not ask."`
+		Image    string `arg:"" help:"The image, IMAGE.img.xz. With its .bmap beside it only what is in use is written."`
+		Device   string `arg:"" help:"The card, such as /dev/sdX: a whole disk."`
+		Yes      bool   `help:"Do not ask."`
+		Settings string `placeholder:"FILE" help:"Put this edgekit.toml on the card's boot partition too."`
 
 		in   io.Reader  // who confirms; nil: standard input
 		host flash.Host // a test's
@@ -85,6 +86,12 @@ func (v flashVerb) Run(_ *kit, p *printer) error {
 	if err != nil {
 		return fault{fmt.Errorf("%w: get the image's files again, or take the .bmap away to write the whole image", err)}
 	}
+	var also *settings
+	if v.Settings != "" {
+		if also, err = newSettings(v.Settings); err != nil {
+			return err
+		}
+	}
 	image, closing, err := flash.Image(v.Image)
 	if err != nil {
 		return fault{err}
@@ -100,29 +107,39 @@ func (v flashVerb) Run(_ *kit, p *printer) error {
 	if err := v.confirm(p, card); err != nil {
 		return err
 	}
+	if err := v.write(ctx, p, card, flash.Job{Image: image, Map: m, Size: card.Size}); err != nil {
+		return err
+	}
+	if also != nil {
+		if err := also.put(card); err != nil {
+			return err
+		}
+	}
+	return p.table(map[string]string{"card": card.Device, "state": "ready"}, nil, [][]string{{card.Device, "written and read back; take it out"}})
+}
+
+// write does the job on the card.
+func (v flashVerb) write(ctx context.Context, p *printer, card flash.Card, job flash.Job) error {
 	target, release, err := flash.Open(card.Device)
 	if err != nil {
 		return err
 	}
 	defer release.Close()
-	last := -1
-	job := flash.Job{Image: image, Map: m, Card: target, Size: card.Size, Progress: func(step string, done, total int64) {
-		if now := int(done >> 22); now != last || done == total { // every 4 MB
+	last := int64(-1)
+	job.Card, job.Progress = target, func(step string, done, total int64) {
+		if now := done >> 22; now != last || done == total { // every 4 MB
 			last = now
 			p.progress(step, done, total)
 		}
-	}}
+	}
+	if !p.json {
+		defer fmt.Fprintln(p.errs)
+	}
 	if err := job.Run(ctx); err != nil {
-		if !p.json {
-			fmt.Fprintln(p.errs)
-		}
 		return err
 	}
 	flash.Settle(target)
-	if !p.json {
-		fmt.Fprintln(p.errs)
-	}
-	return p.table(map[string]string{"card": card.Device, "state": "ready"}, nil, [][]string{{card.Device, "written and read back; take it out"}})
+	return nil
 }
 
 // confirm has a person type the card's name.

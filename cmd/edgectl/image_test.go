@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,6 +116,57 @@ func TestFlashingWithoutWhatItTakesWritesNothing(t *testing.T) {
 		if !errors.As(err, new(fault)) || !strings.Contains(err.Error(), c.want) || len(bytes.Trim(got, "\x00")) > 0 {
 			t.Errorf("%s: %v, expected %q and nothing written", name, err, c.want)
 		}
+	}
+}
+
+// TestSettingsGoOntoTheCard flashes an image with a FAT on it, and has mtools say what is there.
+func TestSettingsGoOntoTheCard(t *testing.T) {
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	for _, program := range []string{"mcopy", "mkfs.fat"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+	const at = 1 << 20
+	fat := filepath.Join(t.TempDir(), "fat")
+	if err := errors.Join(os.WriteFile(fat, nil, 0o600), os.Truncate(fat, 16<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mkfs.fat", "-F", "16", fat).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	text, err := os.ReadFile(fat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := append(make([]byte, at), text...)
+	disk[446+4] = 0x0c
+	binary.LittleEndian.PutUint32(disk[446+8:], at/512)
+	from := filepath.Join(t.TempDir(), "kit.img")
+	if err := os.WriteFile(from, disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good, bad := filepath.Join(t.TempDir(), "mine.toml"), filepath.Join(t.TempDir(), "bad.toml")
+	if err := errors.Join(os.WriteFile(good, []byte("stall = \"Blue Door\"\n"), 0o600), os.WriteFile(bad, []byte("stall = \n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	device, h := slot(t, 32<<20)
+	to := &printer{out: &strings.Builder{}, errs: &strings.Builder{}}
+	if err := (flashVerb{Image: from, Device: device, Yes: true, Settings: bad, host: h}).Run(nil, to); !errors.As(err, new(fault)) || !strings.Contains(err.Error(), "bad.toml:1:") {
+		t.Errorf("bad settings: %v", err)
+	}
+	if got, err := os.ReadFile(device); err != nil || len(bytes.Trim(got, "\x00")) > 0 {
+		t.Errorf("written with bad settings (%v)", err)
+	}
+	if err := (flashVerb{Image: from, Device: device, Yes: true, Settings: good, host: h}).Run(nil, to); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("mcopy", "-i", fmt.Sprintf("%s@@%d", device, at), "::edgekit.toml", "-").Output()
+	if err != nil || string(out) != "stall = \"Blue Door\"\n" {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 
