@@ -33,7 +33,7 @@ lab: deps-lab
 
 # The SD card's image, bin/edgekit.img.xz: see image/README.md. WIFI_FIRMWARE=DIR|TAR where this machine has none of a Pi's.
 image: deps-image
-	@go run ./image/pack -instance edgekit -out bin -wifi-firmware $(or $(WIFI_FIRMWARE),auto)
+	@go run ./image/pack -instance $(or $(INSTANCE),edgekit) -out bin -wifi-firmware $(or $(WIFI_FIRMWARE),auto)
 
 # The same system for QEMU's virt machine, with something to sell; uncompressed, in .cache/image.
 image-vm: deps-image

@@ -86,6 +86,7 @@ func (k *kit) do(method, path string, body io.Reader, limit time.Duration, read 
 // printer shows an answer to a person, or to a program.
 type printer struct {
 	out  io.Writer
+	errs io.Writer // what a person reads while it goes on
 	json bool
 }
 

@@ -3,6 +3,10 @@
 //
 //	edgectl --kit DIR stock list
 //
+// and makes and flashes SD cards, for which no kit is needed:
+//
+//	edgectl image flash bin/edgekit.img.xz /dev/sdX
+//
 // Every verb takes --json. What the person who started it can mend is one line on standard error and exit 2; a kit that
 // does not answer, or that refuses, is exit 1.
 package main
@@ -14,6 +18,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"edgekit.internal/cmd/edgectl/internal/flash"
 )
 
 // cli is all verbs and flags.
@@ -28,6 +34,7 @@ type cli struct {
 	Tickets  ticketVerb   `cmd:"" help:"What was sold."`
 	Drop     dropVerb     `cmd:"" help:"Start and stop an offer."`
 	Catalog  importVerb   `cmd:"" help:"What the kit sells from."`
+	Image    imageVerb    `cmd:"" help:"The SD card."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -47,11 +54,11 @@ func run(args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "edgectl: %v; see edgectl --help\n", err)
 		return 2
 	}
-	err = at.Run(&kit{dir: c.Kit}, &printer{out: out, json: c.JSON})
+	err = at.Run(&kit{dir: c.Kit}, &printer{out: out, errs: errs, json: c.JSON})
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, new(fault)):
+	case errors.As(err, new(fault)), errors.As(err, new(flash.Refusal)):
 		fmt.Fprintf(errs, "edgectl: %v\n", err)
 		return 2
 	}

@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"edgekit.internal/image/pack/licence"
 )
 
 func TestFreeBlocksAreReadFromDumpe2fs(t *testing.T) {
@@ -72,6 +77,55 @@ func TestInstancesArePinned(t *testing.T) {
 				t.Errorf("%s: an address or a folder of somebody's is in it:\n%s", instance, text)
 			}
 		}
+	}
+}
+
+// TestWhatHasNoNoticeIsRefused: a module that a program was built from is among the licence notices, or there is no image.
+func TestWhatHasNoNoticeIsRefused(t *testing.T) {
+	b := &build{licences: []licence.Part{{Name: "example.com/a", Version: "v1.0.0", SPDX: "MIT"}}}
+	if got, err := b.licenceOf("example.com/a", "v1.0.0"); err != nil || got != "MIT" {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, other := range [][2]string{{"example.com/a", "v1.0.1"}, {"example.com/b", "v1.0.0"}} {
+		if got, err := b.licenceOf(other[0], other[1]); err == nil {
+			t.Errorf("%v: %s", other, got)
+		}
+	}
+}
+
+// TestTheKernelsSourceIsNamed by the release that its module notes.
+func TestTheKernelsSourceIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	if got, err := kernelSource("m v1", dir); got != "" || err != nil {
+		t.Errorf("no kernel: %q, %v", got, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "vmlinuz"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := kernelSource("m v1", dir); err == nil {
+		t.Errorf("a kernel without source: %q", got)
+	}
+	note := filepath.Join(dir, "_build/upstream-url.txt")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(note), 0o755), os.WriteFile(note, []byte("scheme:host/linux/stable_20250916.tar.gz\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := kernelSource("m v1", dir); err != nil || !strings.Contains(got, "tag stable_20250916,") || !strings.Contains(got, "m v1") {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestNobodysFileIsReplaced in the root that is put together.
+func TestNobodysFileIsReplaced(t *testing.T) {
+	b := &build{work: t.TempDir()}
+	if err := b.addFile("/usr/sbin/a", []byte("one"), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.addFile("/usr/sbin/a", []byte("two"), false); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	st, err := os.Stat(b.at("extra/usr/sbin/a"))
+	if err != nil || st.Mode().Perm() != 0o755 || read(t, b.at("extra/usr/sbin/a")) != "one" {
+		t.Errorf("%v, %v", st, err)
 	}
 }
 

@@ -37,24 +37,32 @@ func (p Programs) Care(ctx context.Context, device, disk, dir, boot string) (r R
 		return r
 	}
 	d, sectors, err := openDisk(disk)
-	if err != nil {
+	if err != nil && found == nothing {
 		fail(err)
 		return r
 	}
-	defer d.Close()
-	making, err := marked(d)
-	fail(err)
+	fail(err) // a file system is looked after all the same
+	making := false
+	if err == nil {
+		defer d.Close()
+		making, err = marked(d)
+		fail(err)
+	}
 	if found == somethingElse && !making {
 		r.State = Foreign
 		return r
 	}
-	r.Grown, err = growDisk(d, sectors, Number)
-	fail(err) // the file system is looked after all the same
-
-	if found == nothing || making {
+	if d != nil {
+		r.Grown, err = growDisk(d, sectors, Number)
+		fail(err)
+	}
+	if found == nothing || found == somethingElse {
 		r.State, err = p.fresh(ctx, d, device)
 	} else {
 		r.State, r.Said, err = p.mend(ctx, device, dir, found)
+		if making { // it was done: mke2fs writes the superblock last, and there may be sales by now
+			fail(setMark(d, false))
+		}
 	}
 	fail(err)
 	if r.State == Broken {

@@ -25,10 +25,10 @@ func orElse(s, or string) string {
 	return s
 }
 
-// How long a program may take. A quick check of a full 32 GB card takes seconds, a full one with repairs minutes; one that
-// is cut off has written nothing by half, and the next start begins again.
+// How long a program may take. A quick check takes a second, unless the kernel noted errors: then it is a full one, minutes
+// on a full card. One that is cut off is begun again at the next start.
 const (
-	quickLimit = 2 * time.Minute
+	quickLimit = 5 * time.Minute
 	fullLimit  = 10 * time.Minute
 )
 

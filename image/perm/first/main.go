@@ -21,8 +21,8 @@ import (
 const (
 	initProgram = "/gokrazy/init"
 	mountPoint  = "/perm"
-	// limit is when the kit starts with the data partition as it is. A full check with repairs has 10 minutes.
-	limit = 14 * time.Minute
+	// limit is when the kit starts with the data partition as it is. A quick check has 5 minutes, a full one 10.
+	limit = 17 * time.Minute
 )
 
 func main() {
