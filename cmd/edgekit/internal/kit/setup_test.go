@@ -11,6 +11,7 @@ import (
 	"edgekit.internal/capture"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/internal/settings"
 )
 
 // TestThePictureShowsTheWayInUntilTheFirstPairing, and only where nothing else can: visitors see it too.
@@ -62,5 +63,20 @@ func TestThePictureShowsTheWayInUntilTheFirstPairing(t *testing.T) {
 	k = open("0.0.0.0:0")
 	if text, _ := k.wayIn(true); text != "" || k.state.Code() == code {
 		t.Errorf("after the first pairing, and a restart: %q", text)
+	}
+}
+
+// TestAnotherWifiIsAnotherSlip: the old one leads nobody in.
+func TestAnotherWifiIsAnotherSlip(t *testing.T) {
+	seen := map[string]string{}
+	for _, w := range []settings.Wifi{{Mode: "off"}, {Mode: "ap"}, {Mode: "ap", SSID: "Blue"}, {Mode: "ap", SSID: "Blue", Password: "12345678"}, {Mode: "ap", SSID: "Blue", Security: "open"}} {
+		k := &Kit{config: Config{Settings: settings.Settings{Stall: "S", Wifi: w}}, id: "abcd", wifiSecret: make([]byte, 32), fingerprint: "AB"}
+		of := k.setupOf()
+		if was, ok := seen[of]; ok {
+			t.Errorf("%+v has the slip of %s", w, was)
+		}
+		if seen[of] = w.Mode + w.SSID; of != k.setupOf() {
+			t.Error("one Wi-Fi has two slips")
+		}
 	}
 }
