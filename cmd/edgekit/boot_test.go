@@ -130,8 +130,7 @@ func TestBootSetsUp(t *testing.T) {
 	}
 	powerOn(t, m)
 	first := certificate(t, m.Console)
-	until("the set-up slip", `"out":true`)
-	until("the kit's own log", `"msg":"kit started"`)
+	until("the set-up slip, and the log of it", `"msg":"slip printed"`)
 	until("another program's log", `"from":"dhcp"`)
 	m.PowerCut()
 	powerOn(t, m)
@@ -144,8 +143,8 @@ func TestBootSetsUp(t *testing.T) {
 	if err := m.Data(data, "edgekit/tickets/setup.png", "edgekit/setup.json", "edgekit/logs/00000001.log"); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := os.Stat(filepath.Join(data, "setup.png")); err != nil || st.Size() < 1000 {
-		t.Errorf("the slip: %v, %v", st, err)
+	if _, err := os.Stat(filepath.Join(data, "setup.png")); err != nil { // its content need not have come to the card: paper would have it
+		t.Errorf("the slip: %v", err)
 	}
 	state, err := os.ReadFile(filepath.Join(data, "setup.json"))
 	if err != nil || !strings.Contains(string(state), `"tries":1`) {

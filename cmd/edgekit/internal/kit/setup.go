@@ -150,6 +150,9 @@ func (k *Kit) printOnce(ctx context.Context, kind, of string, data []byte) error
 	if err == nil || !began {
 		err = errors.Join(err, k.state.Sent(kind, of, err == nil))
 	}
+	if err == nil {
+		k.log.Info("slip printed", "slip", kind)
+	}
 	return err
 }
 
