@@ -3,11 +3,15 @@
 package main
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/json"
 	"flag"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,12 +85,12 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 }
 
 // TestBootReadsSettings drops settings on the card as a laptop does: good ones are used and kept, bad ones are refused and
-// the kit serves with those it kept.
+// the kit serves with those it kept, and says on the card what was wrong with the others.
 func TestBootReadsSettings(t *testing.T) {
 	m := newMachine(t)
 	const good = "stall = \"Blue Door\"\n"
-	for _, text := range []string{good, "stall = \"Red Door\"\npapr = \"58\"\n"} {
-		if err := m.Drop("edgekit.toml", text); err != nil {
+	for _, step := range []struct{ text, report string }{{good, ""}, {"stall = \"Red Door\"\npapr = \"58\"\n", "line 2, column 1: unknown key \"papr\""}, {good, ""}} {
+		if err := m.Drop("edgekit.toml", step.text); err != nil {
 			t.Fatal(err)
 		}
 		powerOn(t, m)
@@ -96,7 +100,11 @@ func TestBootReadsSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		if kept, err := os.ReadFile(filepath.Join(data, "edgekit.toml")); err != nil || string(kept) != good {
-			t.Errorf("after %q the kit keeps %q, %v", text, kept, err)
+			t.Errorf("after %q the kit keeps %q, %v", step.text, kept, err)
+		}
+		report, there := m.Dropped("edgekit-error.txt")
+		if there != (step.report != "") || !strings.Contains(report, step.report) || strings.Count(report, "\n") != strings.Count(report, "\r\n") {
+			t.Errorf("after %q the card says %q", step.text, report)
 		}
 	}
 }
@@ -116,6 +124,65 @@ func seeded(t *testing.T) *rand.Rand {
 	}
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 1))
+}
+
+// TestBootSetsUp: the first boot prints one set-up slip, the console's certificate is the same at the next, and the log has
+// what the kit and the system's other programs said before the power was cut.
+func TestBootSetsUp(t *testing.T) {
+	m := newMachine(t)
+	until := func(what, text string) {
+		t.Helper()
+		kittest.UntilWithin(t, what+" to be on the card", boottest.Limit, func() bool {
+			there, err := m.Holds(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return there
+		})
+	}
+	powerOn(t, m)
+	first := certificate(t, m.Console)
+	until("the set-up slip, and the log of it", `"msg":"slip printed"`)
+	until("another program's log", `"from":"dhcp"`)
+	m.PowerCut()
+	powerOn(t, m)
+	if certificate(t, m.Console) != first {
+		t.Error("the console has another certificate: the one on the slip is of no use")
+	}
+	until("how the last run ended", "power cut or reset")
+	m.PowerCut()
+	data := t.TempDir()
+	if err := m.Data(data, "edgekit/tickets/setup.png", "edgekit/setup.json", "edgekit/logs/00000001.log"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "setup.png")); err != nil { // its content need not have come to the card: paper would have it
+		t.Errorf("the slip: %v", err)
+	}
+	state, err := os.ReadFile(filepath.Join(data, "setup.json"))
+	if err != nil || !strings.Contains(string(state), `"tries":1`) {
+		t.Errorf("%s, %v: expected one slip", state, err)
+	}
+	log, err := os.ReadFile(filepath.Join(data, "00000001.log"))
+	var is struct{ Code string }
+	if err != nil || json.Unmarshal(state, &is) != nil || len(is.Code) != 7 || strings.Contains(string(log), is.Code) {
+		t.Errorf("the log has the pairing code %q, %v", is.Code, err)
+	}
+}
+
+// certificate is the SHA-256 of the certificate that a console shows.
+func certificate(t *testing.T, console string) (sum [sha256.Size]byte) {
+	t.Helper()
+	d := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // it is looked at, not trusted
+	kittest.UntilWithin(t, "the console", boottest.Limit, func() bool {
+		c, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(console, "https://"))
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		sum = sha256.Sum256(c.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
+		return true
+	})
+	return sum
 }
 
 func newMachine(t *testing.T) *boottest.Machine {

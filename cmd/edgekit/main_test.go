@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/settings"
 )
 
 func TestMain(m *testing.M) {
@@ -84,5 +85,12 @@ func TestItStopsWhenAsked(t *testing.T) {
 		t.Errorf("exit %d after %v\n%s", code, took, k.Log())
 	} else {
 		t.Logf("stopped in %v (budget 3 s)", took)
+	}
+}
+
+func TestTheSchemaIsPrinted(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), filepath.Join(kittest.Programs(t), "edgekit"), "-data", t.TempDir(), "-settings-schema").Output()
+	if err != nil || string(out) != string(settings.Schema()) {
+		t.Errorf("%v: %.80s", err, out)
 	}
 }

@@ -1,12 +1,15 @@
 package boottest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Where partitions start on every card, see image/pack.
@@ -45,6 +48,42 @@ func (m *Machine) Overwrite(at int64, text []byte) error {
 		return fmt.Errorf("boottest: overwrite: %w", err)
 	}
 	return nil
+}
+
+// Dropped reads a file from the boot partition, as a laptop does. The machine must be off. There may be no such file.
+func (m *Machine) Dropped(name string) (text string, there bool) {
+	c := exec.Command("mtype", "-i", fmt.Sprintf("%s@@%d", m.Disk, bootAt), "::"+name)
+	c.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1")
+	out, err := c.Output()
+	return string(out), err == nil
+}
+
+// Holds tells whether a text is anywhere on the data partition, also while the machine runs: what it has synced is there.
+func (m *Machine) Holds(text string) (bool, error) {
+	f, err := os.Open(m.Disk)
+	if err != nil {
+		return false, fmt.Errorf("boottest: %w", err)
+	}
+	defer f.Close()
+	for at := int64(permAt); ; {
+		from, err := f.Seek(at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) { // nothing but holes from here on
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("boottest: look into %s: %w", m.Disk, err)
+		}
+		if at, err = f.Seek(from, unix.SEEK_HOLE); err != nil {
+			return false, fmt.Errorf("boottest: look into %s: %w", m.Disk, err)
+		}
+		b := make([]byte, at-from)
+		if _, err := f.ReadAt(b, from); err != nil {
+			return false, fmt.Errorf("boottest: look into %s: %w", m.Disk, err)
+		}
+		if bytes.Contains(b, []byte(text)) {
+			return true, nil
+		}
+	}
 }
 
 // Data copies files of the data partition, such as edgekit/kit.db, into dir. The machine must be off. The file system's

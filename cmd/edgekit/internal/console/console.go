@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"edgekit.internal/cmd/edgekit/internal/seal"
@@ -60,6 +61,7 @@ type Console struct {
 	Config
 	pairing *pairing
 	over    over
+	seen    atomic.Bool
 }
 
 // New makes the console.

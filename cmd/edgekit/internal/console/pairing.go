@@ -126,9 +126,13 @@ func (c *Console) paired(next http.Handler) http.Handler {
 			refuse(rw, http.StatusUnauthorized, "not-paired", "Pair this device first: open /console and enter the pairing code.")
 			return
 		}
+		c.seen.Store(true)
 		next.ServeHTTP(rw, r)
 	})
 }
+
+// Seen tells whether a paired device has asked for anything since New.
+func (c *Console) Seen() bool { return c.seen.Load() }
 
 func (c *Console) isPaired(r *http.Request) bool {
 	_, _, ok := c.session(r)

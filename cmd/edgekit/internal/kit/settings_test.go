@@ -181,6 +181,21 @@ func TestConsoleAndCardAgree(t *testing.T) {
 		t.Errorf("the card was not brought up to date: %q", c.files[settings.Name])
 	}
 
+	// The power goes as the card is written.
+	k, _ = start()
+	save(k, "stall = \"Console 3\"\npaper = \"58\"\n", "", true)
+	c.files[settings.Name] = c.files[settings.Name][:9]
+	if k = stalls("Console 3"); k.config.Paper != "58" || c.files[settings.Name] != "stall = \"Console 3\"\npaper = \"58\"\n" {
+		t.Errorf("paper %s, and the card has %q", k.config.Paper, c.files[settings.Name])
+	}
+	k, _ = start()
+	save(k, "stall = \"Console 3\"\n", "", true)
+	c.files[settings.Name] = strings.Repeat("\x00", 20)
+	if k = stalls("Console 3"); k.config.Paper != "80" || k.book.Refusal() == nil {
+		t.Errorf("paper %s: what was saved is lost with the card's copy", k.config.Paper)
+	}
+	save(k, "stall = \"Console 3\"\n", "", true)
+
 	// One that shows only at the start that it opens nothing, as its catalogue went away meanwhile.
 	k, _ = start()
 	if _, err := k.book.Save([]byte("catalog = \"/none.json\"\n")); err != nil {

@@ -3,6 +3,7 @@ package kit
 import (
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"edgekit.internal/capture"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/internal/settings"
 )
 
 // TestThePictureShowsTheWayInUntilTheFirstPairing, and only where nothing else can: visitors see it too.
@@ -63,4 +65,67 @@ func TestThePictureShowsTheWayInUntilTheFirstPairing(t *testing.T) {
 	if text, _ := k.wayIn(true); text != "" || k.state.Code() == code {
 		t.Errorf("after the first pairing, and a restart: %q", text)
 	}
+}
+
+// TestAnotherWifiIsAnotherSlip: the old one leads nobody in.
+func TestAnotherWifiIsAnotherSlip(t *testing.T) {
+	seen, state := map[string]string{}, setup.OpenState(t.TempDir(), slog.New(slog.DiscardHandler))
+	for _, w := range []settings.Wifi{{Mode: "off"}, {Mode: "ap"}, {Mode: "ap", SSID: "Blue"}, {Mode: "ap", SSID: "Blue", Password: "12345678"}, {Mode: "ap", SSID: "Blue", Security: "open"}} {
+		k := &Kit{config: Config{Settings: settings.Settings{Stall: "S", Wifi: w}}, state: state, id: "abcd", wifiSecret: make([]byte, 32), fingerprint: "AB"}
+		_, of := k.setupOf()
+		if was, ok := seen[of]; ok {
+			t.Errorf("%+v has the slip of %s", w, was)
+		}
+		seen[of] = w.Mode + w.SSID
+		if _, again := k.setupOf(); of != again {
+			t.Error("one Wi-Fi has two slips")
+		}
+	}
+}
+
+// TestThereIsAlwaysAWayIn: a slip whose code was used or lost is followed by another, unless the operator's device is there.
+func TestThereIsAlwaysAWayIn(t *testing.T) {
+	l, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	k := &Kit{state: setup.OpenState(t.TempDir(), slog.New(slog.DiscardHandler)), operators: l, fingerprint: "AB", wifiSecret: make([]byte, 32)}
+	due := func(when string, wantNow, wantUnless, wantAgain bool) {
+		t.Helper()
+		if now, unless, again := k.setupDue(); now != wantNow || unless != wantUnless || again != wantAgain {
+			t.Errorf("%s: now %v, unless seen %v, again %v", when, now, unless, again)
+		}
+	}
+	print := func(out bool) {
+		t.Helper()
+		_, of := k.setupOf()
+		if err := k.state.Sending(setup.SetupSlip, of); err != nil {
+			t.Fatal(err)
+		}
+		if out {
+			if err := k.state.Sent(setup.SetupSlip, of, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	due("out of the box", true, false, false)
+	print(false)
+	due("the power went while it was printed", true, true, true)
+	print(true)
+	due("its code is still good", false, false, false)
+	k.state.Next(true)
+	due("its code was used", false, true, false)
+	print(true)
+	k.state.Next(false)
+	due("its code was lost to wrong tries", false, true, false)
+	print(true)
+	k.fingerprint = "CD"
+	due("it leads to another certificate", true, false, false)
+	k.operators, err = net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.operators.Close()
+	due("at home", false, false, false)
 }

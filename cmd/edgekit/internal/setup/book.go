@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -86,27 +87,28 @@ func OneFile(path string, text []byte, state *State, log *slog.Logger) *Book {
 // Candidates are what the kit may start with, the first that works.
 func (b *Book) Candidates() (all []Candidate) {
 	onCard := b.readCard()
-	changed := onCard != nil && !b.known(onCard.Text)
-	if changed {
-		all = append(all, *onCard)
-	}
-	for _, kept := range []Candidate{{From: FromConsole, Name: nextFile}, {From: FromKept, Name: settings.Name}} {
-		if kept.From == FromConsole && changed {
-			b.dropNext = true // the card was edited after it
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(b.dir, kept.Name))
+	var kept []Candidate
+	for _, c := range []Candidate{{From: FromConsole, Name: nextFile}, {From: FromKept, Name: settings.Name}} {
+		text, err := os.ReadFile(filepath.Join(b.dir, c.Name))
 		if err == nil {
-			kept.Text = text
-			all = append(all, kept)
+			c.Text = text
+			kept = append(kept, c)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			b.log.Error("settings cannot be read", "file", kept.Name, "err", err)
+			b.log.Error("settings cannot be read", "file", c.Name, "err", err)
 		}
 	}
-	if onCard != nil && !changed {
-		all = append(all, *onCard) // if what is kept is damaged
+	switch {
+	case onCard == nil:
+		return kept
+	case b.known(onCard.Text), torn(onCard.Text, kept):
+		return append(kept, *onCard) // if what is kept is damaged
 	}
-	return all
+	return append([]Candidate{*onCard}, kept...)
+}
+
+// torn tells whether the card has the beginning of what was saved in the console: the power went as that was written to it.
+func torn(onCard []byte, kept []Candidate) bool {
+	return len(kept) > 0 && kept[0].From == FromConsole && bytes.HasPrefix(kept[0].Text, onCard)
 }
 
 func (b *Book) readCard() *Candidate {
@@ -160,7 +162,7 @@ func (b *Book) Use(c Candidate) {
 	if c.From != "" {
 		warn("settings are used, and could not be kept", replace(filepath.Join(b.dir, settings.Name), c.Text))
 	}
-	if b.dropNext || c.From == FromConsole {
+	if b.dropNext || c.From == FromConsole || c.From == FromCard {
 		if err := os.Remove(filepath.Join(b.dir, nextFile)); !errors.Is(err, fs.ErrNotExist) {
 			warn("settings from the console are still there", err)
 		}

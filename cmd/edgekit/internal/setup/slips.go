@@ -31,6 +31,12 @@ func (s *State) Due(kind, of string) (due, again bool) {
 	return due, again
 }
 
+// Last is what the last slip of a kind was about; empty: there was none.
+func (s *State) Last(kind string) (of string) {
+	s.read(func(c content) { of = c.Slips[kind].Of })
+	return of
+}
+
 // Sending notes durably that a slip is going to the printer. It is called before the first byte does.
 func (s *State) Sending(kind, of string) error {
 	return s.change(func(c *content) {
