@@ -78,6 +78,17 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 		t.Fatal(err)
 	}
 	acked, sales := held(t, buyers, audit(t, data))
+	var kit int64
+	var nth uint32
+	for _, e := range journalOf(t, filepath.Join(data, "kit.db")) {
+		if e.Boot < nth || e.Kit < kit || e.Boot == 0 || e.Boot > uint32(*bootCuts+2) {
+			t.Errorf("kit time %d in boot %d comes after %d in boot %d", e.Kit, e.Boot, kit, nth)
+		}
+		kit, nth = e.Kit, e.Boot
+	}
+	if nth != uint32(*bootCuts+2) && nth != uint32(*bootCuts+1) { // in the last boot there may have been nothing left to say
+		t.Errorf("%d boots, and the journal ends in boot %d", *bootCuts+2, nth)
+	}
 	t.Logf("%d power cuts, %d sales acknowledged, %d on the card", *bootCuts+2, acked, sales)
 	if acked < 5**bootCuts {
 		t.Errorf("only %d sales: this was no load", acked)
