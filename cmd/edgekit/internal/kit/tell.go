@@ -169,7 +169,7 @@ func (k *Kit) devices() []drivers.Status {
 		printer, _ = k.printer.Watch().Get()
 		printer.Device = "printer"
 	}
-	return append([]drivers.Status{camera, printer}, k.machine.Devices()...)
+	return append(append([]drivers.Status{camera, printer}, k.machine.Devices()...), k.upkeep.Devices()...)
 }
 
 // ready says why the kit cannot sell.
