@@ -12,11 +12,15 @@ import (
 	"time"
 )
 
-// Programs are where e2fsprogs' are. The zero value is where the image has them.
-type Programs struct{ E2fsck, Mke2fs string }
+// Programs are where e2fsprogs' and dosfstools' are. The zero value is where the image has them.
+type Programs struct{ E2fsck, Mke2fs, FsckFAT string }
 
 func (p Programs) e2fsck() string { return orElse(p.E2fsck, "/usr/sbin/e2fsck") }
 func (p Programs) mke2fs() string { return orElse(p.Mke2fs, "/usr/sbin/mke2fs") }
+
+func (p Programs) fsckFAT() string {
+	return orElse(p.FsckFAT, "/usr/sbin/fsck.fat")
+}
 
 func orElse(s, or string) string {
 	if s == "" {
