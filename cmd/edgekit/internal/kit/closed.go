@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"html/template"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,12 +27,16 @@ var closedPage = template.Must(template.New("closed").Parse(closedHTML))
 // ShowClosed tells people why an appliance's kit did not start: on its own screens, on the boot partition, and on the page
 // that visitors open. It returns when it is time to try again, and at once where a person sees standard error.
 func ShowClosed(ctx context.Context, args []string, reason error, log *slog.Logger) {
+	showClosed(ctx, args, reason, log, setup.Card{Read: bootfs.Read, Write: bootfs.Write})
+}
+
+func showClosed(ctx context.Context, args []string, reason error, log *slog.Logger, card setup.Card) {
 	c, _, err := Parse(args, nil)
 	if err != nil || c.Boot == "" {
 		return
 	}
-	alsoOn(c.Screen, discard{}).Write([]byte("edgekit does not start: " + reason.Error() + "\n"))
-	if err := noteOnCard(reason); err != nil {
+	alsoOn(c.Screen, io.Discard).Write([]byte("edgekit does not start: " + reason.Error() + "\n"))
+	if err := noteOnCard(card, reason); err != nil {
 		log.Warn("the reason could not be written onto the boot partition", "err", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, closedFor)
@@ -54,16 +59,12 @@ func ShowClosed(ctx context.Context, args []string, reason error, log *slog.Logg
 }
 
 // noteOnCard writes the reason where a laptop shows it, unless it is there already.
-func noteOnCard(reason error) error {
+func noteOnCard(card setup.Card, reason error) error {
 	text := "The kit does not start. This is what stops it:\r\n\r\n- " + strings.ReplaceAll(reason.Error(), "\n", "\r\n- ") +
 		"\r\n\r\nIf it says that the data folder cannot be written, the card is damaged or worn out: put the kit on a new one.\r\n" +
 		"This file goes away by itself when the kit starts.\r\n"
-	if was, err := bootfs.Read(setup.ErrorFile); err == nil && string(was) == text {
+	if was, err := card.Read(setup.ErrorFile); err == nil && string(was) == text {
 		return nil
 	}
-	return bootfs.Write(setup.ErrorFile, []byte(text))
+	return card.Write(setup.ErrorFile, []byte(text))
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
