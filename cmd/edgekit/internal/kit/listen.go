@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -61,6 +63,57 @@ func address(scheme string, l net.Listener) string {
 		host = "localhost"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// reachedAt are the addresses of this machine at which others reach a listener.
+func reachedAt(l net.Listener) (ips []string) {
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	if !at.IP.IsUnspecified() {
+		return []string{at.IP.String()}
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // a help, and no more
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
+			ips = append(ips, n.IP.String())
+		}
+	}
+	return ips
+}
+
+// reached is how others on the network reach a listener that listens everywhere.
+func reached(l net.Listener) (addresses []string) {
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !at.IP.IsUnspecified() {
+		return nil
+	}
+	for _, ip := range reachedAt(l) {
+		addresses = append(addresses, "http://"+net.JoinHostPort(ip, strconv.Itoa(at.Port)))
+	}
+	return addresses
+}
+
+// consoles are the addresses of the console for other devices: by number, then by name.
+func (k *Kit) consoles() (all []string) {
+	if loopback(k.operators) {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(k.operators.Addr().String())
+	if err != nil {
+		return nil
+	}
+	for _, ip := range reachedAt(k.operators) {
+		all = append(all, "https://"+net.JoinHostPort(ip, port)+"/console")
+	}
+	if name, err := os.Hostname(); err == nil && len(all) > 0 {
+		all = append(all, "https://"+net.JoinHostPort(name, port)+"/console")
+	}
+	return all
 }
 
 func loopback(l net.Listener) bool {
