@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/hardware/bootfs"
 )
@@ -53,7 +54,7 @@ func showClosed(ctx context.Context, args []string, reason error, log *slog.Logg
 		rw.WriteHeader(http.StatusServiceUnavailable)
 		closedPage.Execute(rw, reason.Error()) // an error is the visitor gone
 	})
-	if err := serve(ctx, newCrowd(l, maxConns), page, log); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := listen.Serve(ctx, listen.Bounded(l, listen.MaxVisitors), page, log); err != nil && !errors.Is(err, net.ErrClosed) {
 		log.Warn("the page that says why the kit is closed", "err", err)
 	}
 }
