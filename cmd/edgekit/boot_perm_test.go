@@ -25,6 +25,7 @@ import (
 // TestBootMendsTheDataPartition damages the first group's descriptors, which lead e2fsck's own repair to give up all
 // files, on a card that lost power in the middle of things: the kit starts with every sale.
 func TestBootMendsTheDataPartition(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	powerOn(t, m)
 	v, tap := sellSet(t, m)
@@ -45,6 +46,7 @@ func TestBootMendsTheDataPartition(t *testing.T) {
 // TestBootGrowsToTheCard flashes the image onto a larger card, sells, cuts the power at random moments of the start in
 // which the partition grows, and finds all of the card in use and the sale on it.
 func TestBootGrowsToTheCard(t *testing.T) {
+	t.Parallel()
 	const size = 4 << 30
 	m := newMachine(t)
 	powerOn(t, m)
@@ -77,6 +79,7 @@ func TestBootGrowsToTheCard(t *testing.T) {
 
 // TestBootMakesADataPartition starts with a blank one, on a larger card.
 func TestBootMakesADataPartition(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	for _, err := range []error{m.Blank(), m.Extend(3 << 30)} {
 		if err != nil {
@@ -99,6 +102,7 @@ func TestBootMakesADataPartition(t *testing.T) {
 // TestBootSaysThatItCannotKeepAnything: with a data partition that is beyond repair, or not the kit's, nothing is sold that
 // could be lost. Visitors and the stall holder are told, the latter on the card too; the partition is left alone.
 func TestBootSaysThatItCannotKeepAnything(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	theirs := bytes.Repeat([]byte("holiday pictures"), 1<<13)
 	for _, at := range []int64{0, 128 << 20} { // the superblock, and its first copy

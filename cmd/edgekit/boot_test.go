@@ -30,6 +30,7 @@ var (
 // TestBootSellsThroughPowerCuts boots the image, sells, and pulls its plug: once at rest, then under load at random
 // moments. After each cut it boots by itself, and in the end every acknowledged tap is on the card, once.
 func TestBootSellsThroughPowerCuts(t *testing.T) {
+	t.Parallel()
 	rnd := seeded(t)
 	m := newMachine(t)
 	boot := func() { t.Helper(); powerOn(t, m) }
@@ -98,6 +99,7 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 // TestBootReadsSettings drops settings on the card as a laptop does: good ones are used and kept, bad ones are refused and
 // the kit serves with those it kept, and says on the card what was wrong with the others.
 func TestBootReadsSettings(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	const good = "stall = \"Blue Door\"\n"
 	for _, step := range []struct{ text, report string }{{good, ""}, {"stall = \"Red Door\"\npapr = \"58\"\n", "line 2, column 1: unknown key \"papr\""}, {good, ""}} {
@@ -140,6 +142,7 @@ func seeded(t *testing.T) *rand.Rand {
 // TestBootSetsUp: the first boot prints one set-up slip, the console's certificate is the same at the next, and the log has
 // what the kit and the system's other programs said before the power was cut.
 func TestBootSetsUp(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	until := func(what, text string) {
 		t.Helper()

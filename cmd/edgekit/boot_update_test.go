@@ -153,6 +153,7 @@ const crashes = `package main; func main() { panic("a bug") }`
 
 // TestBootRefusesUpdates: what is not for this kit changes nothing.
 func TestBootRefusesUpdates(t *testing.T) {
+	t.Parallel()
 	u := newUpdates(t)
 	newer, _ := u.next(nil, nil)
 	_, other, err := ed25519.GenerateKey(rand.Reader)
@@ -201,6 +202,7 @@ func TestBootRefusesUpdates(t *testing.T) {
 // TestBootUpdates: a system that is sick in one way or another comes back to the old one by itself and says why, with
 // every sale; a healthy one stays, kernel and all.
 func TestBootUpdates(t *testing.T) {
+	t.Parallel()
 	u := newUpdates(t)
 	was := u.system()
 	till := newTill(t, u.Viewer)
@@ -254,6 +256,7 @@ func TestBootUpdates(t *testing.T) {
 // TestBootUpdateThroughPowerCuts cuts the power at random moments of updates, from the first byte to the verdict. What
 // starts then is one system or the other, whole, with every sale; and it takes the next update.
 func TestBootUpdateThroughPowerCuts(t *testing.T) {
+	t.Parallel()
 	u := newUpdates(t)
 	rnd := seeded(t)
 	till := newTill(t, u.Viewer)

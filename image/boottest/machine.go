@@ -23,10 +23,12 @@ const Limit = 3 * time.Minute
 // Machine is a virtual kit with a card of its own. Its addresses stay the same from one boot to the next. Not safe for
 // concurrent use, except for its addresses.
 type Machine struct {
-	Viewer  string // http://localhost:PORT, the kit's port 80
-	Console string // https://localhost:PORT, the kit's port 8443
-	Disk    string // the card
-	Memory  int    // MB; 0: 1024
+	Viewer  string   // http://localhost:PORT, the kit's port 80
+	Console string   // https://localhost:PORT, the kit's port 8443
+	Disk    string   // the card
+	Memory  int      // MB; 0: 1024
+	Date    string   // what its clock says at power-on, such as 1970-01-02T00:00:00, UTC; "": the truth
+	Devices []string // more of QEMU's arguments, for devices
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
@@ -54,6 +56,9 @@ func New(image, uefi, dir string) (*Machine, error) {
 	m := &Machine{Disk: filepath.Join(dir, "card.img"), uefi: uefi, serial: filepath.Join(dir, "serial.log")}
 	if err := copyCard(m.Disk, image); err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
+	}
+	if err := m.Drop("edgekit.toml", "printer = \"virtual\"\n"); err != nil { // the machine has none
+		return nil, err
 	}
 	ports, err := freePorts(2)
 	if err != nil {
@@ -88,6 +93,10 @@ func (m *Machine) PowerOn() error {
 		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial,
 		"-drive", "file="+m.Disk+",format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card",
 		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
+	if m.Date != "" {
+		m.cmd.Args = append(m.cmd.Args, "-rtc", "base="+m.Date)
+	}
+	m.cmd.Args = append(m.cmd.Args, m.Devices...)
 	m.cmd.Stdout, m.cmd.Stderr = &m.said, &m.said
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // Ctrl-C is for who holds the machine
 	m.on = time.Now()
