@@ -46,7 +46,8 @@ boot: image-vm
 
 # The image under QEMU: sales through power cuts, updates good and bad, settings, damage. BOOT_CUTS and UPDATE_CUTS: how many
 # power cuts; 20 and 5 in CI.
-boot-test: image-vm
+boot-test: image image-vm
+	@.ci/step same-bytes go test -count=1 -timeout 20m -tags boot -run '^TestBoot' -v ./image/pack
 	@EDGEKIT_PROGRAMS=none .ci/step boot go test -count=1 -timeout 60m -tags boot -parallel 2 -run '^TestBoot' -v ./cmd/edgekit $(if $(BOOT_CUTS),-boot.cuts $(BOOT_CUTS)) $(if $(UPDATE_CUTS),-boot.update-cuts $(UPDATE_CUTS))
 
 # Figure, budget, ratio. Also written to bench.json.
