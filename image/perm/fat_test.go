@@ -36,7 +36,7 @@ func TestABootPartitionLeftInTheMiddleOfAWrite(t *testing.T) {
 	}
 	do("mcopy", "-i", fat, text, "::config.txt")
 	p := Programs{FsckFAT: "fsck.fat"}
-	if said := p.CareForBoot(t.Context(), fat); said != "" {
+	if said := p.CareForBoot(t.Context(), fat, dir); said != "" {
 		t.Errorf("one in order: %s", said)
 	}
 
@@ -52,10 +52,10 @@ func TestABootPartitionLeftInTheMiddleOfAWrite(t *testing.T) {
 	if err := os.WriteFile(fat, image, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said := p.CareForBoot(t.Context(), fat); !strings.Contains(said, "in order again") {
+	if said := p.CareForBoot(t.Context(), fat, dir); !strings.Contains(said, "repaired, and cannot be mounted") { // a file is not
 		t.Errorf("one left in the middle of a write: %q", said)
 	}
-	if said := p.CareForBoot(t.Context(), fat); said != "" {
+	if said := p.CareForBoot(t.Context(), fat, dir); said != "" {
 		t.Errorf("and after that: %s", said)
 	}
 	if out := do("fsck.fat", "-n", fat); strings.Contains(out, "lost") || strings.Contains(out, "Orphan") || strings.Contains(out, "Reclaim") {
@@ -67,7 +67,24 @@ func TestABootPartitionLeftInTheMiddleOfAWrite(t *testing.T) {
 	if err := os.WriteFile(fat, []byte(strings.Repeat("x", 4096)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said := p.CareForBoot(t.Context(), fat); !strings.Contains(said, "no FAT") {
+	if said := p.CareForBoot(t.Context(), fat, dir); !strings.Contains(said, "no FAT") {
 		t.Errorf("something else: %q", said)
+	}
+}
+
+// TestWhatFsckSalvagesIsRemoved: it is nobody's, and the folder has few places.
+func TestWhatFsckSalvagesIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"FSCK0000.REC", "fsck0331.rec", "config.txt", "FSCK.REC", "edgekit.toml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := removeSalvaged(dir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 3 {
+		t.Errorf("%v, %v", left, err)
 	}
 }

@@ -85,14 +85,14 @@ func (g *Guard) healthy(ctx context.Context) string {
 	defer cancel()
 	tick := time.NewTicker(cmp.Or(g.every, time.Second))
 	defer tick.Stop()
-	said := "It did not answer."
+	mute, ill := "", ""
 	for good := 0; good < inRow; {
 		sick, err := g.Sick(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			good, said = 0, fmt.Sprintf("The kit's program did not answer: %v.", err)
+			good, mute = 0, fmt.Sprintf("The kit's program did not answer: %v.", err)
 		case len(sick) > 0:
-			good, said = 0, strings.Join(sick, " ")
+			good, ill = 0, strings.Join(sick, " ")
 		case err == nil:
 			good++
 		}
@@ -102,7 +102,7 @@ func (g *Guard) healthy(ctx context.Context) string {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Sprintf("It was not healthy within %v. %s", patience, said)
+			return fmt.Sprintf("It was not healthy within %v. %s", patience, cmp.Or(ill, mute, "It did not answer.")) // what it said of itself says most
 		}
 	}
 	return ""

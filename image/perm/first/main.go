@@ -63,7 +63,7 @@ func lookAfter() string {
 		return fmt.Sprintf("the data partition was not looked after: %v", err)
 	}
 	if boot, err := bootfs.Partition(1); err == nil {
-		if said := (perm.Programs{}).CareForBoot(context.Background(), boot); said != "" {
+		if said := (perm.Programs{}).CareForBoot(context.Background(), boot, mountPoint); said != "" {
 			log(said)
 		}
 	}
