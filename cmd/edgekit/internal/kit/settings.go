@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -41,6 +42,10 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 	}
 	book := setup.NewBook(c.Data, c.Boot, card, state, log)
 	for _, candidate := range book.Candidates() {
+		if candidate.From == setup.FromCard && len(bytes.TrimSpace(candidate.Text)) == 0 {
+			book.Refuse(candidate, emptied)
+			continue
+		}
 		k, problems, err := openWith(args, candidate.Text, state, log, ring, said)
 		if err != nil {
 			return nil, false, err
@@ -57,6 +62,10 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 	book.Use(setup.Candidate{})
 	return k.with(book, args), false, nil
 }
+
+// emptied is what a laptop leaves that is pulled off its card, or goes off, as it saves. Taken as settings it would be all
+// defaults, and cost the last good ones.
+var emptied = settings.Problems{{Line: 1, Column: 1, What: "the file is empty, as after a card was pulled out while it was being saved: save it again; for a kit with its own settings write a line that starts with #"}}
 
 // openFile opens a kit with the settings file that was named. What is wrong with it is a fault.
 func openFile(args []string, path string, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, error) {

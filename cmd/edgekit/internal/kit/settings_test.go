@@ -97,6 +97,7 @@ func TestBadSettingsOnTheCardLeaveTheLastGoodOnes(t *testing.T) {
 		{name: "a card that cannot be read", broken: errors.New("input/output error"), stall: "Blue Door", said: "input/output error", report: "catalog"},
 		{name: "none any more", stall: "Blue Door", writes: 1},
 		{name: "another good one", text: "stall = \"Red Door\"\n", stall: "Red Door"},
+		{name: "an empty one", text: " \r\n", stall: "Red Door", said: "is empty", report: "is empty", writes: 1},
 		{name: "binary", text: "\x00\x01\xff", stall: "Red Door", said: "no plain text", report: "no plain text", writes: 1},
 		{name: "from Notepad", text: "\xef\xbb\xbfstall = \"Green Door\"\r\n", stall: "Green Door", writes: 1},
 	} {
