@@ -47,6 +47,12 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 			continue
 		}
 		k, problems, err := openWith(args, candidate.Text, state, log, ring, said)
+		if err == nil && k == nil {
+			book.Refuse(candidate, problems)
+			if candidate.From == setup.FromKept && only("catalog", problems) {
+				k, _, err = openWith(args, candidate.Text, state, log, ring, said, "catalog")
+			}
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -54,7 +60,6 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 			book.Use(candidate)
 			return k.with(book, args), false, nil
 		}
-		book.Refuse(candidate, problems)
 	}
 	if k, err = Open(c, state, log, ring, said); err != nil {
 		return nil, false, err
@@ -66,6 +71,12 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 // emptied is what a laptop leaves that is pulled off its card, or goes off, as it saves. Taken as settings it would be all
 // defaults, and cost the last good ones.
 var emptied = settings.Problems{{Line: 1, Column: 1, What: "the file is empty, as after a card was pulled out while it was being saved: save it again; for a kit with its own settings write a line that starts with #"}}
+
+// only tells whether nothing but one key is wrong. The last good settings hold without their catalogue, whose file may have
+// been torn since: a kit sells from what it imported before, and without its Wi-Fi it sells nothing.
+func only(key string, problems settings.Problems) bool {
+	return len(problems) == 1 && problems[0].Key == key
+}
 
 // openFile opens a kit with the settings file that was named. What is wrong with it is a fault.
 func openFile(args []string, path string, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, error) {
@@ -83,11 +94,15 @@ func openFile(args []string, path string, state *setup.State, log *slog.Logger, 
 	return k.with(setup.OneFile(path, text, state, log), args), nil
 }
 
-// openWith opens a kit with settings from a text. Problems are the text's; an error is of something else.
-func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, settings.Problems, error) {
+// openWith opens a kit with settings from a text, as if some keys were not set. Problems are the text's; an error is of
+// something else.
+func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer, without ...string) (*Kit, settings.Problems, error) {
 	file, problems := settings.Parse(text)
 	if len(problems) > 0 {
 		return nil, problems, nil
+	}
+	for _, key := range without {
+		delete(file.Values, key)
 	}
 	c, _, err := Parse(args, file)
 	if err != nil {

@@ -132,6 +132,35 @@ func TestBadSettingsOnTheCardLeaveTheLastGoodOnes(t *testing.T) {
 	}
 }
 
+// TestATornCatalogueTakesNoWifiAway: the settings were good, and are, but for the file that they name.
+func TestATornCatalogueTakesNoWifiAway(t *testing.T) {
+	c := &card{}
+	_, start := kitOn(t, c)
+	whole, err := os.ReadFile("../../../internal/demo/catalogue.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "catalogue.json")
+	c.files = map[string]string{settings.Name: "stall = \"Blue Door\"\ncatalog = \"" + path + "\"\n[wifi]\nssid = \"Blue\"\n"}
+	for _, step := range []struct {
+		catalogue []byte
+		refused   bool
+	}{{whole, false}, {whole[:100], true}, {nil, true}, {whole, false}} {
+		if err := os.WriteFile(path, step.catalogue, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			k, said := start()
+			if k.config.Stall != "Blue Door" || k.config.Wifi.SSID != "Blue" {
+				t.Errorf("with %d bytes of catalogue the kit is %q with Wi-Fi %q\n%s", len(step.catalogue), k.config.Stall, k.config.Wifi.SSID, said)
+			}
+			if report := c.files[setup.ErrorFile]; (k.book.Refusal() != nil) != step.refused || strings.Contains(report, "line 2, column 1: catalog") != step.refused {
+				t.Errorf("with %d bytes of catalogue the card says %q", len(step.catalogue), report)
+			}
+		}
+	}
+}
+
 // TestConsoleAndCardAgree: what is saved in the console is on the card too, and the file that was changed last wins.
 func TestConsoleAndCardAgree(t *testing.T) {
 	c := &card{files: map[string]string{settings.Name: "stall = \"Card\"\n"}}
