@@ -107,6 +107,9 @@ func (v flashVerb) Run(_ *kit, p *printer) error {
 	if err := v.confirm(p, card); err != nil {
 		return err
 	}
+	if err := v.host.Still(card); err != nil {
+		return err
+	}
 	if err := v.write(ctx, p, card, flash.Job{Image: image, Map: m, Size: card.Size}); err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (v flashVerb) Run(_ *kit, p *printer) error {
 
 // write does the job on the card.
 func (v flashVerb) write(ctx context.Context, p *printer, card flash.Card, job flash.Job) error {
-	target, release, err := flash.Open(card.Device)
+	target, release, err := flash.Open(card)
 	if err != nil {
 		return err
 	}

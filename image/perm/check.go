@@ -52,6 +52,9 @@ func look(dev io.ReaderAt) (content, error) {
 	if n, err := dev.ReadAt(head, 0); err != nil && !(errors.Is(err, io.EOF) && n >= superAt+superLen) {
 		return somethingElse, fmt.Errorf("perm: read the data partition: %w", err)
 	}
+	if s := super(head[superAt:][:superLen]); !s.magic() && another(head) {
+		return somethingElse, nil
+	}
 	damaged, err := copyKnowsBetter(dev)
 	if err != nil {
 		return somethingElse, err

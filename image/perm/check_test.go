@@ -104,6 +104,7 @@ func TestDamageIsMendedAndSalesKept(t *testing.T) {
 		"all group descriptors":             {4096, 8192, Mended},
 		"superblock":                        {1024, 2048, Mended},
 		"superblock, in its second half":    {1024 + 512, 2048, Mended},
+		"superblock's id":                   {1024 + 0x68, 1024 + 0x78, Mended},
 		"descriptor's count, not its place": {4096 + 12, 4096 + 16, Mended},
 		"the copy's descriptors":            {backupAt + 4096, backupAt + 8192, Clean},
 		"superblock and tables":             {1024, 8192, Mended},

@@ -19,7 +19,8 @@ type Installer struct {
 	Keys  []ed25519.PublicKey
 	Board []string
 
-	one sync.Mutex
+	one       sync.Mutex
+	installed bool // one is, and the restart into it is on its way; one must be held
 }
 
 // Ask is what an operator allows beyond the usual.
@@ -36,6 +37,9 @@ func (i *Installer) Install(r io.Reader, ask Ask) (next Release, restart string,
 		return next, "", refuse("busy", "Another update is being installed. Wait until it is done.")
 	}
 	defer i.one.Unlock()
+	if i.installed {
+		return next, "", refuse("busy", "An update is installed already, and the kit is about to restart into it. Wait until it is back.")
+	}
 	b, err := Open(r, i.Keys)
 	if err != nil {
 		return next, "", err
@@ -56,8 +60,9 @@ func (i *Installer) Install(r io.Reader, ask Ask) (next Release, restart string,
 		return next, "", err
 	}
 	if restart, err = i.arm(b, w.slot); err != nil {
-		return next, "", err
+		return next, "", refuse("card", "The update is written, and could not be made ready to start (%v). The kit goes on with what it has. Make room on the card if it is full, and send the update again.", err)
 	}
+	i.installed = true
 	return next, restart, nil
 }
 
@@ -77,7 +82,7 @@ func (i *Installer) admit(b *Bundle, anyway bool) error {
 	}
 	list, err := History(i.Dir)
 	if err != nil {
-		return err
+		list = nil // what cannot be read holds nothing against an update, which may be what the kit needs
 	}
 	if failed, interrupted := before(list, digestOf(b.text)); failed > 0 || interrupted > 1 {
 		why := ""
@@ -91,7 +96,8 @@ func (i *Installer) admit(b *Bundle, anyway bool) error {
 	return nil
 }
 
-// arm notes what is on trial, and lets the next start be its. The order matters: what is tried is always noted.
+// arm notes what is on trial, and lets the next start be its. The order matters: what is tried is always noted. After an
+// error nothing is tried, and nothing is held against the update.
 func (i *Installer) arm(b *Bundle, s Slot) (restart string, err error) {
 	if err := os.MkdirAll(i.Dir, 0o700); err != nil {
 		return "", fmt.Errorf("update: %w", err)
@@ -112,7 +118,10 @@ func (i *Installer) arm(b *Bundle, s Slot) (restart string, err error) {
 		t.Phase = phaseRestart
 		err = t.write(i.Dir)
 	}
-	return restart, err
+	if err != nil {
+		return "", errors.Join(err, i.Card.forget(), removeFile(filepath.Join(i.Dir, trialFile)))
+	}
+	return restart, nil
 }
 
 // cardError is an error of the card itself.

@@ -32,7 +32,8 @@ type Guard struct {
 const inRow = 5
 
 // Run decides what there is to decide, and returns. In a trial that failed it restarts the machine and does not return,
-// unless that fails.
+// unless that fails. It restarts once: a machine that starts the same system again, by a config.txt that does not do what it
+// seems to, keeps it, since a kit that sells is better than one that restarts for ever.
 func (g *Guard) Run(ctx context.Context) error {
 	usual, err := g.Card.Usual()
 	if err != nil {
@@ -48,6 +49,10 @@ func (g *Guard) Run(ctx context.Context) error {
 	why := ""
 	if t == nil || t.Slot != g.Card.Running {
 		why = "Nobody asked for it."
+		t = &trial{Release: Release{Version: "unknown"}, Slot: g.Card.Running}
+	} else if t.Phase == phaseFailed {
+		g.Log.Error("this system was given up, and is started all the same: write the boot partition's config.txt back as it was in the image", "why", t.Why)
+		return nil
 	} else {
 		t.Phase = phaseRuns
 		if err := t.write(g.Dir); err != nil {
@@ -61,11 +66,9 @@ func (g *Guard) Run(ctx context.Context) error {
 		return g.keep(t)
 	}
 	g.Log.Error("this system is given up, the old one comes back", "why", why)
-	if t != nil {
-		t.Phase, t.Why = phaseFailed, why
-		if err := t.write(g.Dir); err != nil {
-			g.Log.Warn("the reason could not be noted", "err", err)
-		}
+	t.Phase, t.Why = phaseFailed, why
+	if err := errors.Join(os.MkdirAll(g.Dir, 0o700), t.write(g.Dir)); err != nil { // the folder: a kit that took no update yet has none
+		g.Log.Warn("the reason could not be noted", "err", err)
 	}
 	return g.Restart()
 }

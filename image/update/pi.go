@@ -25,13 +25,17 @@ const (
 // seconds until its own watchdog driver takes over.
 const kernelWatchdog = "kernel_watchdog_timeout=15\n"
 
-var osPrefix = regexp.MustCompile(`(?m)^os_prefix=([ab])/\r?$`)
+// osPrefix is the line as it is here; anyPrefix is whatever the firmware might take for one.
+var (
+	osPrefix  = regexp.MustCompile(`(?m)^os_prefix=([ab])/\r?$`)
+	anyPrefix = regexp.MustCompile(`(?im)^[ \t]*os_prefix[ \t]*=`)
+)
 
 // prefixIn finds the slot's letter in a config.txt.
 func prefixIn(text []byte) (at int, err error) {
-	all := osPrefix.FindAllSubmatchIndex(text, -1)
-	if len(all) != 1 {
-		return 0, fmt.Errorf("update: %s on the boot partition has %d lines os_prefix=a/ or os_prefix=b/: expected one; write it back as it was in the image", piConfig, len(all))
+	all, any := osPrefix.FindAllSubmatchIndex(text, -1), len(anyPrefix.FindAllIndex(text, -1))
+	if len(all) != 1 || any != 1 {
+		return 0, fmt.Errorf("update: %s on the boot partition has %d lines os_prefix=, of which %d are os_prefix=a/ or os_prefix=b/: expected one; write it back as it was in the image", piConfig, any, len(all))
 	}
 	return all[0][2], nil
 }

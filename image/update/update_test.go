@@ -131,6 +131,7 @@ func (b *bench) boots(restart string, sick ...string) (started Slot, restarted b
 	b.t.Helper()
 	b.ops = 0
 	b.card.Running = b.start(restart)
+	b.inst = &Installer{Card: b.card, Dir: b.inst.Dir, Now: b.inst.Now, Keys: b.inst.Keys, Board: board}
 	started = b.card.Running
 	g := b.guard(sick, func() error { restarted = true; return nil })
 	if err := g.Run(b.t.Context()); err != nil && !errors.Is(err, errCut) {
