@@ -239,6 +239,15 @@ func TestAReportIsWrittenWholeAndReadable(t *testing.T) {
 			t.Errorf("%s, %v", text, err)
 		}
 	}
+	if err := os.Symlink("/dev/full", filepath.Join(dir, ReportFile+".part")); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Report{State: Mended}).keep(dir); err == nil {
+		t.Error("no error on a full disk")
+	}
+	if st, err := os.Lstat(filepath.Join(dir, ReportFile)); err != nil || !st.Mode().IsRegular() { // reading /dev/full has no end
+		t.Errorf("a report that could not be written took the last one's place: %v, %v", st, err)
+	}
 	if (Report{State: Clean}).worthKeeping() {
 		t.Error("each start writes to the card")
 	}

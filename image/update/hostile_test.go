@@ -149,3 +149,27 @@ func TestLinesThatOnlyTheFirmwareUnderstands(t *testing.T) {
 		}
 	}
 }
+
+// TestACutBetweenVerdictAndNoteJudgesOnce: the verdict is in the history, and the note of the trial is still there.
+func TestACutBetweenVerdictAndNoteJudgesOnce(t *testing.T) {
+	b := newBench(t, piLoader{})
+	if _, _, err := b.inst.Install(bytes.NewReader(bundle(t, 2, b.key)), Ask{}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(b.inst.Dir, trialFile)
+	note, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.boots("") // the power went before the trial
+	if err := os.WriteFile(path, note, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.boots("")
+	if list := b.history(); len(list) != 1 || list[0].Outcome != Interrupted {
+		t.Errorf("%+v", list)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the note is still there: %v", err)
+	}
+}

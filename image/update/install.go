@@ -2,6 +2,7 @@ package update
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func (i *Installer) arm(b *Bundle, s Slot) (restart string, err error) {
 	if err := os.MkdirAll(i.Dir, 0o700); err != nil {
 		return "", fmt.Errorf("update: %w", err)
 	}
-	t := trial{Release: b.Release, Digest: digestOf(b.text), From: i.Now.Version, Slot: s, Phase: phaseReady}
+	t := trial{Release: b.Release, ID: rand.Text(), Digest: digestOf(b.text), From: i.Now.Version, Slot: s, Phase: phaseReady}
 	err = errors.Join(replace(filepath.Join(i.Dir, manifestName), b.text), replace(filepath.Join(i.Dir, signatureName), b.sig))
 	if err == nil {
 		err = t.write(i.Dir)

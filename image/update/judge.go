@@ -137,6 +137,9 @@ func (g *Guard) conclude(t *trial) error {
 	if t == nil {
 		return nil
 	}
+	if list, err := History(g.Dir); err == nil && decided(list, t) {
+		return errors.Join(g.Card.forget(), removeFile(filepath.Join(g.Dir, trialFile)))
+	}
 	if t.Slot == g.Card.Running { // kept, and the power went before that was noted
 		return g.decide(t, Kept, "It became healthy.")
 	}
@@ -170,7 +173,7 @@ func (g *Guard) decide(t *trial, outcome, why string) error {
 	if outcome != Kept {
 		g.Log.Warn("an update was not kept", "version", t.Version, "outcome", outcome, "why", why)
 	}
-	err := remember(g.Dir, Verdict{Version: t.Version, Digest: t.Digest, From: t.From, Outcome: outcome, Why: why, At: time.Now().UTC()})
+	err := remember(g.Dir, Verdict{Version: t.Version, Digest: t.Digest, From: t.From, Outcome: outcome, Why: why, At: time.Now().UTC(), Trial: t.ID})
 	if err != nil {
 		return err
 	}

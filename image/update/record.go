@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,7 @@ const (
 
 type trial struct {
 	Release
+	ID     string `json:"id"`     // of chance: its verdict has it too
 	Digest string `json:"digest"` // SHA-256 of the manifest, hexadecimal
 	From   string `json:"from"`   // the old system's version
 	Slot   Slot   `json:"slot"`
@@ -50,6 +52,7 @@ type Verdict struct {
 	Outcome string    `json:"outcome"` // kept, failed or interrupted
 	Why     string    `json:"why"`     // for people
 	At      time.Time `json:"at"`      // by a wall clock that may be wrong
+	Trial   string    `json:"trial"`   // its id
 }
 
 // Outcomes of a trial. One that was interrupted ended without a word: the power went, or the system was too sick to say
@@ -73,6 +76,11 @@ func remember(dir string, v Verdict) error {
 	}
 	list = append(list, v)
 	return writeJSON(filepath.Join(dir, historyFile), list[max(0, len(list)-maxHistory):])
+}
+
+// decided tells whether a trial has its verdict already: the power may go before its note is taken away.
+func decided(list []Verdict, t *trial) bool {
+	return t.ID != "" && slices.ContainsFunc(list, func(v Verdict) bool { return v.Trial == t.ID })
 }
 
 // before is how often what has this digest failed, and was interrupted.

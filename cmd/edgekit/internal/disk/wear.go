@@ -87,7 +87,15 @@ func (w *Wear) Keep() error {
 	if err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
-	if err := errors.Join(os.WriteFile(w.path+".new", b, 0o600), os.Rename(w.path+".new", w.path)); err != nil {
+	f, err := os.OpenFile(w.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.Write(b)
+		err = errors.Join(err, f.Sync(), f.Close()) // or a power cut after the renaming leaves an empty one
+	}
+	if err == nil {
+		err = os.Rename(w.path+".new", w.path)
+	}
+	if err != nil {
 		return fmt.Errorf("disk: keep what was written: %w", err)
 	}
 	return nil
