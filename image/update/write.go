@@ -41,6 +41,9 @@ func (w *writing) all() error {
 	if err := w.card.forget(); err != nil {
 		return err
 	}
+	if err := w.card.boot(true, w.clear); err != nil {
+		return err
+	}
 	head, err := w.root(device)
 	if err != nil {
 		return err
@@ -64,6 +67,9 @@ func (w *writing) root(device string) (head []byte, err error) {
 		return nil, fmt.Errorf("update: %w", err)
 	}
 	defer f.Close()
+	if err := fits(f, w.bundle.Parts[0].Size); err != nil {
+		return nil, err
+	}
 	if _, err := f.WriteAt(make([]byte, headSize), 0); err != nil {
 		return nil, cardError(err)
 	}
@@ -75,6 +81,22 @@ func (w *writing) root(device string) (head []byte, err error) {
 		return nil, cardError(err)
 	}
 	return out.head, nil
+}
+
+// fits says whether a partition is large enough: one of a card that was flashed with an older image may not be.
+func fits(device *os.File, size int64) error {
+	st, err := device.Stat()
+	if err != nil {
+		return cardError(err)
+	}
+	if st.Mode()&os.ModeDevice == 0 {
+		return nil // a file, which grows
+	}
+	room, err := device.Seek(0, io.SeekEnd)
+	if err == nil && room < size {
+		return refuse("card", "This update needs %d MB where this card has %d: it was flashed with an older image. Nothing was changed. Flash a card with the new image; what was sold is on this one.", size>>20, room>>20)
+	}
+	return cardError(err)
 }
 
 const headSize = 4096
@@ -105,10 +127,9 @@ func (w *rootWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// bootFiles writes the slot's folder anew.
-func (w *writing) bootFiles(dir string) error {
-	slot := filepath.Join(dir, w.slot.String())
-	if err := os.RemoveAll(slot); err != nil {
+// clear empties the slot's folder, and makes sure that the new one will fit, before anything is written.
+func (w *writing) clear(dir string) error {
+	if err := os.RemoveAll(filepath.Join(dir, w.slot.String())); err != nil {
 		return cardError(err)
 	}
 	var st unix.Statfs_t
@@ -122,6 +143,12 @@ func (w *writing) bootFiles(dir string) error {
 	if free := int64(st.Bavail) * int64(st.Bsize); free < need {
 		return refuse("card", "The card's boot partition has %d MB free; this update needs %d. Nothing was changed. Take away files that were put there.", free>>20, need>>20)
 	}
+	return nil
+}
+
+// bootFiles writes the slot's folder.
+func (w *writing) bootFiles(dir string) error {
+	slot := filepath.Join(dir, w.slot.String())
 	if err := os.MkdirAll(filepath.Join(slot, "overlays"), 0o755); err != nil {
 		return cardError(err)
 	}
