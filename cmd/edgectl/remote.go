@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // A kit on another machine is named by its console's address. This machine pairs with it, once, as a phone does, and from
@@ -63,10 +65,7 @@ func writeKits(all map[string]known) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".part", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".part", path)
+	return whole.Replace(path, text)
 }
 
 // remote is the console's origin, when --kit names one.

@@ -173,17 +173,17 @@ func FuzzPartitionsAreLookedAt(f *testing.F) {
 			blank = blank && x == (super{})
 			c.WriteAt(x[:], at)
 		}
-		if found, err := look(whole{c}); err != nil || found == nothing && !blank {
+		if found, err := look(anyLength{c}); err != nil || found == nothing && !blank {
 			t.Fatalf("%v, %v", found, err)
 		}
-		fsBytes(whole{c}) // an error, or a length
+		fsBytes(anyLength{c}) // an error, or a length
 	})
 }
 
-// whole reads a card in any lengths.
-type whole struct{ *card }
+// anyLength reads a card in any lengths.
+type anyLength struct{ *card }
 
-func (w whole) ReadAt(p []byte, off int64) (int, error) {
+func (w anyLength) ReadAt(p []byte, off int64) (int, error) {
 	from, to := off/sector*sector, (off+int64(len(p))+sector-1)/sector*sector
 	if to > w.size*sector {
 		return 0, io.EOF

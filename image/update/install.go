@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // Installer puts updates into the slot that does not run.
@@ -104,7 +106,7 @@ func (i *Installer) arm(b *Bundle, s Slot) (restart string, err error) {
 		return "", fmt.Errorf("update: %w", err)
 	}
 	t := trial{Release: b.Release, ID: rand.Text(), Digest: digestOf(b.text), From: i.Now.Version, Slot: s, Phase: phaseReady}
-	err = errors.Join(replace(filepath.Join(i.Dir, manifestName), b.text), replace(filepath.Join(i.Dir, signatureName), b.sig))
+	err = errors.Join(whole.Replace(filepath.Join(i.Dir, manifestName), b.text), whole.Replace(filepath.Join(i.Dir, signatureName), b.sig))
 	if err == nil {
 		err = t.write(i.Dir)
 	}

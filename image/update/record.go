@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // A trial that is under way is noted in the folder of updates on the data partition, so that the old system knows what
@@ -128,19 +130,7 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, text)
-}
-
-// replace replaces a file as a whole.
-func replace(path string, text []byte) error {
-	part := path + ".part"
-	if err := writeFile(part, text); err != nil {
-		return err
-	}
-	if err := os.Rename(part, path); err != nil {
-		return fmt.Errorf("update: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
+	return whole.Replace(path, text)
 }
 
 func hexOf(b [32]byte) string { return hex.EncodeToString(b[:]) }

@@ -40,7 +40,7 @@ func TestWearIsCountedThroughRestartsAndBoots(t *testing.T) {
 			}
 		}
 	}
-	if err := os.Symlink("/dev/full", filepath.Join(dir, wearFile+".new")); err != nil {
+	if err := os.Symlink("/dev/full", filepath.Join(dir, wearFile+".part")); err != nil {
 		t.Fatal(err)
 	}
 	count = 9

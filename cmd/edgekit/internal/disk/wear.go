@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // wearFile is in the data folder: a running total that Wear alone writes, about hourly and at an orderly end, replaced as a
@@ -87,14 +89,7 @@ func (w *Wear) Keep() error {
 	if err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
-	f, err := os.OpenFile(w.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = f.Write(b)
-		err = errors.Join(err, f.Sync(), f.Close()) // or a power cut after the renaming leaves an empty one
-	}
-	if err == nil {
-		err = os.Rename(w.path+".new", w.path)
-	}
+	err = whole.Replace(w.path, b)
 	if err != nil {
 		return fmt.Errorf("disk: keep what was written: %w", err)
 	}
