@@ -169,7 +169,11 @@ func (k *Kit) devices() []drivers.Status {
 		printer, _ = k.printer.Watch().Get()
 		printer.Device = "printer"
 	}
-	return append([]drivers.Status{camera, printer}, k.machine.Devices()...)
+	list := []drivers.Status{camera, printer}
+	if row, ok := k.wifi.Device(); ok {
+		list = append(list, row)
+	}
+	return append(list, k.machine.Devices()...)
 }
 
 // ready says why the kit cannot sell.
