@@ -11,6 +11,7 @@ TSC := .cache/tsc/node_modules/.bin/tsc
 build: deps-build
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgekit
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgectl
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/edgeap
 	CGO_ENABLED=1 go build -trimpath -o bin/ ./cmd/edgecam
 
 # A kit on this machine: synthetic camera, virtual printer, a small catalogue. All it keeps is in .cache/run.

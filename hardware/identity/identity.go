@@ -25,23 +25,32 @@ type Identity struct {
 	secret []byte
 }
 
-// file is in the data folder, mode 0600: 8 bytes of magic, 32 of Ed25519 seed, 32 of secret. Written once, by whole
+// Name is the identity's file in the data folder, mode 0600: 8 bytes of magic, 32 of Ed25519 seed, 32 of secret. Written once, by whole
 // file rename; a crash leaves either no file or a good one.
-const file = "identity"
+const Name = "identity"
 
 const magic = "edgekit1"
 
 // Open reads the identity in a folder, or makes one there if there is none. A file that is not one is an error, not a
 // reason to make a new one: tokens and pairings hang on it.
 func Open(dir string) (*Identity, error) {
-	path := filepath.Join(dir, file)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		b = make([]byte, len(magic)+64)
-		copy(b, magic)
-		rand.Read(b[len(magic):])
-		err = whole.Replace(path, b)
+	i, err := Read(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return i, err
 	}
+	b := make([]byte, len(magic)+64)
+	copy(b, magic)
+	rand.Read(b[len(magic):])
+	if err := whole.Replace(filepath.Join(dir, Name), b); err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	return Read(dir)
+}
+
+// Read is Open for a program that leaves the making to another: without an identity it is an fs.ErrNotExist.
+func Read(dir string) (*Identity, error) {
+	path := filepath.Join(dir, Name)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}

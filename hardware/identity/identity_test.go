@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,9 @@ import (
 
 func TestMadeOnceAndKept(t *testing.T) {
 	dir := t.TempDir()
+	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("read before there is one: %v", err)
+	}
 	a, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +35,7 @@ func TestMadeOnceAndKept(t *testing.T) {
 	if !ed25519.Verify(b.Public(), []byte("hello"), a.Sign([]byte("hello"))) {
 		t.Error("signature does not check out")
 	}
-	if fi, err := os.Stat(filepath.Join(dir, file)); err != nil || fi.Mode().Perm() != 0o600 {
+	if fi, err := os.Stat(filepath.Join(dir, Name)); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", fi.Mode(), err)
 	}
 	if other, err := Open(t.TempDir()); err != nil || other.ID == a.ID {
@@ -40,7 +45,7 @@ func TestMadeOnceAndKept(t *testing.T) {
 
 func TestADamagedFileIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, file)
+	path := filepath.Join(dir, Name)
 	os.WriteFile(path, []byte("edgekit1 but short"), 0o600)
 	if _, err := Open(dir); err == nil {
 		t.Error("a damaged identity was taken")

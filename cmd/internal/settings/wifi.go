@@ -35,6 +35,9 @@ func channelsOf(band string) []int {
 // maxSSID is the longest name of a network, in bytes (IEEE 802.11-2020, 9.4.2.2).
 const maxSSID = 32
 
+// JoinSecret is the purpose by which the kit's identity gives the secret that Join takes, to every program alike.
+const JoinSecret = "wifi"
+
 // Join is what a phone needs to join the kit's own network. Secret is the kit's, of which a password is made where none
 // is set: the same one for as long as the kit is the same. ok is false when the kit makes no network.
 func (s Settings) Join(kit string, secret []byte) (j Join, ok bool) {

@@ -33,6 +33,8 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/edgekit/internal/upkeep"
 	"edgekit.internal/cmd/edgekit/internal/web"
+	"edgekit.internal/cmd/edgekit/internal/wifi"
+	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/ui"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/hardware/clock"
@@ -82,6 +84,7 @@ type Kit struct {
 	newsDropped atomic.Int64
 	source      sourceWatch
 	stills      stillWatch
+	wifi        *wifi.Link
 	slips       slipMaker
 	profile     thermal.Profile
 	text        thermal.Text
@@ -119,7 +122,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
-	k.id, k.wifiSecret = who.ID, who.Secret("wifi")
+	k.id, k.wifiSecret = who.ID, who.Secret(settings.JoinSecret)
 	if k.certificate, err = identity.Certificate(c.Data, k.id); err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
@@ -155,6 +158,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.upkeep = upkeep.New(c.Data, log)
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}
+	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap")
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
@@ -274,6 +278,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.web.Run)
 	run(k.tell)
 	run(k.machine.Run)
+	run(k.wifi.Run)
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)

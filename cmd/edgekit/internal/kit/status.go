@@ -88,8 +88,8 @@ func (k *Kit) untilUpdated(ctx context.Context) error {
 	}
 }
 
-// health is what an update is judged by: visitors get offers, sales get to the disk, the camera program lives. What is
-// plugged in, and the venue's network, are no matter of the system's.
+// health is what an update is judged by: visitors get offers, sales get to the disk, the camera program lives, the radio that
+// there is makes the network that is asked for. What is plugged in, and the venue's network, are no matter of the system's.
 func (k *Kit) health(ctx context.Context) (h wire.Health) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -101,6 +101,7 @@ func (k *Kit) health(ctx context.Context) (h wire.Health) {
 		{"Sales cannot be recorded", k.store.Probe},
 		{"The data folder cannot be written", func(context.Context) error { return upkeep.Writable(k.config.Data) }},
 		{"The camera program does not run", k.cameraLives},
+		{"The access point is not up", k.wifi.Up},
 	} {
 		if err := check.ask(ctx); err != nil {
 			h.Sick = append(h.Sick, fmt.Sprintf("%s: %v.", check.what, err))

@@ -169,7 +169,11 @@ func (k *Kit) devices() []drivers.Status {
 		printer, _ = k.printer.Watch().Get()
 		printer.Device = "printer"
 	}
-	return append(append([]drivers.Status{camera, printer}, k.machine.Devices()...), k.upkeep.Devices()...)
+	list := []drivers.Status{camera, printer}
+	if row, ok := k.wifi.Device(); ok {
+		list = append(list, row)
+	}
+	return append(append(list, k.machine.Devices()...), k.upkeep.Devices()...)
 }
 
 // ready says why the kit cannot sell.

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/drivers/wifiap"
+	"edgekit.internal/hardware/identity"
+)
+
+// look is how often the settings are looked at.
+const look = time.Second
+
+// accessPoint is what is told what to be.
+type accessPoint interface {
+	Want(wifiap.Network)
+	Off(why string)
+}
+
+// follower has the access point be what the settings in the data folder say. They are edgekit's to write; at the very first
+// start there are none yet, nor an identity.
+type follower struct {
+	data string
+	ap   accessPoint
+	log  *slog.Logger
+
+	last string // of the file, as of the last look: see stamp
+	now  atomic.Pointer[string]
+}
+
+// mode is [wifi] mode as it was last read.
+func (f *follower) mode() string {
+	if m := f.now.Load(); m != nil {
+		return *m
+	}
+	return ""
+}
+
+// run looks again and again until ctx ends.
+func (f *follower) run(ctx context.Context) error {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		f.look()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// look reads the settings if they or the kit's identity are others than at the last look.
+func (f *follower) look() {
+	is := stamp(filepath.Join(f.data, settings.Name)) + stamp(filepath.Join(f.data, identity.Name))
+	if is == f.last {
+		return
+	}
+	s, err := settings.Load(f.data)
+	if err != nil {
+		f.last = is
+		f.log.Warn("settings not read: the network stays as it is", "err", err)
+		if f.now.Load() == nil {
+			f.ap.Off("The settings cannot be read. Save them anew in the console.")
+		}
+		return
+	}
+	f.now.Store(&s.Wifi.Mode)
+	switch s.Wifi.Mode {
+	case "ap":
+		who, err := identity.Read(f.data)
+		if errors.Is(err, fs.ErrNotExist) {
+			f.ap.Off("The kit is starting for the first time.")
+			return // without a note of it: it is looked at again
+		}
+		if err != nil {
+			f.last = is
+			f.log.Warn("identity not read", "err", err)
+			f.ap.Off("The kit's identity cannot be read, so its network has no name and password. The log says why.")
+			return
+		}
+		f.ap.Want(network(s, who))
+	case "venue":
+		f.ap.Off("The settings ask for the venue's network, which this version joins by cable only.")
+	default:
+		f.ap.Off("The kit's own Wi-Fi is switched off in the settings ([wifi] mode).")
+	}
+	f.last = is
+}
+
+// network is what phones join with the set-up slip: both come from settings.Join.
+func network(s settings.Settings, who *identity.Identity) wifiap.Network {
+	j, _ := s.Join(who.ID, who.Secret(settings.JoinSecret))
+	w := s.Wifi
+	return wifiap.Network{SSID: j.SSID, Password: j.Password, Security: wifiap.Security(w.Security), Band: w.Band, Country: w.Country, Channel: w.Channel}
+}
+
+// stamp changes when a file does, which is only ever replaced as a whole.
+func stamp(path string) string {
+	st, err := os.Stat(path)
+	if err != nil {
+		return "none "
+	}
+	return st.ModTime().String() + " "
+}

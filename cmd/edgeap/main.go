@@ -1,0 +1,87 @@
+// Edgeap is the kit's access point: it keeps the network up that the settings ask for, by hostapd, whatever becomes of the
+// rest of the kit.
+//
+//	edgeap -data DIR
+//
+// It reads DIR/edgekit.toml, which edgekit keeps, and follows its changes; it answers on DIR/edgeap.sock. SIGTERM and SIGINT
+// take the network down and stop it, exit 0. Killed otherwise it leaves hostapd running, and takes it over when it is started
+// again, so that phones stay on.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"edgekit.internal/cmd/internal/crash"
+	"edgekit.internal/drivers/wifiap"
+)
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "edgeap:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	err = run(ctx, o, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "edgeap:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct{ data, run, hostapd string }
+
+// parse reads the flags. An error is one line that says which flag, and what was expected.
+func parse(args []string) (o options, err error) {
+	f := flag.NewFlagSet("edgeap", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // the error says it all
+	f.StringVar(&o.data, "data", "edgekit-data", "the kit's data folder")
+	f.StringVar(&o.run, "run", "/run/edgeap", "folder in memory for what is needed while hostapd runs")
+	f.StringVar(&o.hostapd, "hostapd", "/usr/sbin/hostapd", "the program that is the access point")
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		var help strings.Builder
+		help.WriteString("usage:\n")
+		f.SetOutput(&help)
+		f.PrintDefaults()
+		return o, errors.New(help.String())
+	} else if err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("argument %q, expected only flags", f.Arg(0))
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, o options, log *slog.Logger) error {
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	if err := crash.Arm(filepath.Join(o.data, "crashes"), "edgeap"); err != nil {
+		log.Warn("a crash would leave no report", "err", err) // and the network is up all the same
+	}
+	l, err := listen(o.data)
+	if err != nil {
+		return err
+	}
+	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log})
+	follow := &follower{data: o.data, ap: ap, log: log}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return ap.Run(ctx) })
+	group.Go(func() error { return follow.run(ctx) })
+	group.Go(func() error { return serve(ctx, l, handler(ap, follow.mode), log) })
+	return group.Wait()
+}

@@ -1,0 +1,127 @@
+// Package wifi follows how the access point does. That is a program of its own, edgeap, which runs before and after this one; it
+// answers on a socket in the data folder (wire.WifiSocket).
+package wifi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+)
+
+const (
+	// look is how often edgeap is asked how it does.
+	look = 2 * time.Second
+	// patience is how long it may take to answer: longer than it waits for hostapd.
+	patience = 4 * time.Second
+	// maxAnswer bounds its answer: 2007 stations.
+	maxAnswer = 2 << 20
+)
+
+// Link is the daemon's side of the socket. Its methods are safe for concurrent use.
+type Link struct {
+	data   string
+	wanted bool // the settings ask for an access point
+
+	mu  sync.Mutex
+	row drivers.Status
+}
+
+// New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point.
+func New(data string, wanted bool) *Link { return &Link{data: data, wanted: wanted} }
+
+// Run asks again and again until ctx ends.
+func (l *Link) Run(ctx context.Context) error {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		w, err := l.ask(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		row := l.rowOf(w, err)
+		l.mu.Lock()
+		l.row = row
+		l.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Device is what the operator sees of the access point; ok is false where there is none, and none is asked for.
+func (l *Link) Device() (row drivers.Status, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.row, l.row.Device != ""
+}
+
+// Up asks now, and is the reason why there is no access point although there should be. It is about the system, not what is
+// plugged in: a kit without a radio that can be one is well, and so is one that is to have none.
+func (l *Link) Up(ctx context.Context) error {
+	if !l.wanted {
+		return nil
+	}
+	w, err := l.ask(ctx)
+	switch {
+	case err != nil:
+		return err
+	case w.Radio == "" || w.Device.State == string(drivers.Ready):
+		return nil
+	}
+	return fmt.Errorf("%s: %s", w.Device.State, w.Device.Reason)
+}
+
+// ask is an os.ErrNotExist when edgeap never ran on this data folder.
+func (l *Link) ask(ctx context.Context) (w wire.Wifi, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://edgeap/status", nil)
+	if err != nil {
+		return w, err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", filepath.Join(l.data, wire.WifiSocket))
+	}}}
+	res, err := client.Do(req)
+	if err != nil {
+		return w, fmt.Errorf("edgeap: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return w, fmt.Errorf("edgeap: it answered %s", res.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&w); err != nil {
+		return w, fmt.Errorf("edgeap: %w", err)
+	}
+	return w, nil
+}
+
+func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
+	never := errors.Is(err, os.ErrNotExist)
+	s := drivers.Status{Device: "wifi", Name: "edgeap", State: drivers.Failed}
+	switch {
+	case err == nil:
+		return drivers.Status{Device: "wifi", Name: w.Device.Name, State: drivers.State(w.Device.State), Reason: w.Device.Reason, Retry: w.Retry}
+	case never && !l.wanted:
+		return drivers.Status{} // a laptop
+	case never:
+		s.Reason = "The settings ask for the kit's own Wi-Fi, and its program, edgeap, does not run. Phones come by the venue's network or cable."
+	default:
+		s.Reason = "The access point's program does not answer. Its network may be up all the same; switch the kit off and on if phones cannot join."
+	}
+	return s
+}

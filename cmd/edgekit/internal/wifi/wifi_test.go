@@ -1,0 +1,77 @@
+package wifi
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// edgeap answers on a data folder's socket as the program does.
+func edgeap(t *testing.T, data string, answer any) {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(data, wire.WifiSocket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { json.NewEncoder(rw).Encode(answer) })}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+}
+
+func TestAccessPointIsJudgedByWhatIsAskedForAndThere(t *testing.T) {
+	device := func(state, reason string) wire.Device {
+		return wire.Device{Device: "wifi", Name: "wlan0 Stall", State: state, Reason: reason}
+	}
+	for name, c := range map[string]struct {
+		wanted bool
+		answer any // nil: no program
+		sick   string
+		row    drivers.State // "": none
+	}{
+		"a laptop":                         {false, nil, "", ""},
+		"asked for, and no program":        {true, nil, "edgeap: ", drivers.Failed},
+		"asked for, and rubbish":           {true, "rubbish", "edgeap: ", drivers.Failed},
+		"asked for, and up":                {true, wire.Wifi{Mode: "ap", Radio: "wlan0", Device: device("ready", "")}, "", drivers.Ready},
+		"asked for, and no radio":          {true, wire.Wifi{Mode: "ap", Device: device("absent", "There is no radio.")}, "", drivers.Absent},
+		"asked for, and not up yet":        {true, wire.Wifi{Mode: "ap", Radio: "wlan0", Device: device("opening", "")}, "opening", drivers.Opening},
+		"asked for, and the radio refuses": {true, wire.Wifi{Mode: "ap", Radio: "wlan0", Device: device("failed", "No such channel.")}, "failed: No such channel.", drivers.Failed},
+		"switched off":                     {false, wire.Wifi{Mode: "off", Device: device("absent", "Switched off.")}, "", drivers.Absent},
+		"switched off, and failed before":  {false, wire.Wifi{Mode: "off", Radio: "wlan0", Device: device("failed", "")}, "", drivers.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := t.TempDir()
+			if c.answer != nil {
+				edgeap(t, data, c.answer)
+			}
+			l := New(data, c.wanted)
+			switch err := l.Up(t.Context()); {
+			case err == nil && c.sick != "":
+				t.Errorf("up, want %q", c.sick)
+			case err != nil && (c.sick == "" || !strings.HasPrefix(err.Error(), c.sick)):
+				t.Errorf("%v, want %q", err, c.sick)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- l.Run(ctx) }()
+			w, err := l.ask(ctx)
+			if row := l.rowOf(w, err); row.State != c.row || (c.row != "") != (row.Device == "wifi") {
+				t.Errorf("row %+v, want %s", row, c.row)
+			}
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

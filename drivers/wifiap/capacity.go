@@ -1,0 +1,63 @@
+package wifiap
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
+)
+
+// Capacity is how many stations a radio carries.
+type Capacity struct {
+	Stations int    // that are let in: fewer than it takes
+	Source   string // where that is from, for people
+}
+
+// takes is how many stations a chip was seen to take before it refused or halted.
+type takes struct {
+	driver string
+	chip   string // its SDIO device id (linux/mmc/sdio_ids.h); "": all of the driver's
+	most   int
+	source string
+}
+
+// capacities are those of a Pi's own radios, with the firmware that comes with Raspberry Pi OS ("standard"). "Between 7 and 10" by
+// raspberrypi/documentation#2520, which has 19 for the "minimal" firmware of the 43455; that one has no SAE, and is not told
+// apart here yet.
+var capacities = []takes{
+	{"brcmfmac", "0xa9bf", 8, "8 phones on a 3B+, 4B with standard firmware (raspberrypi/linux#3010)"},
+	{"brcmfmac", "0xa9a6", 10, "10 phones on a 3B (iiab#823); not measured on a Zero 2 W"},
+	{"brcmfmac", "", 8, "like a 4B's; this chip was not measured"},
+}
+
+// unmeasured is for radios of which nothing is known here, with a mac80211 driver.
+const unmeasured = 33
+
+// capacityOf is what a radio may be loaded with: one station fewer than it takes, as some halt at the last one.
+func capacityOf(driver, chip string, r nl80211.Radio) Capacity {
+	t := takes{most: unmeasured, source: "a modest number; this radio was not measured"}
+	if r.Stations > 0 {
+		t = takes{most: r.Stations, source: "its driver says so"}
+	}
+	for _, c := range capacities {
+		if c.driver == driver && (c.chip == chip || c.chip == "") {
+			t = c
+			break
+		}
+	}
+	return Capacity{max(1, t.most-1), fmt.Sprintf("one fewer than it takes: %s", t.source)}
+}
+
+// hardware is a radio's driver and its chip's device id, as sysfs (/sys) has them.
+func hardware(sysfs, phy string) (driver, chip string) {
+	device := filepath.Join(sysfs, "class/ieee80211", phy, "device")
+	if link, err := os.Readlink(filepath.Join(device, "driver")); err == nil {
+		driver = filepath.Base(link)
+	}
+	if b, err := os.ReadFile(filepath.Join(device, "device")); err == nil {
+		chip = strings.TrimSpace(string(b))
+	}
+	return driver, chip
+}

@@ -1,0 +1,64 @@
+package wifiap
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"golang.org/x/sys/unix"
+
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
+)
+
+// system is what an access point asks of the kernel.
+type system interface {
+	radios() ([]nl80211.Radio, error)
+	setCountry(country string) error
+	hardware(phy string) (driver, chip string)
+	setAddress(index int, address netip.Prefix) error
+	index(iface string) int // 0: there is no such interface now
+}
+
+type kernel struct{}
+
+func (kernel) radios() ([]nl80211.Radio, error)          { return nl80211.Radios() }
+func (kernel) setCountry(country string) error           { return nl80211.SetCountry(country) }
+func (kernel) hardware(phy string) (driver, chip string) { return hardware("/sys", phy) }
+
+func (kernel) index(iface string) int {
+	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// setAddress gives an interface its IPv4 address, and its network's broadcast address.
+func (kernel) setAddress(index int, address netip.Prefix) error {
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return fmt.Errorf("wifiap: %w", err)
+	}
+	defer c.Close()
+	ip := net.IP(address.Addr().AsSlice())
+	last := address.Masked().Addr().As4()
+	for bit := address.Bits(); bit < 32; bit++ {
+		last[bit/8] |= 0x80 >> (bit % 8)
+	}
+	err = c.Address.New(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: uint8(address.Bits()), Scope: unix.RT_SCOPE_UNIVERSE, Index: uint32(index),
+		Attributes: &rtnetlink.AddressAttributes{Address: ip, Local: ip, Broadcast: net.IP(last[:])}})
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("wifiap: give interface %d the address %v: %w", index, address, err)
+	}
+	return nil
+}

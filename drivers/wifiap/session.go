@@ -1,0 +1,189 @@
+package wifiap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostapd"
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
+)
+
+// session is one hostapd's time.
+type session struct {
+	*AP
+	plan    plan
+	radio   nl80211.Radio
+	process *hostapd.Process
+	secret  string
+}
+
+// errHung, errGone and errDown are how an access point fails that was up.
+var (
+	errHung = errors.New("the access point's program hung, and was ended")
+	errGone = errors.New("the radio was taken out, or its chip halted")
+	errDown = errors.New("the access point went down")
+)
+
+// run waits until the access point is up, and watches over it.
+func (s *session) run(ctx context.Context, w wanted) error {
+	alive, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		select {
+		case <-s.process.Done:
+			end()
+		case <-alive.Done():
+		}
+	}()
+	control, err := s.up(ctx, alive, w)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	news, err := hostapd.Dial(alive, s.plan.conf.ControlDir, s.radio.Interface, s.own("events"))
+	if err != nil {
+		return err
+	}
+	l := &listener{events: make(chan hostapd.Event, 64), ended: make(chan struct{})}
+	go l.listen(news)
+	defer func() {
+		news.Close()
+		<-l.ended
+	}()
+	if err := s.config.system.setAddress(s.radio.Index, Address); err != nil {
+		return err
+	}
+	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
+	s.show(s.plan.state)
+	s.setControl(control)
+	defer s.setControl(nil)
+	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
+	return s.keep(ctx, w, control, l)
+}
+
+// listener hands on what hostapd tells of by itself. What nobody takes is dropped when 64 wait: the next look at hostapd's
+// state finds out too.
+type listener struct {
+	events chan hostapd.Event
+	ended  chan struct{} // closed at the end
+	err    error         // why, once ended is closed; nil: it was closed
+}
+
+func (l *listener) listen(c *hostapd.Control) {
+	defer close(l.ended)
+	l.err = c.Events(func(e hostapd.Event) {
+		select {
+		case l.events <- e:
+		default:
+		}
+	})
+}
+
+// keep returns when the access point is up no more, or is not to be.
+func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, l *listener) error {
+	beat := time.NewTicker(s.config.timing.beat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.changed:
+			return errOther
+		case <-s.process.Done:
+			return s.ended()
+		case <-l.ended:
+			return s.lost(l.err)
+		case e := <-l.events:
+			if e.Name == "AP-DISABLED" || e.Name == "INTERFACE-DISABLED" || e.Name == "INTERFACE-REMOVED" {
+				return s.why(errDown)
+			}
+		case <-beat.C:
+			st, err := control.Status()
+			switch {
+			case errors.Is(err, hostapd.ErrSilent):
+				s.process.Kill()
+				return errHung
+			case err != nil:
+				return s.lost(err)
+			case st.State != "ENABLED":
+				return s.why(errDown)
+			case s.config.system.index(s.radio.Interface) != s.radio.Index:
+				return errGone
+			}
+			s.process.Trim()
+		}
+	}
+}
+
+// lost is why hostapd cannot be spoken to: mostly that it has ended just now.
+func (s *session) lost(err error) error {
+	select {
+	case <-s.process.Done:
+		return s.ended()
+	default:
+		return fmt.Errorf("%w: %w", errDown, err)
+	}
+}
+
+// why is errGone where the radio is there no more.
+func (s *session) why(err error) error {
+	if s.config.system.index(s.radio.Interface) != s.radio.Index {
+		return errGone
+	}
+	return err
+}
+
+// ended is why hostapd did, as far as it said.
+func (s *session) ended() error {
+	if s.config.system.index(s.radio.Interface) != s.radio.Index {
+		return errGone
+	}
+	if said := s.process.Complaint(s.secret); said != "" {
+		return fmt.Errorf("the access point's program ended: it said %q", said)
+	}
+	return errors.New("the access point's program ended")
+}
+
+// up waits until the access point is, for as long as a start may take, and returns the way to hostapd. That opens its socket first,
+// and answers when it is done with the radio.
+func (s *session) up(ctx, alive context.Context, w wanted) (*hostapd.Control, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(s.config.timing.start)
+	defer late.Stop()
+	for {
+		if c, err := hostapd.Dial(alive, s.plan.conf.ControlDir, s.radio.Interface, s.own("control")); err == nil { // else: not yet
+			if st, err := c.Status(); err == nil && st.State == "ENABLED" {
+				return c, nil
+			}
+			c.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-late.C:
+			return nil, fmt.Errorf("the access point did not come up within %v: %s", s.config.timing.start, s.process.Complaint(s.secret))
+		case <-s.process.Done:
+			return nil, s.refused()
+		case <-w.changed:
+			return nil, errOther
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// refused is what hostapd does not like about its configuration or the radio.
+func (s *session) refused() error {
+	if s.config.system.index(s.radio.Interface) != s.radio.Index {
+		return errGone
+	}
+	said := s.process.Complaint(s.secret)
+	if said == "" {
+		said = "it did not say why"
+	}
+	return refusal(fmt.Sprintf("The radio did not become an access point: %q. Set channel 0, band \"auto\" and security \"wpa2\" in [wifi] to see whether that helps; the kit tries again by itself.", said))
+}

@@ -1,0 +1,243 @@
+// Package wifiap keeps a Wi-Fi access point up: it finds a radio that can be one, sets the country, writes hostapd's
+// configuration, starts hostapd or takes over one that runs, watches over it by its control socket, and gives the interface its
+// address. hostapd lives on when this process does not, so that phones stay on; what starts next takes it over if it would start
+// the same, and replaces it otherwise. DHCP, names and the way to the page are others' matter.
+package wifiap
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostapd"
+)
+
+// Network is what the access point is to offer.
+type Network struct {
+	SSID     string // 1 to 32 bytes
+	Password string // 8 to 63 characters of ASCII; not asked for when it is open
+	Security Security
+	Band     string // "2.4" or "5" (GHz); anything else: what every phone has, 2.4, if the radio has it
+	Country  string // ISO 3166-1, two letters; "": the rules that hold everywhere
+	Channel  int    // 0: this package chooses
+}
+
+// Security is how phones are let in.
+type Security string
+
+// The kinds of security. In a mixed network the phone chooses between WPA2 and WPA3.
+const (
+	WPA2  Security = "wpa2"
+	WPA3  Security = "wpa3"
+	Mixed Security = "mixed"
+	Open  Security = "open"
+)
+
+// Address is the access point's own, in the network of its stations. It is out of the way of the networks that home routers, phones
+// that share their connection, and cloud services give out.
+var Address = netip.MustParsePrefix("10.66.0.1/24")
+
+// State is how the access point does. Nothing in it is secret.
+type State struct {
+	drivers.Status
+	Radio    string // the interface's name; "": there is no radio that can be an access point
+	SSID     string
+	Security Security // as it is offered: less than was asked for where the radio can do no more
+	Channel  int
+	MHz      int
+	Country  string // whose rules hold; "": those that hold everywhere
+	Capacity Capacity
+	Address  netip.Prefix
+	PID      int // hostapd's
+	Starts   int // how often hostapd was started
+	Adopted  bool
+}
+
+// Station is a phone that is on.
+type Station = hostapd.Station
+
+// ErrDown says that the access point is not up.
+var ErrDown = errors.New("the access point is not up")
+
+// ErrUnknown says that no such station is on.
+var ErrUnknown = errors.New("no such station is on the access point")
+
+// Config is what an AP needs. The zero value is the kit's.
+type Config struct {
+	Dir     string // run folder, in memory; made if there is none. Default: /run/edgeap
+	Hostapd string // the program. Default: /usr/sbin/hostapd
+	Log     *slog.Logger
+
+	system system // in tests: not the kernel
+	timing timing
+}
+
+// timing is how long things take.
+type timing struct {
+	scan      time.Duration // between looks for a radio that is not there
+	beat      time.Duration // between questions to hostapd
+	start     time.Duration // in which hostapd has the access point up
+	retry     time.Duration // after the first failure in a row; doubled for each further one
+	retryMost time.Duration
+	settled   time.Duration // an access point that was up for longer did not fail in a row
+	refused   time.Duration // until what a radio cannot do is tried again
+}
+
+func standard() timing {
+	return timing{scan: time.Second, beat: time.Second, start: 15 * time.Second, retry: 250 * time.Millisecond, retryMost: 30 * time.Second,
+		settled: 20 * time.Second, refused: 10 * time.Second}
+}
+
+// AP is an access point. Its methods are safe for concurrent use.
+type AP struct {
+	config Config
+	watch  drivers.Watch
+	state  atomic.Pointer[State]
+	starts int // Run's
+
+	mu      sync.Mutex
+	wanted  wanted
+	control *hostapd.Control // nil: it is not up
+}
+
+// wanted is what the access point is to be; changed is closed when it is to be something else.
+type wanted struct {
+	network *Network // nil: off
+	why     string   // it is off, for people
+	said    bool     // by somebody: until then a hostapd that runs is let be
+	changed chan struct{}
+}
+
+// New makes an access point that is off; it starts nothing.
+func New(c Config) *AP {
+	if c.Dir == "" {
+		c.Dir = "/run/edgeap"
+	}
+	if c.Hostapd == "" {
+		c.Hostapd = "/usr/sbin/hostapd"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.system == nil {
+		c.system = kernel{}
+	}
+	if c.timing == (timing{}) {
+		c.timing = standard()
+	}
+	a := &AP{config: c, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
+	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
+	return a
+}
+
+// Want says what the access point is to offer from now on.
+func (a *AP) Want(n Network) { a.want(&n, "") }
+
+// Off says that there is to be no access point, and why, in words for people.
+func (a *AP) Off(why string) { a.want(nil, why) }
+
+func (a *AP) want(n *Network, why string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	same := n == nil && a.wanted.network == nil && why == a.wanted.why || n != nil && a.wanted.network != nil && *n == *a.wanted.network
+	if same && a.wanted.said {
+		return
+	}
+	close(a.wanted.changed)
+	a.wanted = wanted{network: n, why: why, said: true, changed: make(chan struct{})}
+}
+
+// Watch is the access point's life.
+func (a *AP) Watch() *drivers.Watch { return &a.watch }
+
+// State is how it does now.
+func (a *AP) State() State { return *a.state.Load() }
+
+func (a *AP) show(s State) {
+	s.Device = "wifi"
+	s.Starts = a.starts
+	a.state.Store(&s)
+	a.watch.Set(s.Status)
+}
+
+// ask is the way to hostapd; an ErrDown when there is none.
+func (a *AP) ask() (*hostapd.Control, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.control == nil {
+		return nil, ErrDown
+	}
+	return a.control, nil
+}
+
+func (a *AP) setControl(c *hostapd.Control) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.control = c
+}
+
+// Stations lists who is on, at most 2007.
+func (a *AP) Stations(context.Context) ([]Station, error) {
+	c, err := a.ask()
+	if err != nil {
+		return nil, err
+	}
+	return c.Stations()
+}
+
+// Kick sends a station away; it may come back. An ErrUnknown when it is not on.
+func (a *AP) Kick(_ context.Context, mac string) error {
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	answer, err := c.Ask("STA " + mac)
+	if err != nil {
+		return err
+	}
+	if s, err := hostapd.ParseStation(answer); err != nil || s.MAC != mac {
+		return ErrUnknown
+	}
+	return c.Do("DEAUTHENTICATE " + mac)
+}
+
+// Block sends a station away and lets it in no more, until the kit is switched off. It need not be on. mac is written as in
+// Station.
+func (a *AP) Block(ctx context.Context, mac string) error {
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	if err := hostapd.Deny(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
+		return err
+	}
+	if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
+		return err
+	}
+	if err := a.Kick(ctx, mac); !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	return nil
+}
+
+// Unblock lets a station in again that was blocked.
+func (a *AP) Unblock(_ context.Context, mac string) error {
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	if err := hostapd.Allow(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
+		return err
+	}
+	return c.Do("DENY_ACL DEL_MAC " + mac)
+}
+
+func (a *AP) makeDir() error { return os.MkdirAll(a.config.Dir, 0o700) }
