@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,6 +58,9 @@ const (
 // seconds until its own watchdog driver takes over.
 const kernelWatchdog = "kernel_watchdog_timeout=15\n"
 
+// piInitrd is the line by which the firmware loads the slot's initramfs, os_prefix put before its name.
+var piInitrd = regexp.MustCompile(`(?m)^initramfs ` + Initrd + ` followkernel\r?$`)
+
 var osPrefix = regexp.MustCompile(`(?m)^os_prefix=([ab])/\r?$`)
 
 // prefixIn finds the slot's letter in a config.txt.
@@ -88,6 +92,13 @@ func (piLoader) try(dir string, s Slot) (string, error) {
 	at, err := prefixIn(text)
 	if err != nil {
 		return "", err
+	}
+	initrd, err := hasInitrd(dir, s)
+	if err != nil {
+		return "", err
+	}
+	if initrd && !piInitrd.Match(text) {
+		return "", fmt.Errorf("update: this update has another kernel, which cannot start from this card: %s, which updates do not touch, has no line \"initramfs %s followkernel\". Flash a card with an image that has that kernel", piConfig, Initrd)
 	}
 	text[at] = byte(s)
 	text = append(bytes.TrimRight(text, "\r\n"), "\n[all]\n"+kernelWatchdog...)
@@ -182,18 +193,41 @@ func (u uefiLoader) usual(dir string) (s Slot, err error) {
 	return s, nil
 }
 
+// Initrd is the initramfs's name in a slot's folder, for kernels that need one.
+const Initrd = "initrd"
+
+// hasInitrd tells whether a slot's kernel needs an initramfs: it lies beside it.
+func hasInitrd(dir string, s Slot) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, s.String(), Initrd))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("update: %w", err)
+	}
+	return true, nil
+}
+
 // uefiText is an entry. The command line is the slot's own.
 func uefiText(dir string, s Slot) ([]byte, error) {
 	line, err := os.ReadFile(filepath.Join(dir, s.String(), "cmdline.txt"))
 	if err != nil {
 		return nil, fmt.Errorf("update: %w", err)
 	}
-	return UEFIEntry(s, string(line)), nil
+	initrd, err := hasInitrd(dir, s)
+	if err != nil {
+		return nil, err
+	}
+	return UEFIEntry(s, string(line), initrd), nil
 }
 
-// UEFIEntry is systemd-boot's entry of a slot with this kernel command line.
-func UEFIEntry(s Slot, cmdline string) []byte {
-	return fmt.Appendf(nil, "title edgekit %s\nlinux /%s/vmlinuz\noptions %s\n", s, s, strings.TrimSpace(cmdline))
+// UEFIEntry is systemd-boot's entry of a slot with this kernel command line, and with the slot's initramfs if it has one.
+func UEFIEntry(s Slot, cmdline string, initrd bool) []byte {
+	text := fmt.Appendf(nil, "title edgekit %s\nlinux /%s/vmlinuz\n", s, s)
+	if initrd {
+		text = fmt.Appendf(text, "initrd /%s/%s\n", s, Initrd)
+	}
+	return fmt.Appendf(text, "options %s\n", strings.TrimSpace(cmdline))
 }
 
 func (u uefiLoader) try(dir string, s Slot) (string, error) {
