@@ -26,7 +26,13 @@ type Machine struct {
 	Viewer  string // http://localhost:PORT, the kit's port 80
 	Console string // https://localhost:PORT, the kit's port 8443
 	Disk    string // the card
-	Memory  int    // MB; 0: 1024
+
+	// Of the instance edgekit-lab only, see LabPort.
+	Lab   string // http://localhost:PORT
+	Paper string // localhost:PORT
+	Air   string // http://localhost:PORT
+
+	Memory int // MB; 0: 1024
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
@@ -55,13 +61,20 @@ func New(image, uefi, dir string) (*Machine, error) {
 	if err := copyCard(m.Disk, image); err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(5)
 	if err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
 	}
 	m.Viewer = fmt.Sprintf("http://localhost:%d", ports[0])
 	m.Console = fmt.Sprintf("https://localhost:%d", ports[1])
-	m.forward = fmt.Sprintf("hostfwd=tcp:127.0.0.1:%d-:80,hostfwd=tcp:127.0.0.1:%d-:8443", ports[0], ports[1])
+	m.Lab = fmt.Sprintf("http://localhost:%d", ports[2])
+	m.Paper = fmt.Sprintf("localhost:%d", ports[3])
+	m.Air = fmt.Sprintf("http://localhost:%d", ports[4])
+	var forward []string
+	for i, port := range []int{80, 8443, LabPort, PaperPort, AirPort} {
+		forward = append(forward, fmt.Sprintf("hostfwd=tcp:127.0.0.1:%d-:%d", ports[i], port))
+	}
+	m.forward = strings.Join(forward, ",")
 	return m, nil
 }
 
