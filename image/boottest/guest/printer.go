@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -50,25 +53,69 @@ func printer(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(g, "UDC"), []byte("dummy_udc.0"), 0); err != nil {
 		return fmt.Errorf("plug in: %w", err)
 	}
-	if err := until(ctx, paperEnd, func() bool { _, err := os.Stat(paperEnd); return err == nil }); err != nil {
-		return err
-	}
-	paper, err := os.OpenFile(paperEnd, os.O_RDWR, 0)
-	if err != nil {
+	var paper *os.File
+	if err := until(ctx, paperEnd, func() bool { // it opens when the kit's side has set it up
+		f, err := os.OpenFile(paperEnd, os.O_RDWR, 0)
+		paper = f
+		return err == nil
+	}); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", fmt.Sprintf(":%d", boottest.PaperPort))
 	if err != nil {
 		return err
 	}
+	out := make(chan []byte)
+	go read(paper, out)
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			join(c, paper)
+			serve(c, paper, out)
 		}
 	}()
 	return nil
+}
+
+// read hands on what the kit sends, for as long as the program runs. A read fails whenever the kit opens its end anew, which
+// resets the device.
+func read(paper io.Reader, out chan<- []byte) {
+	for b := make([]byte, 8192); ; {
+		n, err := paper.Read(b)
+		if n > 0 {
+			out <- bytes.Clone(b[:n]) // until somebody is there, the printer is busy
+		} else if err != nil {
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+}
+
+// serve connects one client with the printer's end, until it goes.
+func serve(c net.Conn, paper io.Writer, out <-chan []byte) {
+	defer c.Close()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for b := make([]byte, 64); ; {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			if _, err := paper.Write(b[:n]); err != nil { // the device was reset: the kit asks again
+				fmt.Println("guest: printer's answer:", err)
+			}
+		}
+	}()
+	for {
+		select {
+		case b := <-out:
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		case <-gone:
+			return
+		}
+	}
 }

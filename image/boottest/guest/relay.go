@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// join copies both ways until one side ends its way. It leaves b open: the printer's end is opened once.
-func join(a net.Conn, b io.ReadWriter) {
+// join copies both ways until one side ends its way.
+func join(a, b net.Conn) {
 	done := make(chan struct{}, 2)
 	copying := func(to io.Writer, from io.Reader) {
 		io.Copy(to, from) // whoever broke off, the other is told so by the close
@@ -16,6 +16,7 @@ func join(a net.Conn, b io.ReadWriter) {
 	go copying(b, a)
 	<-done
 	a.Close()
+	b.Close()
 }
 
 // relay connects whoever comes to l with what dial gives.
@@ -31,7 +32,6 @@ func relay(l net.Listener, dial func() (net.Conn, error)) error {
 				a.Close()
 				return
 			}
-			defer b.Close()
 			join(a, b)
 		}()
 	}
