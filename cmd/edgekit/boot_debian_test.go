@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"flag"
 	"net"
+	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,16 +23,7 @@ var bootLabImage = flag.String("boot.lab-image", "../../.cache/image/instances/e
 // joins by Wi-Fi (WPA3, Debian's hostapd and wpa_supplicant of the image), gets the page, taps, and its slip comes out at the
 // end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there are.
 func TestBootDebianSellsOverTheAir(t *testing.T) {
-	m, err := boottest.New(*bootLabImage, *bootUEFI, t.TempDir())
-	if err != nil {
-		t.Fatalf("%v; `make image-lab` makes this one", err)
-	}
-	t.Cleanup(func() {
-		m.PowerCut()
-		if t.Failed() {
-			t.Logf("the kit's last words:\n%s", m.LastWords())
-		}
-	})
+	m := newMachineOf(t, *bootLabImage)
 	powerOn(t, m)
 	if err := m.Devices(t.Context()); err != nil {
 		t.Fatal(err)
@@ -72,6 +65,43 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 			return false
 		}
 	})
+}
+
+// TestBootDebianUpdates: an update whose initramfs finds no root comes back to the old system by itself; a healthy one stays
+// and starts from the other slot's initramfs.
+func TestBootDebianUpdates(t *testing.T) {
+	u := newUpdatesOf(t, *bootLabImage)
+	was := u.system()
+	cmdline := ""
+	for _, f := range u.base.Files {
+		if f.Name == "boot/cmdline.txt" {
+			cmdline = string(f.Text)
+		}
+	}
+	elsewhere := regexp.MustCompile(`PARTUUID=[0-9a-f]{8}`).ReplaceAllString(cmdline, "PARTUUID=00000000")
+	for i, c := range []struct {
+		name, outcome string
+		boot          map[string][]byte
+	}{{"its root is nowhere", "interrupted", map[string][]byte{"boot/cmdline.txt": []byte(elsewhere)}}, {"it is healthy", "kept", nil}} {
+		bundle, version := u.next(nil, c.boot)
+		if status, reason := u.send(bundle); status != http.StatusAccepted {
+			t.Fatalf("%s: %d %s", c.name, status, reason)
+		}
+		s := u.decided(i + 1)
+		want, slot := was.Version, "a"
+		if c.outcome == "kept" {
+			want, slot = version, "b"
+		}
+		if got := s.Updates[i]; got.Outcome != c.outcome || s.Version != want || s.Slot != slot {
+			t.Errorf("%s: %+v; the kit runs %s in slot %s", c.name, got, s.Version, s.Slot)
+		}
+	}
+	u.PowerCut()
+	powerOn(t, u.Machine)
+	u.pair()
+	if s := u.system(); s.Slot != "b" {
+		t.Errorf("after the next start slot %s", s.Slot)
+	}
 }
 
 // deviceOf is what the console says of a device.

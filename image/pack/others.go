@@ -57,7 +57,10 @@ func (b *build) addFirmware() error {
 	if c.FirmwarePackage == "" || b.firmware == "none" {
 		return nil
 	}
-	b.wifi, err = wifi.Open(b.firmware)
+	if err := b.adapterFirmware(); err != nil {
+		return err
+	}
+	own, err := wifi.Open(b.firmware)
 	if err != nil && b.firmware == "auto" {
 		fmt.Printf(noFirmware, err)
 		return nil
@@ -65,14 +68,53 @@ func (b *build) addFirmware() error {
 	if err != nil {
 		return err
 	}
-	for _, f := range b.wifi.Files {
-		if err := b.addFile("/lib/firmware/"+f.Path, f.Data, false); err != nil {
+	if err := b.putFirmware(own); err != nil {
+		return err
+	}
+	for _, boards := range own.Missing() {
+		fmt.Printf("image: WARNING: there is no Wi-Fi firmware for these boards in %s: %s. Their kits have no access point.\n", b.firmware, boards)
+	}
+	return nil
+}
+
+// noAdapters says what an image with Debian's kernel lacks without adapters' firmware, and where there is some.
+const noAdapters = `image: WARNING: %v.
+  The image is complete, but a Wi-Fi adapter on USB starts only if it needs no firmware. Debian has it in non-free-firmware:
+  apt-get install firmware-misc-nonfree firmware-realtek firmware-atheros, then build again; or -wifi-firmware DIR
+`
+
+// adapterFirmware puts the firmware of Wi-Fi adapters on USB into the root, if the image's kernel drives any.
+func (b *build) adapterFirmware() error {
+	if b.kernel != debianKernel {
+		return nil
+	}
+	names, err := kernel.AdapterFirmware(b.at(kernelDir))
+	if err != nil {
+		return err
+	}
+	f, err := wifi.Adapters(b.firmware, names)
+	if err != nil && (b.firmware == "auto" || errors.Is(err, wifi.ErrNoAdapters)) {
+		fmt.Printf(noAdapters, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return b.putFirmware(f)
+}
+
+// putFirmware puts firmware into the root, and remembers it for the notices.
+func (b *build) putFirmware(f *wifi.Firmware) error {
+	for _, file := range f.Files {
+		if err := b.addFile("/lib/firmware/"+file.Path, file.Data, false); err != nil {
 			return err
 		}
 	}
-	for _, boards := range b.wifi.Missing() {
-		fmt.Printf("image: WARNING: there is no Wi-Fi firmware for these boards in %s: %s. Their kits have no access point.\n", b.firmware, boards)
+	if b.wifi == nil {
+		b.wifi = &wifi.Firmware{}
 	}
+	b.wifi.Files = append(b.wifi.Files, f.Files...)
+	b.wifi.Licence += f.Licence
 	return nil
 }
 
