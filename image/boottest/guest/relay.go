@@ -19,12 +19,12 @@ func join(a, b net.Conn) {
 	b.Close()
 }
 
-// relay connects whoever comes to l with what dial gives.
-func relay(l net.Listener, dial func() (net.Conn, error)) error {
+// relay connects whoever comes to l with what dial gives, for as long as the program runs.
+func relay(l net.Listener, dial func() (net.Conn, error)) {
 	for {
 		a, err := l.Accept()
 		if err != nil {
-			return err
+			return
 		}
 		go func() {
 			b, err := dial()

@@ -49,7 +49,9 @@ func station(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(stationJoined)
-	return relay(l, func() (net.Conn, error) { return net.Dial("tcp", apAddress+":80") })
+	go relay(l, func() (net.Conn, error) { return net.Dial("tcp", apAddress+":80") })
+	<-ctx.Done()
+	return nil
 }
 
 // running tells whether an interface can carry packets: with wpa_supplicant, that it has joined.

@@ -100,6 +100,6 @@ func wifi(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go relay(l, func() (net.Conn, error) { return net.Dial("unix", stationSocket) }) // ends with the program
+	go relay(l, func() (net.Conn, error) { return net.Dial("unix", stationSocket) })
 	return nil
 }
