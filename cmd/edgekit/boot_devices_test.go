@@ -29,7 +29,7 @@ func TestBootPrintsOnASerialPrinter(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	m.Devices = []string{"-device", "qemu-xhci", "-chardev", "socket,id=printer,path=" + socket, "-device", "usb-serial,chardev=printer"}
+	m.Plugged = []string{"-device", "qemu-xhci", "-chardev", "socket,id=printer,path=" + socket, "-device", "usb-serial,chardev=printer"}
 	printed := make(chan []byte, 4)
 	go func() {
 		if c, err := l.Accept(); err == nil {

@@ -212,9 +212,11 @@ func certificate(t *testing.T, console string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-func newMachine(t *testing.T) *boottest.Machine {
+func newMachine(t *testing.T) *boottest.Machine { return newMachineOf(t, *bootImage) }
+
+func newMachineOf(t *testing.T, image string) *boottest.Machine {
 	t.Helper()
-	m, err := boottest.New(*bootImage, *bootUEFI, t.TempDir())
+	m, err := boottest.New(image, *bootUEFI, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

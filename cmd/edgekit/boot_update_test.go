@@ -36,17 +36,19 @@ type updates struct {
 	op   *kittest.Operator
 }
 
-func newUpdates(t *testing.T) *updates {
+func newUpdates(t *testing.T) *updates { return newUpdatesOf(t, *bootImage) }
+
+func newUpdatesOf(t *testing.T, image string) *updates {
 	t.Helper()
 	key, err := boottest.ReadKey(*bootKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := boottest.ReadSystem(filepath.Join(filepath.Dir(*bootImage), "system.update"), key.Public().(ed25519.PublicKey), t.TempDir())
+	base, err := boottest.ReadSystem(filepath.Join(filepath.Dir(image), "system.update"), key.Public().(ed25519.PublicKey), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &updates{Machine: newMachine(t), t: t, key: key, base: base}
+	u := &updates{Machine: newMachineOf(t, image), t: t, key: key, base: base}
 	powerOn(t, u.Machine)
 	u.pair()
 	return u

@@ -1,5 +1,13 @@
 package update
 
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
 // Slot is one of a card's two places for a system.
 type Slot byte
 
@@ -27,4 +35,19 @@ type loader interface {
 	forget(dir string) error
 	// keep makes the slot the usual one, in one step: a power cut leaves the old one or the new one.
 	keep(dir string, s Slot) error
+}
+
+// Initrd is the initramfs's name in a slot's folder, for kernels that need one.
+const Initrd = "initrd"
+
+// hasInitrd tells whether a slot's kernel needs an initramfs: it lies beside it.
+func hasInitrd(dir string, s Slot) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, s.String(), Initrd))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("update: %w", err)
+	}
+	return true, nil
 }

@@ -25,6 +25,9 @@ const (
 // seconds until its own watchdog driver takes over.
 const kernelWatchdog = "kernel_watchdog_timeout=15\n"
 
+// piInitrd is the line by which the firmware loads the slot's initramfs, os_prefix put before its name.
+var piInitrd = regexp.MustCompile(`(?m)^initramfs ` + Initrd + ` followkernel\r?$`)
+
 // osPrefix is the line as it is here; anyPrefix is whatever the firmware might take for one.
 var (
 	osPrefix  = regexp.MustCompile(`(?m)^os_prefix=([ab])/\r?$`)
@@ -60,6 +63,13 @@ func (piLoader) try(dir string, s Slot) (string, error) {
 	at, err := prefixIn(text)
 	if err != nil {
 		return "", err
+	}
+	initrd, err := hasInitrd(dir, s)
+	if err != nil {
+		return "", err
+	}
+	if initrd && !piInitrd.Match(text) {
+		return "", fmt.Errorf("update: this update has another kernel, which cannot start from this card: %s, which updates do not touch, has no line \"initramfs %s followkernel\". Flash a card with an image that has that kernel", piConfig, Initrd)
 	}
 	text[at] = byte(s)
 	text = append(bytes.TrimRight(text, "\r\n"), "\n[all]\n"+kernelWatchdog...)

@@ -77,12 +77,20 @@ func uefiText(dir string, s Slot) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("update: %w", err)
 	}
-	return UEFIEntry(s, string(line)), nil
+	initrd, err := hasInitrd(dir, s)
+	if err != nil {
+		return nil, err
+	}
+	return UEFIEntry(s, string(line), initrd), nil
 }
 
-// UEFIEntry is systemd-boot's entry of a slot with this kernel command line.
-func UEFIEntry(s Slot, cmdline string) []byte {
-	return fmt.Appendf(nil, "title edgekit %s\nlinux /%s/vmlinuz\noptions %s\n", s, s, strings.TrimSpace(cmdline))
+// UEFIEntry is systemd-boot's entry of a slot with this kernel command line, and with the slot's initramfs if it has one.
+func UEFIEntry(s Slot, cmdline string, initrd bool) []byte {
+	text := fmt.Appendf(nil, "title edgekit %s\nlinux /%s/vmlinuz\n", s, s)
+	if initrd {
+		text = fmt.Appendf(text, "initrd /%s/%s\n", s, Initrd)
+	}
+	return fmt.Appendf(text, "options %s\n", strings.TrimSpace(cmdline))
 }
 
 func (u uefiLoader) try(dir string, s Slot) (string, error) {
