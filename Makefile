@@ -5,7 +5,7 @@ SHELL := /bin/bash
 STATICCHECK := go tool staticcheck
 TSC := .cache/tsc/node_modules/.bin/tsc
 
-.PHONY: build run test lab image image-vm boot boot-test bench fuzz check deps deps-build deps-test deps-lab deps-image clean
+.PHONY: build run test lab image image-vm image-lab boot boot-test boot-debian-test bench fuzz check deps deps-build deps-test deps-lab deps-image clean
 
 # All programs, into bin/. Only edgecam needs a C compiler.
 build: deps-build
@@ -33,12 +33,17 @@ lab: deps-lab
 	@.ci/step lab image/lab/lab.sh
 
 # The SD card's image, bin/edgekit.img.xz: see image/README.md. WIFI_FIRMWARE=DIR|TAR where this machine has none of a Pi's.
+# KERNEL=debian makes bin/edgekit-debian.img.xz, which drives Wi-Fi adapters on USB.
 image: deps-image
-	@go run ./image/pack -instance $(or $(INSTANCE),edgekit) -out bin -wifi-firmware $(or $(WIFI_FIRMWARE),auto)
+	@go run ./image/pack -instance $(or $(INSTANCE),edgekit) -kernel $(or $(KERNEL),rpi) -out bin -wifi-firmware $(or $(WIFI_FIRMWARE),auto)
 
 # The same system for QEMU's virt machine, with something to sell; uncompressed, in .cache/image.
 image-vm: deps-image
 	@go run ./image/pack -instance edgekit-vm -out "" -update-key .cache/image/test.key
+
+# The same with Debian's kernel, whose own drivers have virtual devices there.
+image-lab: deps-image
+	@go run ./image/pack -instance edgekit-lab -kernel debian -out "" -update-key .cache/image/test.key
 
 # The image under QEMU, until Ctrl-C; with BOOT_CHECK=1 until the viewer's page answers.
 boot: image-vm
@@ -47,8 +52,13 @@ boot: image-vm
 
 # The image under QEMU: sales through power cuts, updates good and bad, settings, damage. BOOT_CUTS and UPDATE_CUTS: how many
 # power cuts; 20 and 5 in CI.
-boot-test: image-vm
-	@EDGEKIT_PROGRAMS=none .ci/step boot go test -count=1 -timeout 60m -tags boot -run '^TestBoot' -v ./cmd/edgekit $(if $(BOOT_CUTS),-boot.cuts $(BOOT_CUTS)) $(if $(UPDATE_CUTS),-boot.update-cuts $(UPDATE_CUTS))
+boot-test: image image-vm
+	@.ci/step same-bytes go test -count=1 -timeout 20m -tags boot -run '^TestBoot' -v ./image/pack
+	@EDGEKIT_PROGRAMS=none .ci/step boot go test -count=1 -timeout 60m -tags boot -parallel 2 -run '^TestBoot' -skip '^TestBootDebian' -v ./cmd/edgekit $(if $(BOOT_CUTS),-boot.cuts $(BOOT_CUTS)) $(if $(UPDATE_CUTS),-boot.update-cuts $(UPDATE_CUTS))
+
+# Debian's kernel in an image: Wi-Fi, page, tap, slip.
+boot-debian-test: image-lab
+	@EDGEKIT_PROGRAMS=none .ci/step boot-debian go test -count=1 -timeout 20m -tags boot -run '^TestBootDebian' -v ./cmd/edgekit
 
 # Figure, budget, ratio. Also written to bench.json.
 bench: deps-test image image-vm
@@ -59,7 +69,7 @@ fuzz: deps-build
 	@.ci/fuzz $(or $(FUZZTIME),20s)
 
 # The virtual machines first: the last lines are the test runner's.
-check: lab boot-test test
+check: lab boot-test boot-debian-test test
 
 deps:
 	@.ci/deps build test lab image

@@ -23,6 +23,7 @@ type (
 	}
 	buildVerb struct {
 		Instance     string `default:"edgekit" help:"Folder under gokrazy/ that says what is in the image."`
+		Kernel       string `enum:"rpi,debian" default:"rpi" help:"rpi: the Raspberry Pi project's, for all boards. debian: Debian's, which drives Wi-Fi adapters on USB, for all but the Pi 5."`
 		WifiFirmware string `default:"auto" placeholder:"auto|DIR|TAR" help:"Where the Pi's Wi-Fi firmware comes from: this machine, or a folder such as a Raspberry Pi OS card's /lib/firmware, or a tar."`
 	}
 	flashVerb struct {
@@ -53,12 +54,16 @@ func (v buildVerb) Run(_ *kit, p *printer) error {
 			return fault{fmt.Errorf("%q: expected a name without spaces and signs", name)}
 		}
 	}
-	c := exec.Command("make", "-C", root, "--no-print-directory", "image", "INSTANCE="+v.Instance, "WIFI_FIRMWARE="+firmware)
+	c := exec.Command("make", "-C", root, "--no-print-directory", "image", "INSTANCE="+v.Instance, "KERNEL="+v.Kernel, "WIFI_FIRMWARE="+firmware)
 	c.Stdout, c.Stderr = p.errs, p.errs
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("the image was not built: %w", err)
 	}
-	image := filepath.Join(root, "bin", v.Instance+".img.xz")
+	name := v.Instance
+	if v.Kernel == "debian" {
+		name += "-debian"
+	}
+	image := filepath.Join(root, "bin", name+".img.xz")
 	return p.table(map[string]string{"image": image}, nil, [][]string{{"image", image}})
 }
 
@@ -107,6 +112,9 @@ func (v flashVerb) Run(_ *kit, p *printer) error {
 	if err := v.confirm(p, card); err != nil {
 		return err
 	}
+	if err := v.host.Still(card); err != nil {
+		return err
+	}
 	if err := v.write(ctx, p, card, flash.Job{Image: image, Map: m, Size: card.Size}); err != nil {
 		return err
 	}
@@ -120,7 +128,7 @@ func (v flashVerb) Run(_ *kit, p *printer) error {
 
 // write does the job on the card.
 func (v flashVerb) write(ctx context.Context, p *printer, card flash.Card, job flash.Job) error {
-	target, release, err := flash.Open(card.Device)
+	target, release, err := flash.Open(card)
 	if err != nil {
 		return err
 	}

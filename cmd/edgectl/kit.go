@@ -17,7 +17,7 @@ import (
 	"edgekit.internal/cmd/internal/wire"
 )
 
-// kit is a running kit, reached over the control socket in its data folder.
+// kit is a running kit, reached over the control socket in its data folder, or by its console's address.
 type kit struct{ dir string }
 
 // patience is how long a kit may take to answer: an import of the largest catalogue on a slow card.
@@ -52,29 +52,53 @@ func (k *kit) stream(path string, read func(io.Reader) error) error {
 }
 
 func (k *kit) do(method, path string, body io.Reader, limit time.Duration, read func(io.Reader) error) error {
-	socket := filepath.Join(k.dir, "control.sock")
-	client := http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		}}}
-	req, err := http.NewRequest(method, "http://kit"+path, body)
+	client, base, header, err := k.reach(limit)
 	if err != nil {
 		return err
 	}
-	res, err := client.Do(req)
-	if errors.Is(err, os.ErrNotExist) {
-		return fault{fmt.Errorf("there is no kit running on %s (no %s): expected the folder that edgekit was started with as -data; name it with --kit", k.dir, socket)}
-	}
+	req, err := http.NewRequest(method, base+path, body)
 	if err != nil {
+		return err
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	res, err := client.Do(req)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fault{fmt.Errorf("there is no kit running on %s (no control.sock): expected the folder that edgekit was started with as -data, or its console's address; name it with --kit", k.dir)}
+	case errors.As(err, new(changed)):
+		return fault{err}
+	case err != nil:
 		return fmt.Errorf("the kit on %s does not answer: %w", k.dir, err)
 	}
 	defer res.Body.Close()
+	if err := refused(res); err != nil {
+		return err
+	}
+	return read(res.Body)
+}
+
+// reach is the way to the kit: its control socket, or its console's address.
+func (k *kit) reach(limit time.Duration) (client *http.Client, base string, header http.Header, err error) {
+	if origin, ok := remote(k.dir); ok {
+		return far(origin, limit)
+	}
+	socket := filepath.Join(k.dir, "control.sock")
+	return &http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		}}}, "http://kit", nil, nil
+}
+
+// refused is what a kit has against a request; nothing, if it did it.
+func refused(res *http.Response) error {
 	if res.StatusCode < 400 {
-		return read(res.Body)
+		return nil
 	}
 	var p wire.Problem
-	if got, err := io.ReadAll(res.Body); err != nil || json.Unmarshal(got, &p) != nil || p.Detail == "" {
+	if got, err := io.ReadAll(io.LimitReader(res.Body, 1<<20)); err != nil || json.Unmarshal(got, &p) != nil || p.Detail == "" {
 		return fmt.Errorf("the kit answered %s", res.Status)
 	}
 	if res.StatusCode < 500 {

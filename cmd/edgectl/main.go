@@ -3,6 +3,10 @@
 //
 //	edgectl --kit DIR stock list
 //
+// or, from another machine, over its console's listener, once it is paired:
+//
+//	edgectl --kit https://192.168.1.5:8443 pair 123-456
+//
 // and makes and flashes SD cards, for which no kit is needed:
 //
 //	edgectl image flash bin/edgekit.img.xz /dev/sdX
@@ -24,10 +28,11 @@ import (
 
 // cli is all verbs and flags.
 type cli struct {
-	Kit  string `default:"edgekit-data" env:"EDGEKIT_DATA" placeholder:"DIR" help:"The kit's data folder, as its -data flag names it."`
+	Kit  string `default:"edgekit-data" env:"EDGEKIT_DATA" placeholder:"DIR|URL" help:"The kit's data folder, as its -data flag names it, or its console's address."`
 	JSON bool   `help:"Print JSON, for programs."`
 
 	Self     kitVerb      `cmd:"" name:"kit" help:"The kit itself."`
+	Pair     pairVerb     `cmd:"" help:"Let this machine look after a kit on another one."`
 	Settings settingsVerb `cmd:"" help:"What is set in edgekit.toml."`
 	Stock    stockVerb    `cmd:"" help:"What is left."`
 	Offers   offersVerb   `cmd:"" help:"What is for sale."`

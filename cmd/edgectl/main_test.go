@@ -203,3 +203,48 @@ func TestTheLogIsReadFromTheShell(t *testing.T) {
 	for lines.Scan() { // it ends with the kit
 	}
 }
+
+// TestAKitOnAnotherMachine is looked after as one on this, once this machine is paired; its certificate is held to.
+func TestAKitOnAnotherMachine(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	k := kittest.Start(t, "-operator", "0.0.0.0:0")
+	at := func(args ...string) []string {
+		return append([]string{"--kit", k.Console + "/console", "--json"}, args...)
+	}
+	if code, errs := ctl(t, nil, at("stock", "list")...); code != 2 || !strings.Contains(errs, "not paired") {
+		t.Errorf("before pairing: %d %s", code, errs)
+	}
+	if code, errs := ctl(t, nil, at("pair", k.Code, "--fingerprint", strings.Repeat("AB:", 31)+"AB")...); code != 2 || !strings.Contains(errs, "another kit") {
+		t.Errorf("with another's fingerprint: %d %s", code, errs)
+	}
+	if code, errs := ctl(t, nil, at("pair", "000-000")...); code != 2 {
+		t.Errorf("with a wrong code: %d %s", code, errs)
+	}
+	var paired struct{ Kit, Fingerprint string }
+	if code, errs := ctl(t, &paired, at("pair", k.Code)...); code != 0 || len(paired.Fingerprint) != 64 {
+		t.Fatalf("%+v %s", paired, errs)
+	}
+	var stock []wire.Stock
+	if code, errs := ctl(t, &stock, at("stock", "list")...); code != 0 || len(stock) != 2 {
+		t.Errorf("%v %s", stock, errs)
+	}
+	if code, errs := ctl(t, nil, at("drop", "stop", "pen")...); code != 0 {
+		t.Error(errs)
+	}
+	if code, errs := ctl(t, nil, at("kit", "update", "main_test.go")...); code != 2 || !strings.Contains(errs, "SD card") {
+		t.Errorf("an update: %d %s", code, errs)
+	}
+
+	other := kittest.StartIn(t, t.TempDir(), "-operator", "0.0.0.0:0")
+	all, err := readKits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all[other.Console] = all[k.Console]
+	if err := writeKits(all); err != nil {
+		t.Fatal(err)
+	}
+	if code, errs := ctl(t, nil, "--kit", other.Console, "stock", "list"); code != 2 || !strings.Contains(errs, "another certificate") {
+		t.Errorf("another kit: %d %s", code, errs)
+	}
+}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 // TestBootMendsTheDataPartition damages the first group's descriptors, which lead e2fsck's own repair to give up all
 // files, on a card that lost power in the middle of things: the kit starts with every sale.
 func TestBootMendsTheDataPartition(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	powerOn(t, m)
 	v, tap := sellSet(t, m)
@@ -43,6 +46,7 @@ func TestBootMendsTheDataPartition(t *testing.T) {
 // TestBootGrowsToTheCard flashes the image onto a larger card, sells, cuts the power at random moments of the start in
 // which the partition grows, and finds all of the card in use and the sale on it.
 func TestBootGrowsToTheCard(t *testing.T) {
+	t.Parallel()
 	const size = 4 << 30
 	m := newMachine(t)
 	powerOn(t, m)
@@ -75,8 +79,9 @@ func TestBootGrowsToTheCard(t *testing.T) {
 
 // TestBootMakesADataPartition starts with a blank one, on a larger card.
 func TestBootMakesADataPartition(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
-	for _, err := range []error{os.Truncate(m.Disk, 1104<<20), m.Extend(3 << 30)} {
+	for _, err := range []error{m.Blank(), m.Extend(3 << 30)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,6 +96,39 @@ func TestBootMakesADataPartition(t *testing.T) {
 	powerOn(t, m)
 	if a, err := v.Tap(tap.id, tap.offer, tap.token); err != nil || a.Status != http.StatusOK || a.Ticket != tap.ticket {
 		t.Errorf("the same tap after a power cut: %+v, %v", a, err)
+	}
+}
+
+// TestBootSaysThatItCannotKeepAnything: with a data partition that is beyond repair, or not the kit's, nothing is sold that
+// could be lost. Visitors and the stall holder are told, the latter on the card too; the partition is left alone.
+func TestBootSaysThatItCannotKeepAnything(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	theirs := bytes.Repeat([]byte("holiday pictures"), 1<<13)
+	for _, at := range []int64{0, 128 << 20} { // the superblock, and its first copy
+		if err := m.Overwrite(at, theirs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.PowerOn(); err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Timeout: 2 * time.Second}
+	kittest.UntilWithin(t, "the page to say it", boottest.Limit, func() bool {
+		res, err := client.Get(m.Viewer)
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		return err == nil && res.StatusCode == http.StatusServiceUnavailable && bytes.Contains(text, []byte("cannot sell here just now")) && bytes.Contains(text, []byte("/perm"))
+	})
+	m.PowerCut()
+	if text, _ := m.Dropped("edgekit-error.txt"); !strings.Contains(text, "new one") || !strings.Contains(text, "/perm") {
+		t.Errorf("on the card: %q", text)
+	}
+	if there, err := m.Holds(string(theirs)); err != nil || !there {
+		t.Errorf("what was on the partition is gone: %v", err)
 	}
 }
 

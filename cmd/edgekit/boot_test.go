@@ -21,15 +21,17 @@ import (
 )
 
 var (
-	bootImage = flag.String("boot.image", "../../.cache/image/instances/edgekit-vm/disk.img", "the image to boot, as image/pack leaves it")
-	bootUEFI  = flag.String("boot.uefi", "../../.cache/image/QEMU_EFI.fd", "the firmware to boot it with")
-	bootCuts  = flag.Int("boot.cuts", inCI(20, 3), "power cuts under load")
-	bootSeed  = flag.Uint64("boot.seed", 0, "seed of cuts and taps; 0: a new one, which is printed")
+	bootImage   = flag.String("boot.image", "../../.cache/image/instances/edgekit-vm/disk.img", "the image to boot, as image/pack leaves it")
+	bootShipped = flag.String("boot.shipped", "../../.cache/image/instances/edgekit/disk.img", "the image for a Pi, likewise")
+	bootUEFI    = flag.String("boot.uefi", "../../.cache/image/QEMU_EFI.fd", "the firmware to boot it with")
+	bootCuts    = flag.Int("boot.cuts", inCI(20, 3), "power cuts under load")
+	bootSeed    = flag.Uint64("boot.seed", 0, "seed of cuts and taps; 0: a new one, which is printed")
 )
 
 // TestBootSellsThroughPowerCuts boots the image, sells, and pulls its plug: once at rest, then under load at random
 // moments. After each cut it boots by itself, and in the end every acknowledged tap is on the card, once.
 func TestBootSellsThroughPowerCuts(t *testing.T) {
+	t.Parallel()
 	rnd := seeded(t)
 	m := newMachine(t)
 	boot := func() { t.Helper(); powerOn(t, m) }
@@ -78,6 +80,17 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 		t.Fatal(err)
 	}
 	acked, sales := held(t, buyers, audit(t, data))
+	var kit int64
+	var nth uint32
+	for _, e := range journalOf(t, filepath.Join(data, "kit.db")) {
+		if e.Boot < nth || e.Kit < kit || e.Boot == 0 || e.Boot > uint32(*bootCuts+2) {
+			t.Errorf("kit time %d in boot %d comes after %d in boot %d", e.Kit, e.Boot, kit, nth)
+		}
+		kit, nth = e.Kit, e.Boot
+	}
+	if nth != uint32(*bootCuts+2) && nth != uint32(*bootCuts+1) { // in the last boot there may have been nothing left to say
+		t.Errorf("%d boots, and the journal ends in boot %d", *bootCuts+2, nth)
+	}
 	t.Logf("%d power cuts, %d sales acknowledged, %d on the card", *bootCuts+2, acked, sales)
 	if acked < 5**bootCuts {
 		t.Errorf("only %d sales: this was no load", acked)
@@ -87,6 +100,7 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 // TestBootReadsSettings drops settings on the card as a laptop does: good ones are used and kept, bad ones are refused and
 // the kit serves with those it kept, and says on the card what was wrong with the others.
 func TestBootReadsSettings(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	const good = "stall = \"Blue Door\"\n"
 	for _, step := range []struct{ text, report string }{{good, ""}, {"stall = \"Red Door\"\npapr = \"58\"\n", "line 2, column 1: unknown key \"papr\""}, {good, ""}} {
@@ -109,6 +123,18 @@ func TestBootReadsSettings(t *testing.T) {
 	}
 }
 
+// TestBootTheShippedImage starts the very bytes that are flashed onto cards. It has no catalogue yet; its pages are there.
+func TestBootTheShippedImage(t *testing.T) {
+	t.Parallel()
+	m, err := boottest.New(*bootShipped, *bootUEFI, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.PowerCut)
+	powerOn(t, m)
+	certificate(t, m.Console)
+}
+
 // inCI is how much of something is done in CI, and elsewhere.
 func inCI(there, here int) int {
 	if os.Getenv("CI") != "" {
@@ -129,6 +155,7 @@ func seeded(t *testing.T) *rand.Rand {
 // TestBootSetsUp: the first boot prints one set-up slip, the console's certificate is the same at the next, and the log has
 // what the kit and the system's other programs said before the power was cut.
 func TestBootSetsUp(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	until := func(what, text string) {
 		t.Helper()
@@ -185,9 +212,11 @@ func certificate(t *testing.T, console string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-func newMachine(t *testing.T) *boottest.Machine {
+func newMachine(t *testing.T) *boottest.Machine { return newMachineOf(t, *bootImage) }
+
+func newMachineOf(t *testing.T, image string) *boottest.Machine {
 	t.Helper()
-	m, err := boottest.New(*bootImage, *bootUEFI, t.TempDir())
+	m, err := boottest.New(image, *bootUEFI, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

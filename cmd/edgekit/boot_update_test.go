@@ -36,17 +36,19 @@ type updates struct {
 	op   *kittest.Operator
 }
 
-func newUpdates(t *testing.T) *updates {
+func newUpdates(t *testing.T) *updates { return newUpdatesOf(t, *bootImage) }
+
+func newUpdatesOf(t *testing.T, image string) *updates {
 	t.Helper()
 	key, err := boottest.ReadKey(*bootKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := boottest.ReadSystem(filepath.Join(filepath.Dir(*bootImage), "system.update"), key.Public().(ed25519.PublicKey), t.TempDir())
+	base, err := boottest.ReadSystem(filepath.Join(filepath.Dir(image), "system.update"), key.Public().(ed25519.PublicKey), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &updates{Machine: newMachine(t), t: t, key: key, base: base}
+	u := &updates{Machine: newMachineOf(t, image), t: t, key: key, base: base}
 	powerOn(t, u.Machine)
 	u.pair()
 	return u
@@ -153,6 +155,7 @@ const crashes = `package main; func main() { panic("a bug") }`
 
 // TestBootRefusesUpdates: what is not for this kit changes nothing.
 func TestBootRefusesUpdates(t *testing.T) {
+	t.Parallel()
 	u := newUpdates(t)
 	newer, _ := u.next(nil, nil)
 	_, other, err := ed25519.GenerateKey(rand.Reader)
@@ -201,6 +204,7 @@ func TestBootRefusesUpdates(t *testing.T) {
 // TestBootUpdates: a system that is sick in one way or another comes back to the old one by itself and says why, with
 // every sale; a healthy one stays, kernel and all.
 func TestBootUpdates(t *testing.T) {
+	t.Parallel()
 	u := newUpdates(t)
 	was := u.system()
 	till := newTill(t, u.Viewer)
@@ -254,6 +258,7 @@ func TestBootUpdates(t *testing.T) {
 // TestBootUpdateThroughPowerCuts cuts the power at random moments of updates, from the first byte to the verdict. What
 // starts then is one system or the other, whole, with every sale; and it takes the next update.
 func TestBootUpdateThroughPowerCuts(t *testing.T) {
+	t.Parallel()
 	u := newUpdates(t)
 	rnd := seeded(t)
 	till := newTill(t, u.Viewer)

@@ -5,10 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"image"
-	"image/png"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -57,7 +53,7 @@ func TestLabTapBecomesASlip(t *testing.T) {
 	if err != nil {
 		t.Fatalf("what the printer got: %v, %+v", err, report)
 	}
-	if want := consoleSlip(t, k, "A-001"); !same(got, want) {
+	if want := consoleSlip(t, k.Pair(t), "A-001"); !same(got, want) {
 		t.Errorf("the printer's slip is %v, the console's %v, or their dots differ", got.Bounds(), want.Bounds())
 	}
 }
@@ -119,65 +115,4 @@ func slips(t *testing.T, printed <-chan []byte, ticket string) bool {
 	default:
 		return false
 	}
-}
-
-// cut is how a slip ends (ESC/POS GS V).
-var cut = []byte{0x1d, 'V'}
-
-// read hands on what reaches the printer's end, slip by slip.
-func read(paper *os.File, slips chan<- []byte) {
-	var all []byte
-	b := make([]byte, 8192)
-	for {
-		n, err := paper.Read(b)
-		switch {
-		case errors.Is(err, os.ErrClosed):
-			return
-		case err != nil: // the plug is out
-			<-time.After(50 * time.Millisecond)
-			continue
-		}
-		all = append(all, statusAnswered(paper, b[:n])...)
-		for at := bytes.Index(all, cut); at >= 0 && len(all) >= at+4; at = bytes.Index(all, cut) {
-			end := at + 3 // GS V m
-			if all[at+2] >= 65 {
-				end++ // GS V m n
-			}
-			slips <- bytes.Clone(all[:end])
-			all = all[end:]
-		}
-	}
-}
-
-func consoleSlip(t *testing.T, k *kittest.Kit, ticket string) image.Image {
-	t.Helper()
-	op, err := kittest.Pair(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	status, b, err := op.Get("/api/operator/tickets/" + ticket + "/slip.png")
-	if err != nil || status != http.StatusOK {
-		t.Fatalf("slip: %d %s %v", status, b, err)
-	}
-	picture, err := png.Decode(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return picture
-}
-
-func same(a, b image.Image) bool {
-	if a.Bounds() != b.Bounds() {
-		return false
-	}
-	for y := a.Bounds().Min.Y; y < a.Bounds().Max.Y; y++ {
-		for x := a.Bounds().Min.X; x < a.Bounds().Max.X; x++ {
-			ar, _, _, _ := a.At(x, y).RGBA()
-			br, _, _, _ := b.At(x, y).RGBA()
-			if ar != br {
-				return false
-			}
-		}
-	}
-	return true
 }

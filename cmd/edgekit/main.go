@@ -49,7 +49,9 @@ func run(args []string) int {
 		return 0
 	}
 	if err != nil {
-		return failed(err)
+		code := failed(err)
+		kit.ShowClosed(ctx, args, err, log)
+		return code
 	}
 	err = k.Run(ctx)
 	k.Close()

@@ -41,7 +41,7 @@ func (f *folder) print(_ context.Context, job Job, first func(), _ func(trouble)
 	}()
 	first()
 	err = png.Encode(file, picture)
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil { // paper outlives a power cut too
 		return false, err
 	}
 	return false, os.Rename(file.Name(), filepath.Join(f.dir, job.Name+".png"))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,20 +23,18 @@ const MaxFile = 1 << 20
 const lock = "/run/edgekit-bootfs.lock"
 
 // With mounts the boot partition, partition 1 of the disk that / is on, for the time of work, and gives it the folder.
-// Nobody else has it meanwhile. What was written is on the card when it returns. It needs the right to mount.
+// Nobody else has it meanwhile; who waits for it longer than patience gets ErrBusy. What was written is on the card when it
+// returns. It needs the right to mount.
 func With(write bool, work func(dir string) error) (err error) {
 	device, err := Partition(1)
 	if err != nil {
 		return err
 	}
-	turn, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o600)
+	turn, err := await(lock)
 	if err != nil {
 		return fmt.Errorf("bootfs: %w", err)
 	}
 	defer turn.Close()
-	if err := unix.Flock(int(turn.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("bootfs: lock: %w", err)
-	}
 	dir, err := os.MkdirTemp("", "boot")
 	if err != nil {
 		return fmt.Errorf("bootfs: %w", err)
@@ -50,6 +49,37 @@ func With(write bool, work func(dir string) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, unix.Unmount(dir, 0)) }()
 	return work(dir)
+}
+
+// ErrBusy is when somebody else has the boot partition, such as an update that comes over a slow network.
+var ErrBusy = errors.New("the boot partition is in use, as while an update is being written")
+
+// patience is how long a turn is waited for, and pause how often one is asked for. Settings are saved and read in a moment;
+// an update may take minutes, for which nobody who waits can be left without an answer.
+const (
+	patience = 3 * time.Second
+	pause    = 50 * time.Millisecond
+)
+
+// await locks a file, or gives up.
+func await(path string) (turn *os.File, err error) {
+	if turn, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, err
+	}
+	for waited := time.Duration(0); ; waited += pause {
+		err := unix.Flock(int(turn.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return turn, nil
+		}
+		if errors.Is(err, unix.EWOULDBLOCK) && waited < patience {
+			time.Sleep(pause)
+			continue
+		}
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrBusy
+		}
+		return nil, errors.Join(err, turn.Close())
+	}
 }
 
 // Read returns a file from the top of the boot partition. An error is fs.ErrNotExist when there is no such file.

@@ -1,10 +1,13 @@
 package bootfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,4 +44,26 @@ func TestThePartitionIsFoundUnderAnyName(t *testing.T) {
 	if got, err := partition(dir, t.TempDir(), 1); err == nil {
 		t.Errorf("without a disk: %s", got)
 	}
+}
+
+// TestNobodyWaitsForAnUpdate: it has the partition for as long as its sender takes, and settings are saved meanwhile.
+func TestNobodyWaitsForAnUpdate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	synctest.Test(t, func(t *testing.T) {
+		update, err := await(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := await(path); !errors.Is(err, ErrBusy) || time.Since(start) != patience {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		time.AfterFunc(time.Second, func() { update.Close() })
+		start = time.Now()
+		turn, err := await(path)
+		if err != nil || time.Since(start) > 2*time.Second {
+			t.Fatalf("%v after %v", err, time.Since(start))
+		}
+		turn.Close()
+	})
 }

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // certificateFile is in the data folder, mode 0600: the operators' certificate and its key as PEM. Written once, by whole
@@ -44,7 +46,7 @@ func Certificate(dir, kit string) (c tls.Certificate, err error) {
 	if c, err = tls.X509KeyPair(b, b); err != nil {
 		return c, fmt.Errorf("identity: certificate: %w", err)
 	}
-	if err := writeOnce(path, b); err != nil {
+	if err := whole.Replace(path, b); err != nil {
 		return c, fmt.Errorf("identity: certificate: %w", err)
 	}
 	return c, nil

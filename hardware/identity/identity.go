@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"edgekit.internal/hardware/whole"
 )
 
 // Identity is a kit's key and secret.
@@ -41,7 +41,7 @@ func Open(dir string) (*Identity, error) {
 	b := make([]byte, len(magic)+64)
 	copy(b, magic)
 	rand.Read(b[len(magic):])
-	if err := writeOnce(filepath.Join(dir, Name), b); err != nil {
+	if err := whole.Replace(filepath.Join(dir, Name), b); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
 	return Read(dir)
@@ -77,24 +77,3 @@ func (i *Identity) Sign(message []byte) []byte { return ed25519.Sign(i.key, mess
 
 // Public is the key others check Sign's signatures with.
 func (i *Identity) Public() ed25519.PublicKey { return i.key.Public().(ed25519.PublicKey) }
-
-func writeOnce(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".identity-*") // mode 0600, by its contract
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(dir)
-	return unix.Fsync(dir)
-}

@@ -37,6 +37,14 @@ func (m *Machine) Extend(size int64) error {
 	return nil
 }
 
+// Blank takes the data partition's content away. The machine must be off.
+func (m *Machine) Blank() error {
+	if err := os.Truncate(m.Disk, permAt); err != nil {
+		return fmt.Errorf("boottest: %w", err)
+	}
+	return nil
+}
+
 // Overwrite puts text onto the data partition, as damage does. The machine must be off.
 func (m *Machine) Overwrite(at int64, text []byte) error {
 	d, err := os.OpenFile(m.Disk, os.O_WRONLY, 0)

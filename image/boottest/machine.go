@@ -26,7 +26,15 @@ type Machine struct {
 	Viewer  string // http://localhost:PORT, the kit's port 80
 	Console string // https://localhost:PORT, the kit's port 8443
 	Disk    string // the card
-	Memory  int    // MB; 0: 1024
+
+	// Of the instance edgekit-lab only, see LabPort.
+	Lab   string // http://localhost:PORT
+	Paper string // localhost:PORT
+	Air   string // http://localhost:PORT
+
+	Memory  int      // MB; 0: 1024
+	Date    string   // what its clock says at power-on, such as 1970-01-02T00:00:00, UTC; "": the truth
+	Plugged []string // more of QEMU's arguments, for devices
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
@@ -55,13 +63,23 @@ func New(image, uefi, dir string) (*Machine, error) {
 	if err := copyCard(m.Disk, image); err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
 	}
-	ports, err := freePorts(2)
+	if err := m.Drop("edgekit.toml", "printer = \"virtual\"\n"); err != nil { // the machine has none
+		return nil, err
+	}
+	ports, err := freePorts(5)
 	if err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
 	}
 	m.Viewer = fmt.Sprintf("http://localhost:%d", ports[0])
 	m.Console = fmt.Sprintf("https://localhost:%d", ports[1])
-	m.forward = fmt.Sprintf("hostfwd=tcp:127.0.0.1:%d-:80,hostfwd=tcp:127.0.0.1:%d-:8443", ports[0], ports[1])
+	m.Lab = fmt.Sprintf("http://localhost:%d", ports[2])
+	m.Paper = fmt.Sprintf("localhost:%d", ports[3])
+	m.Air = fmt.Sprintf("http://localhost:%d", ports[4])
+	var forward []string
+	for i, port := range []int{80, 8443, LabPort, PaperPort, AirPort} {
+		forward = append(forward, fmt.Sprintf("hostfwd=tcp:127.0.0.1:%d-:%d", ports[i], port))
+	}
+	m.forward = strings.Join(forward, ",")
 	return m, nil
 }
 
@@ -88,6 +106,10 @@ func (m *Machine) PowerOn() error {
 		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial,
 		"-drive", "file="+m.Disk+",format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card",
 		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
+	if m.Date != "" {
+		m.cmd.Args = append(m.cmd.Args, "-rtc", "base="+m.Date)
+	}
+	m.cmd.Args = append(m.cmd.Args, m.Plugged...)
 	m.cmd.Stdout, m.cmd.Stderr = &m.said, &m.said
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // Ctrl-C is for who holds the machine
 	m.on = time.Now()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"edgekit.internal/image/pack/kernel"
 )
 
 // config is what pack has to know of an instance's config.json.
@@ -24,6 +26,9 @@ func (b *build) config() (c config, err error) {
 	}
 	if c.KernelPackage == "" {
 		return c, fmt.Errorf("%s: KernelPackage: expected one by name", path)
+	}
+	if b.kernel == debianKernel {
+		c.KernelPackage = kernel.Package
 	}
 	return c, nil
 }
@@ -48,6 +53,9 @@ func (c config) blobs() []string {
 func (b *build) noteModules(c config, list, sums string) error {
 	b.mods = nil
 	for _, path := range c.blobs() {
+		if path == kernel.Package {
+			continue // it is Debian's, and pinned there
+		}
 		m := module{path: path}
 		for line := range strings.Lines(list) {
 			if f := strings.Fields(line); len(f) > 1 && f[0] == path {

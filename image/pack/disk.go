@@ -46,7 +46,7 @@ const mke2fsConf = `[defaults]
 
 // makeDisk lets gok build the programs and write the whole disk. What it may need from the network is there by now.
 func (b *build) makeDisk() error {
-	_, err := b.outputWith([]string{"GOPROXY=off"}, b.cache, b.gok, "overwrite", "--parent_dir", filepath.Dir(b.work), "-i", b.instance,
+	_, err := b.outputWith([]string{"GOPROXY=off"}, b.cache, b.gok, "overwrite", "--parent_dir", filepath.Dir(b.work), "-i", b.name(),
 		"--full", b.disk(), "--target_storage_bytes", strconv.Itoa(diskSize))
 	return err
 }

@@ -16,13 +16,16 @@ import (
 var needs = [][2]string{
 	{"go", "golang"}, {"git", "git"}, {"aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"}, {"aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"},
 	{"mkfs.fat", "dosfstools"}, {"mcopy", "mtools"}, {"mkfs.ext4", "e2fsprogs"}, {"dumpe2fs", "e2fsprogs"}, {"unsquashfs", "squashfs-tools"}, {"xz", "xz-utils"},
-	{"apt-get", "apt"}, {"dpkg-deb", "dpkg"},
+	{"apt-get", "apt"}, {"dpkg-deb", "dpkg"}, {"depmod", "kmod"},
 }
 
 // open finds the project and the host's programs. Nothing is written.
-func open(ctx context.Context, instance, out, key string) (*build, error) {
+func open(ctx context.Context, instance, kernel, out, key string) (*build, error) {
 	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil { // mkfs's place, which a Debian user's PATH lacks
 		return nil, err
+	}
+	if kernel != piKernel && kernel != debianKernel {
+		return nil, fmt.Errorf("-kernel %s: expected %s or %s", kernel, piKernel, debianKernel)
 	}
 	var missing []string
 	for _, n := range needs {
@@ -33,7 +36,7 @@ func open(ctx context.Context, instance, out, key string) (*build, error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("not found: %s; `make deps-image` installs what is missing", strings.Join(missing, ", "))
 	}
-	b := &build{ctx: ctx, instance: instance, out: out, key: key, env: os.Environ()}
+	b := &build{ctx: ctx, instance: instance, kernel: kernel, out: out, key: key, env: os.Environ()}
 	mod, err := b.output("", "go", "env", "GOMOD")
 	if err != nil {
 		return nil, err
@@ -45,7 +48,7 @@ func open(ctx context.Context, instance, out, key string) (*build, error) {
 		return nil, fmt.Errorf("no instance %q: %w", instance, err)
 	}
 	b.cache = b.src(".cache/image")
-	b.work = filepath.Join(b.cache, "instances", instance)
+	b.work = filepath.Join(b.cache, "instances", b.name())
 	if b.stamp, err = b.commitTime(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"edgekit.internal/image/pack/kernel"
 )
 
 // fontsFrom is where Debian's fonts-noto-core puts its faces; fontFaces are those that slips and prompts are drawn with.
@@ -33,6 +35,9 @@ var extraPrograms = []struct {
 // relative path to it, which Go notes in the daemon, is the same in every checkout.
 func (b *build) fillInstance() error {
 	if err := copyTree(b.work, b.src("gokrazy/"+b.instance)); err != nil {
+		return err
+	}
+	if err := b.layKernel(); err != nil {
 		return err
 	}
 	if err := b.composeModules(); err != nil {
@@ -106,6 +111,9 @@ func (b *build) composeModules() error {
 	}
 	head, _, _ = strings.Cut(head, "\ngo ") // the project's line counts
 	text := head + project + "\nrequire (" + pins + "\nrequire edgekit.internal v0.0.0\n\nreplace edgekit.internal => " + up + "\n"
+	if b.kernel == debianKernel {
+		text += "\nrequire " + kernel.Package + " v0.0.0\n\nreplace " + kernel.Package + " => ../" + kernelDir + "\n"
+	}
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o644); err != nil {
 		return err
 	}

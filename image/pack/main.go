@@ -26,6 +26,7 @@ type build struct {
 	root     string // the project
 	cache    string // root/.cache/image
 	instance string // folder name under gokrazy/
+	kernel   string // rpi, the instance's own, or debian
 	work     string // the instance's copy, which gok works on; always as deep below root, see instance.go
 	out      string
 	key      string   // file of the key that updates are signed with
@@ -44,12 +45,13 @@ func main() {
 	instance := flag.String("instance", "edgekit", "folder under gokrazy/ that says what is in the image")
 	out := flag.String("out", "bin", "where the image goes; empty: leave it, uncompressed, in .cache/image")
 	key := flag.String("update-key", "", "file of the key that updates are signed with, made if there is none; empty: update.key in your own folder of settings for edgekit")
+	kernel := flag.String("kernel", piKernel, "rpi: the Raspberry Pi project's, for all boards; debian: Debian's, which drives Wi-Fi adapters on USB, for all but the Pi 5")
 	firmware := flag.String("wifi-firmware", "auto", "the Pi's Wi-Fi firmware: auto is this machine's own if it has one; a folder, such as a Raspberry Pi OS card's /lib/firmware, or a tar; none")
 	repin := flag.Bool("repin", false, "take Debian's newest versions of the image's packages, rewrite image/pack/debian/pins, and build nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	do := func() error { return run(ctx, *instance, *out, *key, *firmware) }
+	do := func() error { return run(ctx, *instance, *kernel, *out, *key, *firmware) }
 	if *repin {
 		do = func() error { return rewritePins(ctx, *instance) }
 	}
@@ -59,8 +61,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, instance, out, key, firmware string) error {
-	b, err := open(ctx, instance, out, key)
+func run(ctx context.Context, instance, kernel, out, key, firmware string) error {
+	b, err := open(ctx, instance, kernel, out, key)
 	if err != nil {
 		return err
 	}

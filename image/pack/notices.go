@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"edgekit.internal/image/pack/debian"
+	"edgekit.internal/image/pack/kernel"
 	"edgekit.internal/image/pack/licence"
 )
 
@@ -59,7 +60,8 @@ func (b *build) moduleLicences() error {
 	}
 	dirs := map[string]string{}
 	for line := range strings.Lines(list) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] != "edgekit.internal" {
+		if f := strings.Fields(line); len(f) == 3 && f[0] != "edgekit.internal" && f[0] != kernel.Package { // the kernel is among Debian's
+
 			dirs[f[0]+" "+f[1]] = f[2]
 		}
 	}

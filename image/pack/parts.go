@@ -132,7 +132,7 @@ func (b *build) parts(file, sum string) ([]byte, error) {
 	if b.wifi != nil {
 		for i, f := range b.wifi.Files {
 			add(spdxPackage{ID: fmt.Sprintf("SPDXRef-wifi-%d", i), Name: f.Path, Checksums: []spdxChecksum{{"SHA256", fmt.Sprintf("%x", sha256.Sum256(f.Data))}},
-				Comment: "firmware of the Pi's Wi-Fi chip, /lib/firmware/" + f.Path}, image, "CONTAINS")
+				Comment: "Wi-Fi firmware, /lib/firmware/" + f.Path}, image, "CONTAINS")
 		}
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")

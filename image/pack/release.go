@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"edgekit.internal/image/pack/kernel"
 	"edgekit.internal/image/update"
 )
 
@@ -23,8 +24,12 @@ import (
 var boards = map[string][]string{
 	"edgekit": {"raspberrypi,3-model-b", "raspberrypi,3-model-b-plus", "raspberrypi,4-model-b", "raspberrypi,400",
 		"raspberrypi,5-model-b", "raspberrypi,model-zero-2-w"},
-	"edgekit-vm": {"linux,dummy-virt"}, // QEMU's
+	"edgekit-vm":  {"linux,dummy-virt"}, // QEMU's
+	"edgekit-lab": {"linux,dummy-virt"},
 }
+
+// notDebian are boards that Debian 12's kernel has no device tree for.
+var notDebian = []string{"raspberrypi,5-model-b"}
 
 // release names what is built by its commit.
 func (b *build) release() (r update.Release, err error) {
@@ -33,6 +38,9 @@ func (b *build) release() (r update.Release, err error) {
 		commit = "source" // not a checkout
 	}
 	r = update.Release{Version: b.time().Format("2006.01.02") + "-" + commit, Serial: b.stamp, Boards: boards[b.instance]}
+	if b.kernel == debianKernel {
+		r.Boards = slices.DeleteFunc(slices.Clone(r.Boards), func(board string) bool { return slices.Contains(notDebian, board) })
+	}
 	if len(r.Boards) == 0 {
 		return r, fmt.Errorf("no boards are listed for instance %q", b.instance)
 	}
@@ -120,6 +128,15 @@ func (b *build) intoSlot(files string) error {
 	if err != nil {
 		return err
 	}
+	initrd := b.kernel == debianKernel
+	if initrd { // gok leaves it where it is
+		if err := copyFile(filepath.Join(slot, update.Initrd), filepath.Join(b.at(kernelDir), kernel.Initrd), 0o644); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Join(files, "overlays"), 0o755); err != nil {
+			return err
+		}
+	}
 	move := append(trees, filepath.Join(files, "vmlinuz"), filepath.Join(files, "overlays"), filepath.Join(files, "cmdline.txt"))
 	for _, from := range move {
 		if err := os.Rename(from, filepath.Join(slot, filepath.Base(from))); err != nil {
@@ -147,7 +164,7 @@ func (b *build) intoSlot(files string) error {
 	if err := os.MkdirAll(entries, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(entries, "edgekit-1.conf"), update.UEFIEntry(update.SlotA, own), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(entries, "edgekit-1.conf"), update.UEFIEntry(update.SlotA, own, initrd), 0o644); err != nil {
 		return err
 	}
 	return b.prefix(filepath.Join(files, "config.txt"))

@@ -22,7 +22,7 @@ func (b *build) ship() error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
 	}
-	base := filepath.Join(b.out, b.instance+".img")
+	base := filepath.Join(b.out, b.name()+".img")
 	spans, err := b.written()
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (b *build) ship() error {
 	if err := os.WriteFile(base+".licences.txt", licence.Notices(b.licences), 0o644); err != nil {
 		return err
 	}
-	bundle := filepath.Join(b.out, b.instance+".update")
+	bundle := filepath.Join(b.out, b.name()+".update")
 	if err := copyFile(bundle, b.at("system.update"), 0o644); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (b *build) report() error {
 		fmt.Println(path)
 		return err
 	}
-	path := filepath.Join(b.out, b.instance+".img.xz")
+	path := filepath.Join(b.out, b.name()+".img.xz")
 	st, err := os.Stat(path)
 	if err != nil {
 		return err

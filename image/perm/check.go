@@ -12,11 +12,15 @@ import (
 	"time"
 )
 
-// Programs are where e2fsprogs' are. The zero value is where the image has them.
-type Programs struct{ E2fsck, Mke2fs string }
+// Programs are where e2fsprogs' and dosfstools' are. The zero value is where the image has them.
+type Programs struct{ E2fsck, Mke2fs, FsckFAT string }
 
 func (p Programs) e2fsck() string { return orElse(p.E2fsck, "/usr/sbin/e2fsck") }
 func (p Programs) mke2fs() string { return orElse(p.Mke2fs, "/usr/sbin/mke2fs") }
+
+func (p Programs) fsckFAT() string {
+	return orElse(p.FsckFAT, "/usr/sbin/fsck.fat")
+}
 
 func orElse(s, or string) string {
 	if s == "" {
@@ -47,6 +51,9 @@ func look(dev io.ReaderAt) (content, error) {
 	head := make([]byte, 128<<10)
 	if n, err := dev.ReadAt(head, 0); err != nil && !(errors.Is(err, io.EOF) && n >= superAt+superLen) {
 		return somethingElse, fmt.Errorf("perm: read the data partition: %w", err)
+	}
+	if s := super(head[superAt:][:superLen]); !s.magic() && another(head) {
+		return somethingElse, nil
 	}
 	damaged, err := copyKnowsBetter(dev)
 	if err != nil {

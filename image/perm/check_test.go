@@ -104,6 +104,7 @@ func TestDamageIsMendedAndSalesKept(t *testing.T) {
 		"all group descriptors":             {4096, 8192, Mended},
 		"superblock":                        {1024, 2048, Mended},
 		"superblock, in its second half":    {1024 + 512, 2048, Mended},
+		"superblock's id":                   {1024 + 0x68, 1024 + 0x78, Mended},
 		"descriptor's count, not its place": {4096 + 12, 4096 + 16, Mended},
 		"the copy's descriptors":            {backupAt + 4096, backupAt + 8192, Clean},
 		"superblock and tables":             {1024, 8192, Mended},
@@ -172,17 +173,17 @@ func FuzzPartitionsAreLookedAt(f *testing.F) {
 			blank = blank && x == (super{})
 			c.WriteAt(x[:], at)
 		}
-		if found, err := look(whole{c}); err != nil || found == nothing && !blank {
+		if found, err := look(anyLength{c}); err != nil || found == nothing && !blank {
 			t.Fatalf("%v, %v", found, err)
 		}
-		fsBytes(whole{c}) // an error, or a length
+		fsBytes(anyLength{c}) // an error, or a length
 	})
 }
 
-// whole reads a card in any lengths.
-type whole struct{ *card }
+// anyLength reads a card in any lengths.
+type anyLength struct{ *card }
 
-func (w whole) ReadAt(p []byte, off int64) (int, error) {
+func (w anyLength) ReadAt(p []byte, off int64) (int, error) {
 	from, to := off/sector*sector, (off+int64(len(p))+sector-1)/sector*sector
 	if to > w.size*sector {
 		return 0, io.EOF
@@ -237,6 +238,15 @@ func TestAReportIsWrittenWholeAndReadable(t *testing.T) {
 		if text, err := os.ReadFile(filepath.Join(dir, ReportFile)); err != nil || !strings.Contains(string(text), string(r.State)) {
 			t.Errorf("%s, %v", text, err)
 		}
+	}
+	if err := os.Symlink("/dev/full", filepath.Join(dir, ReportFile+".part")); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Report{State: Mended}).keep(dir); err == nil {
+		t.Error("no error on a full disk")
+	}
+	if st, err := os.Lstat(filepath.Join(dir, ReportFile)); err != nil || !st.Mode().IsRegular() { // reading /dev/full has no end
+		t.Errorf("a report that could not be written took the last one's place: %v, %v", st, err)
 	}
 	if (Report{State: Clean}).worthKeeping() {
 		t.Error("each start writes to the card")

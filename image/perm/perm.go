@@ -7,11 +7,12 @@ package perm
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // Number is the partition that gokrazy's init mounts on /perm.
@@ -81,10 +82,5 @@ func (r Report) keep(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.Create(path + ".part")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	return errors.Join(err, f.Sync(), f.Close(), os.Rename(path+".part", path))
+	return whole.Replace(path, append(text, '\n'))
 }

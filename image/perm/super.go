@@ -124,11 +124,11 @@ func copyKnowsBetter(dev io.ReaderAt) (bool, error) {
 	if err != nil || !spare.good() || !spare.isCopy() || !spare.summed() {
 		return false, err
 	}
+	if own.magic() && !bytes.Equal(own[0x68:0x78], spare[0x68:0x78]) { // another file system's, from before
+		return false, nil
+	}
 	if !own.good() {
 		return true, nil
-	}
-	if !bytes.Equal(own[0x68:0x78], spare[0x68:0x78]) { // another file system's, from before
-		return false, nil
 	}
 	mine, err := own.groups(dev, 0)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"regexp"
+	"strings"
 )
 
 // A bundle is a tar archive: manifest.json, manifest.sig (an Ed25519 signature of it, 64 bytes), then the parts in the
@@ -64,7 +65,7 @@ func (m *Manifest) check() error {
 	if len(m.Parts) == 0 || len(m.Parts) > maxParts || m.Parts[0].Name != rootPart {
 		return fmt.Errorf("it has %d parts: expected 2 to %d, %s first", len(m.Parts), maxParts, rootPart)
 	}
-	kernel, names := false, map[string]bool{}
+	exact, names := map[string]bool{}, map[string]bool{"boot/overlays": true} // the latter as FAT sees them, and its folder
 	for i, p := range m.Parts {
 		most := int64(maxBootFile)
 		if i == 0 {
@@ -72,13 +73,16 @@ func (m *Manifest) check() error {
 		} else if !bootPart.MatchString(p.Name) {
 			return fmt.Errorf("part %q: expected boot/NAME or boot/overlays/NAME", p.Name)
 		}
-		if sum, err := hex.DecodeString(p.SHA256); err != nil || len(sum) != sha256.Size || p.Size <= 0 || p.Size > most || names[p.Name] {
-			return fmt.Errorf("part %q: size, checksum or name is not one", p.Name)
+		onFAT := strings.ToLower(p.Name)
+		if names[onFAT] || strings.HasSuffix(onFAT, ".") {
+			return fmt.Errorf("part %q: the boot partition, a FAT, takes its name for another's", p.Name)
 		}
-		names[p.Name] = true
-		kernel = kernel || p.Name == "boot/vmlinuz"
+		if sum, err := hex.DecodeString(p.SHA256); err != nil || len(sum) != sha256.Size || p.Size <= 0 || p.Size > most {
+			return fmt.Errorf("part %q: size or checksum is not one", p.Name)
+		}
+		exact[p.Name], names[onFAT] = true, true
 	}
-	if !kernel || !names["boot/cmdline.txt"] {
+	if !exact["boot/vmlinuz"] || !exact["boot/cmdline.txt"] {
 		return errors.New("there is no boot/vmlinuz or no boot/cmdline.txt in it")
 	}
 	return nil

@@ -32,7 +32,8 @@ type Guard struct {
 const inRow = 5
 
 // Run decides what there is to decide, and returns. In a trial that failed it restarts the machine and does not return,
-// unless that fails.
+// unless that fails. It restarts once: a machine that starts the same system again, by a config.txt that does not do what it
+// seems to, keeps it, since a kit that sells is better than one that restarts for ever.
 func (g *Guard) Run(ctx context.Context) error {
 	usual, err := g.Card.Usual()
 	if err != nil {
@@ -48,6 +49,10 @@ func (g *Guard) Run(ctx context.Context) error {
 	why := ""
 	if t == nil || t.Slot != g.Card.Running {
 		why = "Nobody asked for it."
+		t = &trial{Release: Release{Version: "unknown"}, Slot: g.Card.Running}
+	} else if t.Phase == phaseFailed {
+		g.Log.Error("this system was given up, and is started all the same: write the boot partition's config.txt back as it was in the image", "why", t.Why)
+		return nil
 	} else {
 		t.Phase = phaseRuns
 		if err := t.write(g.Dir); err != nil {
@@ -61,11 +66,9 @@ func (g *Guard) Run(ctx context.Context) error {
 		return g.keep(t)
 	}
 	g.Log.Error("this system is given up, the old one comes back", "why", why)
-	if t != nil {
-		t.Phase, t.Why = phaseFailed, why
-		if err := t.write(g.Dir); err != nil {
-			g.Log.Warn("the reason could not be noted", "err", err)
-		}
+	t.Phase, t.Why = phaseFailed, why
+	if err := errors.Join(os.MkdirAll(g.Dir, 0o700), t.write(g.Dir)); err != nil { // the folder: a kit that took no update yet has none
+		g.Log.Warn("the reason could not be noted", "err", err)
 	}
 	return g.Restart()
 }
@@ -85,14 +88,14 @@ func (g *Guard) healthy(ctx context.Context) string {
 	defer cancel()
 	tick := time.NewTicker(cmp.Or(g.every, time.Second))
 	defer tick.Stop()
-	said := "It did not answer."
+	mute, ill := "", ""
 	for good := 0; good < inRow; {
 		sick, err := g.Sick(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			good, said = 0, fmt.Sprintf("The kit's program did not answer: %v.", err)
+			good, mute = 0, fmt.Sprintf("The kit's program did not answer: %v.", err)
 		case len(sick) > 0:
-			good, said = 0, strings.Join(sick, " ")
+			good, ill = 0, strings.Join(sick, " ")
 		case err == nil:
 			good++
 		}
@@ -102,7 +105,7 @@ func (g *Guard) healthy(ctx context.Context) string {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Sprintf("It was not healthy within %v. %s", patience, said)
+			return fmt.Sprintf("It was not healthy within %v. %s", patience, cmp.Or(ill, mute, "It did not answer.")) // what it said of itself says most
 		}
 	}
 	return ""
@@ -133,6 +136,9 @@ func (g *Guard) keep(t *trial) error {
 func (g *Guard) conclude(t *trial) error {
 	if t == nil {
 		return nil
+	}
+	if list, err := History(g.Dir); err == nil && decided(list, t) {
+		return errors.Join(g.Card.forget(), removeFile(filepath.Join(g.Dir, trialFile)))
 	}
 	if t.Slot == g.Card.Running { // kept, and the power went before that was noted
 		return g.decide(t, Kept, "It became healthy.")
@@ -167,7 +173,7 @@ func (g *Guard) decide(t *trial, outcome, why string) error {
 	if outcome != Kept {
 		g.Log.Warn("an update was not kept", "version", t.Version, "outcome", outcome, "why", why)
 	}
-	err := remember(g.Dir, Verdict{Version: t.Version, Digest: t.Digest, From: t.From, Outcome: outcome, Why: why, At: time.Now().UTC()})
+	err := remember(g.Dir, Verdict{Version: t.Version, Digest: t.Digest, From: t.From, Outcome: outcome, Why: why, At: time.Now().UTC(), Trial: t.ID})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // A trial that is under way is noted in the folder of updates on the data partition, so that the old system knows what
@@ -35,6 +38,7 @@ const (
 
 type trial struct {
 	Release
+	ID     string `json:"id"`     // of chance: its verdict has it too
 	Digest string `json:"digest"` // SHA-256 of the manifest, hexadecimal
 	From   string `json:"from"`   // the old system's version
 	Slot   Slot   `json:"slot"`
@@ -50,6 +54,7 @@ type Verdict struct {
 	Outcome string    `json:"outcome"` // kept, failed or interrupted
 	Why     string    `json:"why"`     // for people
 	At      time.Time `json:"at"`      // by a wall clock that may be wrong
+	Trial   string    `json:"trial"`   // its id
 }
 
 // Outcomes of a trial. One that was interrupted ended without a word: the power went, or the system was too sick to say
@@ -73,6 +78,11 @@ func remember(dir string, v Verdict) error {
 	}
 	list = append(list, v)
 	return writeJSON(filepath.Join(dir, historyFile), list[max(0, len(list)-maxHistory):])
+}
+
+// decided tells whether a trial has its verdict already: the power may go before its note is taken away.
+func decided(list []Verdict, t *trial) bool {
+	return t.ID != "" && slices.ContainsFunc(list, func(v Verdict) bool { return v.Trial == t.ID })
 }
 
 // before is how often what has this digest failed, and was interrupted.
@@ -120,19 +130,7 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, text)
-}
-
-// replace replaces a file as a whole.
-func replace(path string, text []byte) error {
-	part := path + ".part"
-	if err := writeFile(part, text); err != nil {
-		return err
-	}
-	if err := os.Rename(part, path); err != nil {
-		return fmt.Errorf("update: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
+	return whole.Replace(path, text)
 }
 
 func hexOf(b [32]byte) string { return hex.EncodeToString(b[:]) }

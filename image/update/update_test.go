@@ -73,7 +73,7 @@ func newBench(t *testing.T, l loader) *bench {
 		}
 	}
 	for path, text := range map[string]string{"boot/config.txt": "# hello\nos_prefix=a/\nkernel=vmlinuz\n", "boot/a/vmlinuz": "kernel 1", "root2": "root 1", "root3": "\x00\x00\x00\x00",
-		"boot/a/cmdline.txt": "root=PARTUUID=1234/PARTNROFF=1", "boot/" + uefiEntries + "/edgekit-1.conf": string(UEFIEntry(SlotA, "root=PARTUUID=1234/PARTNROFF=1"))} {
+		"boot/a/cmdline.txt": "root=PARTUUID=1234/PARTNROFF=1", "boot/" + uefiEntries + "/edgekit-1.conf": string(UEFIEntry(SlotA, "root=PARTUUID=1234/PARTNROFF=1", false))} {
 		if err := os.WriteFile(filepath.Join(b.dir, path), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -131,6 +131,7 @@ func (b *bench) boots(restart string, sick ...string) (started Slot, restarted b
 	b.t.Helper()
 	b.ops = 0
 	b.card.Running = b.start(restart)
+	b.inst = &Installer{Card: b.card, Dir: b.inst.Dir, Now: b.inst.Now, Keys: b.inst.Keys, Board: board}
 	started = b.card.Running
 	g := b.guard(sick, func() error { restarted = true; return nil })
 	if err := g.Run(b.t.Context()); err != nil && !errors.Is(err, errCut) {
@@ -404,6 +405,44 @@ func TestAConfigThatSomebodyEdited(t *testing.T) {
 	got, err := os.ReadFile(path)
 	if d := cmp.Diff(strings.Replace(mine, "a/", "b/", 1), string(got)); d != "" || err != nil {
 		t.Error(d, err)
+	}
+}
+
+// TestASlotsInitramfsIsStarted: where a system has one, systemd-boot's entry names it, and the Pi's config.txt must.
+func TestASlotsInitramfsIsStarted(t *testing.T) {
+	dir := t.TempDir()
+	for path, text := range map[string]string{"config.txt": "os_prefix=a/\n", "b/cmdline.txt": "panic=10", "b/initrd": "it", "a/cmdline.txt": "panic=10", uefiEntries + "/edgekit-1.conf": "linux /a/vmlinuz\n"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o755), os.WriteFile(filepath.Join(dir, path), []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const entry = "title edgekit b\nlinux /b/vmlinuz\ninitrd /b/initrd\noptions panic=10\n"
+	if _, err := (uefiLoader{}).try(dir, SlotB); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, uefiEntries, "edgekit-2+1.conf")); err != nil || string(got) != entry {
+		t.Errorf("on trial: %q, %v", got, err)
+	}
+	if err := (uefiLoader{}).keep(dir, SlotB); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, uefiEntries, "edgekit-3.conf")); err != nil || string(got) != entry {
+		t.Errorf("kept: %q, %v", got, err)
+	}
+	if got, err := uefiText(dir, SlotA); err != nil || strings.Contains(string(got), "initrd") {
+		t.Errorf("a system without one: %q, %v", got, err)
+	}
+	if _, err := (piLoader{}).try(dir, SlotB); err == nil || !strings.Contains(err.Error(), "initramfs initrd followkernel") {
+		t.Errorf("a card that does not load one: %v", err)
+	}
+	if _, err := (piLoader{}).try(dir, SlotA); err != nil {
+		t.Errorf("a system without one: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.txt"), []byte("os_prefix=a/\ninitramfs initrd followkernel\r\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (piLoader{}).try(dir, SlotB); err != nil {
+		t.Errorf("a card that loads one: %v", err)
 	}
 }
 

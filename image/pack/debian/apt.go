@@ -41,6 +41,11 @@ func newApt(ctx context.Context, dir string) (*apt, error) {
 }
 
 func (a *apt) run(program string, args ...string) error {
+	_, err := a.output(program, args...)
+	return err
+}
+
+func (a *apt) output(program string, args ...string) ([]byte, error) {
 	set := []string{"-qq"}
 	for _, o := range []string{"APT::Architecture=arm64", "APT::Architectures=arm64", "APT::Sandbox::User=root", "APT::Get::AllowUnauthenticated=false",
 		"Dir::State=" + a.dir, "Dir::State::lists=" + a.dir + "/lists", "Dir::State::status=" + a.dir + "/status",
@@ -50,13 +55,13 @@ func (a *apt) run(program string, args ...string) error {
 	c := exec.CommandContext(a.ctx, program, append(set, args...)...)
 	c.Dir = filepath.Join(a.dir, "cache/archives")
 	c.Env = append(os.Environ(), "LC_ALL=C")
-	var said bytes.Buffer
-	c.Stdout, c.Stderr = &said, &said
+	var out, said bytes.Buffer
+	c.Stdout, c.Stderr = &out, &said
 	if err := c.Run(); err != nil {
-		text := strings.TrimSpace(said.String())
-		return fmt.Errorf("debian: %s %s: %w: %s", program, args[0], err, text[max(0, len(text)-600):])
+		text := strings.TrimSpace(said.String() + out.String())
+		return nil, fmt.Errorf("debian: %s %s: %w: %s", program, args[0], err, text[max(0, len(text)-600):])
 	}
-	return nil
+	return out.Bytes(), nil
 }
 
 // archives are the packages that apt has downloaded.
@@ -170,7 +175,11 @@ func Repin(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var pins []Pin
+	kernel, err := a.repinKernel()
+	if err != nil {
+		return nil, err
+	}
+	pins := []Pin{kernel}
 	for _, u := range all {
 		if u.pin.Name == licences || used[u] {
 			pins = append(pins, u.pin)

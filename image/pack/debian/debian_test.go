@@ -35,6 +35,25 @@ func TestEachPackageIsPinnedByVersionAndSum(t *testing.T) {
 	}
 }
 
+func TestOneKernelIsPinned(t *testing.T) {
+	pins, err := Pins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs, kernels := split(pins)
+	if len(kernels) != 1 || len(programs) != len(pins)-1 {
+		t.Errorf("%v", kernels)
+	}
+	for shown, want := range map[string]string{
+		"Package: linux-image-arm64\nDepends: linux-base (>= 4), linux-image-6.1.0-56-arm64 (= 6.1.192-2)\n": "linux-image-6.1.0-56-arm64",
+		"Package: linux-image-arm64\nDepends: linux-base\n":                                                  "",
+	} {
+		if got := kernelIn([]byte(shown)); got != want {
+			t.Errorf("%q: %q, expected %q", shown, got, want)
+		}
+	}
+}
+
 func TestPinsThatSayTooLittleAreRefused(t *testing.T) {
 	for _, bad := range []string{"", "# nothing\n", "hostapd 2:2.10\n", "hostapd 2:2.10 abc\n", "hostapd 2:2.10 " + strings.Repeat("x", 64) + "\n"} {
 		if pins, err := parsePins(bad); err == nil {

@@ -21,6 +21,7 @@ func Open(ctx context.Context, cache string) ([]Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	pins, _ = split(pins)
 	debs, err := Fetch(ctx, cache, pins)
 	if err != nil {
 		return nil, err

@@ -62,6 +62,11 @@ func lookAfter() string {
 	if err != nil {
 		return fmt.Sprintf("the data partition was not looked after: %v", err)
 	}
+	if boot, err := bootfs.Partition(1); err == nil {
+		if said := (perm.Programs{}).CareForBoot(context.Background(), boot, mountPoint); said != "" {
+			log(said)
+		}
+	}
 	disk, err := perm.DiskOf(device)
 	if err != nil {
 		return fmt.Sprintf("the data partition was not looked after: %v", err)

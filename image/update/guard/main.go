@@ -29,12 +29,25 @@ func main() {
 	patience := flag.Duration("patience", 0, "how long a new system may take to become healthy; 0: 2 minutes")
 	flag.Parse()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := run(*data, *patience, log); err != nil {
-		log.Error("guard", "err", err)
-		os.Exit(1) // init starts it again
-	}
+	persist(func() error { return run(*data, *patience, log) }, log)
 	os.Exit(exitForGood)
 }
+
+// persist tries until there is no error, less and less often: each try writes to the card and to the log, and what stops
+// it, such as a config.txt that somebody edited or a card that is full, may last for days. Init would start the program
+// again each second.
+func persist(try func() error, log *slog.Logger) {
+	for pause := time.Second; ; pause = min(2*pause, longestPause) {
+		err := try()
+		if err == nil {
+			return
+		}
+		log.Error("nothing is decided, it is tried again", "in", pause, "err", err)
+		time.Sleep(pause)
+	}
+}
+
+const longestPause = 10 * time.Minute
 
 func run(data string, patience time.Duration, log *slog.Logger) error {
 	card, err := update.ThisCard()

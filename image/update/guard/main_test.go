@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -45,4 +49,23 @@ func TestTheDaemonIsAsked(t *testing.T) {
 	if _, err := health(filepath.Join(t.TempDir(), "none"))(t.Context()); err == nil {
 		t.Error("nobody answered, and that was well")
 	}
+}
+
+// TestWhatStopsTheGuardForDaysIsTriedRarely: a try writes to the card and to the log.
+func TestWhatStopsTheGuardForDaysIsTriedRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, tries, early := time.Now(), 0, 0
+		persist(func() error {
+			if tries++; time.Since(start) < time.Minute {
+				early++
+			}
+			if time.Since(start) > 24*time.Hour {
+				return nil
+			}
+			return errors.New("config.txt was edited")
+		}, slog.New(slog.DiscardHandler))
+		if early < 5 || tries > 24*6+20 {
+			t.Errorf("%d tries in the first minute, %d in a day", early, tries)
+		}
+	})
 }

@@ -18,6 +18,7 @@ type Card struct {
 	Device string // /dev/sdb
 	Name   string // sdb
 	Model  string // as its maker calls it; may be empty
+	Number string // the kernel's, 8:16
 	Size   int64  // bytes
 }
 
@@ -72,11 +73,21 @@ func (h Host) Inspect(device string) (Card, error) {
 	if err != nil || sectors <= 0 {
 		return c, refuse("%s has no card in it", device)
 	}
-	c.Size = sectors * 512
+	c.Size, c.Number = sectors*512, text(at, "dev")
 	if text(at, "ro") == "1" {
 		return c, refuse("%s is write-protected: slide the lock on the card's or adapter's side", device)
 	}
 	return c, h.inUse(c, at)
+}
+
+// Still holds a card against what Inspect says of it now, after a person was asked: cards are swapped, and names given to
+// other disks.
+func (h Host) Still(c Card) error {
+	now, err := h.Inspect(c.Device)
+	if err == nil && now != c {
+		return refuse("%s is not the card any more that it was: start again", c.Device)
+	}
+	return err
 }
 
 // removable says whether a disk is something to pull out: by its own account, on USB, or an SD card. An MMC in such a slot

@@ -16,8 +16,10 @@ import (
 // device is a block device that nobody else may mount meanwhile, or a plain file.
 type device struct{ *os.File }
 
-// Open opens a disk for a Job, to the exclusion of mounts (open(2), O_EXCL).
-func Open(path string) (Target, io.Closer, error) {
+// Open opens a card for a Job, to the exclusion of mounts (open(2), O_EXCL). What opens must be the disk that was inspected,
+// whatever the path is called by now.
+func Open(c Card) (Target, io.Closer, error) {
+	path := c.Device
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_EXCL, 0)
 	switch {
 	case errors.Is(err, unix.EBUSY):
@@ -30,6 +32,14 @@ func Open(path string) (Target, io.Closer, error) {
 		return nil, nil, refuse("%s is write-protected: slide the lock on the card's or adapter's side", path)
 	case err != nil:
 		return nil, nil, fmt.Errorf("flash: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("flash: %w", err), f.Close())
+	}
+	number := fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	if c.Number != "" && st.Mode&unix.S_IFMT == unix.S_IFBLK && number != c.Number {
+		return nil, nil, errors.Join(refuse("%s opens the disk %s, not the card %s that was looked at: name it as `lsblk` does", path, number, c.Number), f.Close())
 	}
 	return device{f}, f, nil
 }

@@ -287,6 +287,9 @@ func TestTheSameOnAFileAndOnARealDisk(t *testing.T) {
 			}
 			if kind == "disk" {
 				path = loop(t, path)
+				if _, _, err := Open(Card{Device: path, Number: "8:240"}); !errors.As(err, new(Refusal)) {
+					t.Errorf("a node of another disk than the one that was looked at: %v", err)
+				}
 			}
 			r, c, err := Image(from)
 			if err != nil {
@@ -297,13 +300,13 @@ func TestTheSameOnAFileAndOnARealDisk(t *testing.T) {
 			if err != nil || m == nil {
 				t.Fatal(err)
 			}
-			card, release, err := Open(path)
+			card, release, err := Open(Card{Device: path})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer release.Close()
 			if kind == "disk" {
-				if _, _, err := Open(path); !errors.As(err, new(Refusal)) {
+				if _, _, err := Open(Card{Device: path}); !errors.As(err, new(Refusal)) {
 					t.Errorf("opened twice: %v", err)
 				}
 			}

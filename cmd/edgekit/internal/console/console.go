@@ -52,6 +52,7 @@ type Config struct {
 	Status  func() wire.KitStatus
 	System  func() wire.System
 	Update  http.Handler    // of PUT /api/operator/update; bounds itself
+	Control http.Handler    // what edgectl asks, below /api/operator/control; bounds itself
 	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
 	Log     *slog.Logger
 }
@@ -101,6 +102,7 @@ func (c *Console) Handler() http.Handler {
 	outer.Handle("GET /{$}", http.RedirectHandler("/console", http.StatusFound))
 	all := http.NewServeMux()
 	all.Handle("PUT /api/operator/update", c.paired(c.Update))
+	all.Handle("/api/operator/control/", c.paired(http.StripPrefix("/api/operator/control", c.Control)))
 	all.Handle("/", http.MaxBytesHandler(outer, maxBody))
 	guard := http.NewCrossOriginProtection().Handler(all)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

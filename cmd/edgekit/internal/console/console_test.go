@@ -71,7 +71,7 @@ func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
 		}, Log: slog.New(slog.DiscardHandler),
 	})
-	c.pairing.tries = rate.NewLimiter(rate.Inf, 1000)
+	c.pairing.tries, c.pairing.each = rate.NewLimiter(rate.Inf, 1000), pipeline.NewLimiter(1000, 1000, 8)
 	return c, codes, b
 }
 
@@ -123,24 +123,44 @@ func TestACodeIsGoodOnceAndSurvivesTenWrongOnes(t *testing.T) {
 	}
 }
 
+// TestAGuesserKeepsNobodyFromPairing: it sends ten codes a second for a market day, and the operator pairs at any time.
+func TestAGuesserKeepsNobodyFromPairing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		codes := &printed{codes: []string{"000-000"}}
+		p := newPairing(codes, nil)
+		for hour := range 14 {
+			for range 36000 {
+				p.take("wrong", "10.0.0.66")
+				time.Sleep(100 * time.Millisecond)
+			}
+			if _, wait := p.take("mistyped", fmt.Sprintf("10.0.1.%d", hour)); wait > 0 {
+				t.Errorf("after %d hours the operator is told to wait %v", hour+1, wait)
+			}
+		}
+		if ok, _ := p.take(codes.latest(), "10.0.2.1"); !ok {
+			t.Error("the code is not good")
+		}
+	})
+}
+
 // TestGuessingBecomesSlow: each code that was lost to wrong ones makes the next tries rarer; a good one makes it quick again.
 func TestGuessingBecomesSlow(t *testing.T) {
 	codes := &printed{codes: []string{"000-000"}}
 	p := newPairing(codes, nil)
-	p.tries = rate.NewLimiter(rate.Inf, 1000)
+	p.tries, p.each = rate.NewLimiter(rate.Inf, 1000), pipeline.NewLimiter(1000, 1000, 8)
 	for lost, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, slowest, slowest} {
 		if p.pause() != want || lost > 0 && p.tries.Limit() != rate.Every(want) {
 			t.Errorf("after %d codes lost: %v, %v", lost, p.pause(), p.tries.Limit())
 		}
 		for range wrongCodes {
-			p.take("wrong")
+			p.take("wrong", "10.0.0.1")
 		}
 	}
-	if ok, _ := p.take(codes.latest()); !ok || p.tries.Limit() != rate.Every(time.Second) {
+	if ok, _ := p.take(codes.latest(), "10.0.0.1"); !ok || p.tries.Limit() != rate.Every(time.Second) {
 		t.Errorf("%v, %v", ok, p.tries.Limit())
 	}
 	p.tries = rate.NewLimiter(0, 0)
-	if ok, wait := p.take(codes.latest()); ok || wait != time.Second {
+	if ok, wait := p.take(codes.latest(), "10.0.0.1"); ok || wait != time.Second {
 		t.Errorf("%v, wait %v", ok, wait)
 	}
 }

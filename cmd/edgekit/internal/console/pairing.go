@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"edgekit.internal/pipeline"
 )
 
 const (
@@ -25,6 +27,11 @@ const (
 	// Tries come one a second, and half as often after each code that was lost to wrong ones, down to one in slowest: who
 	// guesses through a market day of 14 hours finds the one in a million with a chance of one in 500.
 	slowest = 30 * time.Second
+	// One address has so many tries at once and then one a minute, which is less than the kit takes at its slowest: who
+	// guesses keeps nobody else from pairing.
+	triesAtOnce   = 5
+	triesASecond  = 1.0 / 60
+	guessersKnown = 1024 // addresses; the latest
 )
 
 // Codes keeps the code that the next operator's device pairs with.
@@ -38,13 +45,14 @@ type pairing struct {
 	mu    sync.Mutex
 	codes Codes
 	wrong int
-	lost  int // codes to wrong ones, since the last good one
-	tries *rate.Limiter
+	lost  int               // codes to wrong ones, since the last good one
+	tries *rate.Limiter     // of the kit
+	each  *pipeline.Limiter // of an address
 	tell  func(code string)
 }
 
 func newPairing(codes Codes, tell func(string)) *pairing {
-	return &pairing{tries: rate.NewLimiter(1, 5), codes: codes, tell: tell}
+	return &pairing{tries: rate.NewLimiter(1, 5), each: pipeline.NewLimiter(triesASecond, triesAtOnce, guessersKnown), codes: codes, tell: tell}
 }
 
 func (p *pairing) renew(used bool) {
@@ -55,10 +63,16 @@ func (p *pairing) renew(used bool) {
 	}
 }
 
-// take uses up the code if it is the one given. wait above zero: too many tries, none was looked at.
-func (p *pairing) take(code string) (ok bool, wait time.Duration) {
+// take uses up the code if it is the one given. An address is what tries are counted by; empty: this machine's own, which
+// only the kit's limit holds for. wait above zero: too many tries, none was looked at.
+func (p *pairing) take(code, address string) (ok bool, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if address != "" {
+		if ok, wait := p.each.Allow(address, time.Now()); !ok {
+			return false, wait.Truncate(time.Second) + time.Second
+		}
+	}
 	if !p.tries.Allow() {
 		return false, p.pause()
 	}
@@ -92,7 +106,11 @@ func (c *Console) postPair(rw http.ResponseWriter, r *http.Request) {
 	if !read(rw, r, &in, `{"code":"123-456"}`) {
 		return
 	}
-	ok, wait := c.pairing.take(in.Code)
+	from := ""
+	if !isLocal(r) {
+		from = binding(r)
+	}
+	ok, wait := c.pairing.take(in.Code, from)
 	switch {
 	case wait > 0:
 		rw.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
@@ -182,12 +200,17 @@ func (o *over) add(id string, ends, now time.Duration) {
 func (c *Console) local(next http.Handler) http.Handler {
 	gate := c.paired(next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && a.Addr().Unmap().IsLoopback() {
+		if isLocal(r) {
 			next.ServeHTTP(rw, r)
 			return
 		}
 		gate.ServeHTTP(rw, r)
 	})
+}
+
+func isLocal(r *http.Request) bool {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
 func (c *Console) postUnpair(rw http.ResponseWriter, r *http.Request) {

@@ -40,6 +40,20 @@ func TestWearIsCountedThroughRestartsAndBoots(t *testing.T) {
 			}
 		}
 	}
+	if err := os.Symlink("/dev/full", filepath.Join(dir, wearFile+".part")); err != nil {
+		t.Fatal(err)
+	}
+	count = 9
+	if err := open("c").Keep(); err == nil {
+		t.Error("kept on a full disk")
+	}
+	if st, err := os.Lstat(filepath.Join(dir, wearFile)); err != nil || !st.Mode().IsRegular() { // reading /dev/full has no end
+		t.Fatal(st, err)
+	}
+	count = -1
+	if got, _ := open("c").Bytes(); got != 195 {
+		t.Errorf("after a full disk: %d", got)
+	}
 	if err := os.WriteFile(filepath.Join(dir, wearFile), []byte(`{"bytes":-`), 0o600); err != nil {
 		t.Fatal(err)
 	}

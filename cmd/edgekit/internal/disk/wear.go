@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // wearFile is in the data folder: a running total that Wear alone writes, about hourly and at an orderly end, replaced as a
@@ -87,7 +89,8 @@ func (w *Wear) Keep() error {
 	if err != nil {
 		return fmt.Errorf("disk: %w", err)
 	}
-	if err := errors.Join(os.WriteFile(w.path+".new", b, 0o600), os.Rename(w.path+".new", w.path)); err != nil {
+	err = whole.Replace(w.path, b)
+	if err != nil {
 		return fmt.Errorf("disk: keep what was written: %w", err)
 	}
 	return nil

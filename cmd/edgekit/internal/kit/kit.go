@@ -25,6 +25,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
 	"edgekit.internal/cmd/edgekit/internal/disk"
+	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/seal"
@@ -140,8 +141,8 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		return nil, err
 	}
 	mint.Terms = func(offer string) uint32 { return k.store.Levels().Catalogue.Terms(offer) }
-	if k.visitors, k.media, k.operators, err = listen(c); err != nil {
-		return nil, err
+	if k.visitors, k.media, k.operators, err = listen.Open(c.Listen, c.Operator); err != nil {
+		return nil, fault("edgekit: %v", err)
 	}
 	if err := k.openPictures(); err != nil {
 		return nil, err
@@ -155,14 +156,14 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
 	})
 	k.upkeep = upkeep.New(c.Data, log)
+	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap")
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Time: k.machine.PhoneTime,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime,
 	})
-	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}
 	return k, nil
 }
 
@@ -254,7 +255,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	}
 	operators, console := k.operators, k.console.Handler()
 	if k.scheme() == "http" {
-		console = atHome(console)
+		console = listen.AtHome(console)
 	} else {
 		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
@@ -285,14 +286,14 @@ func (k *Kit) Run(ctx context.Context) error {
 	}
 	run(k.provision)
 	run(k.awaitRestart)
-	run(func(ctx context.Context) error { return serve(ctx, k.visitors, web, k.log) })
-	run(func(ctx context.Context) error { return serve(ctx, operators, console, k.log) })
-	run(func(ctx context.Context) error { return serve(ctx, k.local, k.control.Handler(), k.log) })
+	run(func(ctx context.Context) error { return listen.Serve(ctx, k.visitors, web, k.log) })
+	run(func(ctx context.Context) error { return listen.Serve(ctx, operators, console, k.log) })
+	run(func(ctx context.Context) error { return listen.Serve(ctx, k.local, k.control.Handler(), k.log) })
 	run(k.untilUpdated)
 	k.serving.Store(true)
-	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", address("http", k.visitors), address(k.scheme(), k.operators))
+	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", listen.Address("http", k.visitors), listen.Address(k.scheme(), k.operators))
 	k.sayCode(k.console.Code())
-	if others := reached(k.visitors); len(others) > 0 {
+	if others := listen.Reached(k.visitors); len(others) > 0 {
 		k.log.Info("phones on the same network open one of these", "addresses", strings.Join(others, " "))
 	}
 	err = all.Wait()

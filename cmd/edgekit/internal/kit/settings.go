@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -41,7 +42,17 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 	}
 	book := setup.NewBook(c.Data, c.Boot, card, state, log)
 	for _, candidate := range book.Candidates() {
+		if candidate.From == setup.FromCard && len(bytes.TrimSpace(candidate.Text)) == 0 {
+			book.Refuse(candidate, emptied)
+			continue
+		}
 		k, problems, err := openWith(args, candidate.Text, state, log, ring, said)
+		if err == nil && k == nil {
+			book.Refuse(candidate, problems)
+			if candidate.From == setup.FromKept && only("catalog", problems) {
+				k, _, err = openWith(args, candidate.Text, state, log, ring, said, "catalog")
+			}
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -49,13 +60,22 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 			book.Use(candidate)
 			return k.with(book, args), false, nil
 		}
-		book.Refuse(candidate, problems)
 	}
 	if k, err = Open(c, state, log, ring, said); err != nil {
 		return nil, false, err
 	}
 	book.Use(setup.Candidate{})
 	return k.with(book, args), false, nil
+}
+
+// emptied is what a laptop leaves that is pulled off its card, or goes off, as it saves. Taken as settings it would be all
+// defaults, and cost the last good ones.
+var emptied = settings.Problems{{Line: 1, Column: 1, What: "the file is empty, as after a card was pulled out while it was being saved: save it again; for a kit with its own settings write a line that starts with #"}}
+
+// only tells whether nothing but one key is wrong. The last good settings hold without their catalogue, whose file may have
+// been torn since: a kit sells from what it imported before, and without its Wi-Fi it sells nothing.
+func only(key string, problems settings.Problems) bool {
+	return len(problems) == 1 && problems[0].Key == key
 }
 
 // openFile opens a kit with the settings file that was named. What is wrong with it is a fault.
@@ -74,11 +94,15 @@ func openFile(args []string, path string, state *setup.State, log *slog.Logger, 
 	return k.with(setup.OneFile(path, text, state, log), args), nil
 }
 
-// openWith opens a kit with settings from a text. Problems are the text's; an error is of something else.
-func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (*Kit, settings.Problems, error) {
+// openWith opens a kit with settings from a text, as if some keys were not set. Problems are the text's; an error is of
+// something else.
+func openWith(args []string, text []byte, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer, without ...string) (*Kit, settings.Problems, error) {
 	file, problems := settings.Parse(text)
 	if len(problems) > 0 {
 		return nil, problems, nil
+	}
+	for _, key := range without {
+		delete(file.Values, key)
 	}
 	c, _, err := Parse(args, file)
 	if err != nil {

@@ -97,6 +97,7 @@ func TestBadSettingsOnTheCardLeaveTheLastGoodOnes(t *testing.T) {
 		{name: "a card that cannot be read", broken: errors.New("input/output error"), stall: "Blue Door", said: "input/output error", report: "catalog"},
 		{name: "none any more", stall: "Blue Door", writes: 1},
 		{name: "another good one", text: "stall = \"Red Door\"\n", stall: "Red Door"},
+		{name: "an empty one", text: " \r\n", stall: "Red Door", said: "is empty", report: "is empty", writes: 1},
 		{name: "binary", text: "\x00\x01\xff", stall: "Red Door", said: "no plain text", report: "no plain text", writes: 1},
 		{name: "from Notepad", text: "\xef\xbb\xbfstall = \"Green Door\"\r\n", stall: "Green Door", writes: 1},
 	} {
@@ -128,6 +129,35 @@ func TestBadSettingsOnTheCardLeaveTheLastGoodOnes(t *testing.T) {
 	}
 	if st, err := os.Stat(filepath.Join(data, settings.Name)); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: expected nobody else to read it", st, err)
+	}
+}
+
+// TestATornCatalogueTakesNoWifiAway: the settings were good, and are, but for the file that they name.
+func TestATornCatalogueTakesNoWifiAway(t *testing.T) {
+	c := &card{}
+	_, start := kitOn(t, c)
+	whole, err := os.ReadFile("../../../internal/demo/catalogue.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "catalogue.json")
+	c.files = map[string]string{settings.Name: "stall = \"Blue Door\"\ncatalog = \"" + path + "\"\n[wifi]\nssid = \"Blue\"\n"}
+	for _, step := range []struct {
+		catalogue []byte
+		refused   bool
+	}{{whole, false}, {whole[:100], true}, {nil, true}, {whole, false}} {
+		if err := os.WriteFile(path, step.catalogue, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			k, said := start()
+			if k.config.Stall != "Blue Door" || k.config.Wifi.SSID != "Blue" {
+				t.Errorf("with %d bytes of catalogue the kit is %q with Wi-Fi %q\n%s", len(step.catalogue), k.config.Stall, k.config.Wifi.SSID, said)
+			}
+			if report := c.files[setup.ErrorFile]; (k.book.Refusal() != nil) != step.refused || strings.Contains(report, "line 2, column 1: catalog") != step.refused {
+				t.Errorf("with %d bytes of catalogue the card says %q", len(step.catalogue), report)
+			}
+		}
 	}
 }
 

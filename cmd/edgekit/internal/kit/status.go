@@ -12,13 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/capture/camlink"
+	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/upkeep"
 	"edgekit.internal/cmd/internal/wire"
 )
 
 // scheme is how operators reach their listener: in the clear only where nobody else can listen.
 func (k *Kit) scheme() string {
-	if loopback(k.operators) {
+	if listen.Loopback(k.operators) {
 		return "http"
 	}
 	return "https"
@@ -26,7 +27,7 @@ func (k *Kit) scheme() string {
 
 // status is the kit in a few lines, for edgectl.
 func (k *Kit) status() wire.KitStatus {
-	s := wire.KitStatus{Kit: k.id, Viewer: address("http", k.visitors), Console: address(k.scheme(), k.operators) + "/console",
+	s := wire.KitStatus{Kit: k.id, Viewer: listen.Address("http", k.visitors), Console: listen.Address(k.scheme(), k.operators) + "/console",
 		Pairing: k.console.Code(), Viewers: k.fan.Stats().Viewers, Disk: k.diskState()}
 	if latest, err := k.store.Tickets(context.Background(), 1); err == nil && len(latest) > 0 {
 		s.Tickets = latest[0].N
@@ -111,7 +112,7 @@ func (k *Kit) health(ctx context.Context) (h wire.Health) {
 
 // offersAnswer asks the kit what a visitor's page asks first.
 func (k *Kit) offersAnswer(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address("http", k.visitors)+"/api/offers", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, listen.Address("http", k.visitors)+"/api/offers", nil)
 	if err != nil {
 		return err
 	}

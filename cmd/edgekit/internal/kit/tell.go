@@ -173,7 +173,7 @@ func (k *Kit) devices() []drivers.Status {
 	if row, ok := k.wifi.Device(); ok {
 		list = append(list, row)
 	}
-	return append(list, k.machine.Devices()...)
+	return append(append(list, k.machine.Devices()...), k.upkeep.Devices()...)
 }
 
 // ready says why the kit cannot sell.

@@ -8,10 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/time/rate"
 
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/hardware/clock"
 )
 
 // KernelLog is the kernel's log, a record a read (Documentation/ABI/testing/dev-kmsg).
@@ -45,6 +47,7 @@ func (r *Ring) Kernel(ctx context.Context, path string) error {
 			continue
 		}
 		rec.Boot = r.boot
+		rec.At = time.Now().Add(time.Duration(rec.Up*float64(time.Second)) - clock.Uptime())
 		r.Add(rec)
 	}
 }

@@ -361,3 +361,40 @@ func FuzzRecords(f *testing.F) {
 		}
 	})
 }
+
+// TestAFloodOfLongRecordsStaysWithinTheBound: a whole queue of the longest records comes in one batch.
+func TestAFloodOfLongRecordsStaysWithinTheBound(t *testing.T) {
+	dir := t.TempDir()
+	r := New()
+	if err := r.Open(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for n := range 20 {
+		for range maxQueue {
+			r.Add(wire.LogRecord{Level: "INFO", From: "x", Text: fmt.Sprint(n, strings.Repeat("y", maxText-10))})
+		}
+		r.allowance = burst // a day later
+		if !r.flush(false) {
+			t.Fatal("not written")
+		}
+	}
+	size := int64(0)
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if size > maxSegments*segmentBytes {
+		t.Errorf("%d files with %d bytes: more than %d", len(all), size, maxSegments*segmentBytes)
+	}
+	if last := r.Read(Query{Last: 1}); len(last) != 1 || !strings.HasPrefix(last[0].Text, "19") {
+		t.Error("the latest is not there")
+	}
+}

@@ -47,8 +47,23 @@ func openSegments(dir string) (*segments, error) {
 
 func (s *segments) path(n int) string { return filepath.Join(s.dir, fmt.Sprintf("%08d.log", n)) }
 
-// append writes whole lines durably, and tells how many bytes.
+// append writes whole lines durably, in files of segmentBytes at most, and tells how many bytes.
 func (s *segments) append(b []byte) (n int, err error) {
+	for len(b) > 0 && err == nil {
+		end := len(b)
+		if end > segmentBytes {
+			if end = bytes.LastIndexByte(b[:segmentBytes], '\n') + 1; end == 0 { // one line that is longer
+				end = bytes.IndexByte(b, '\n') + 1
+			}
+		}
+		var m int
+		m, err = s.write(b[:end])
+		n, b = n+m, b[end:]
+	}
+	return n, err
+}
+
+func (s *segments) write(b []byte) (n int, err error) {
 	if s.f != nil && s.size+int64(len(b)) > segmentBytes {
 		s.close()
 		s.all = append(s.all, s.all[len(s.all)-1]+1)

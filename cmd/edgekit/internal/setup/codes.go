@@ -4,14 +4,17 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"regexp"
 )
+
+var codeForm = regexp.MustCompile(`^[0-9]{3}-[0-9]{3}$`)
 
 // Code is the code that the next device pairs with, NNN-NNN. It stays the same through restarts until it was used, or lost
 // to wrong tries: the one on a slip, printed before the power went, is still good. Whoever holds that slip may pair, once.
 func (s *State) Code() string {
 	code := ""
 	s.read(func(c content) { code = c.Code })
-	if len(code) != len("123-456") { // none yet, or a file that says nonsense
+	if !codeForm.MatchString(code) { // none yet, or a file that says nonsense
 		code = s.renew(false)
 	}
 	return code

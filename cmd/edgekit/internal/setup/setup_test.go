@@ -72,12 +72,16 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"code":"123-456","slips":{"setup":{"of":"a","tries":-1}}}`))
 	f.Add([]byte(`{"slips":null}`))
 	f.Add([]byte("{"))
+	f.Add([]byte(`{"code":"       "}`)) // which no digits at all would open
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, stateFile), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s := OpenState(dir, quiet())
+		if code := s.Code(); !codeForm.MatchString(code) {
+			t.Errorf("%q", code)
+		}
 		s.Due(SetupSlip, "x")
 		if err := s.Sending(SetupSlip, "x"); err != nil {
 			t.Error(err)

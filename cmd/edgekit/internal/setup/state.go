@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"edgekit.internal/hardware/whole"
 )
 
 // stateFile is in the data folder, mode 0600: it has the pairing code. State alone writes it, replaced as a whole, a few
@@ -72,28 +74,10 @@ func (s *State) read(f func(content)) {
 	f(s.is)
 }
 
-// replace puts a text in a file's place durably, mode 0600, unless it is there already.
+// replace is whole.Replace, unless the text is there already.
 func replace(path string, text []byte) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
 		return nil
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("setup: %w", err)
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("setup: keep %s: %w", filepath.Base(path), err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("setup: %w", err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("setup: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("setup: %w", err)
-	}
-	return nil
+	return whole.Replace(path, text)
 }

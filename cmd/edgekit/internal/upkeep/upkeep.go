@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
 	"edgekit.internal/image/update"
 )
 
@@ -26,8 +27,9 @@ type Upkeep struct {
 	why       error             // then, why not
 	dir       string
 	log       *slog.Logger
-	done      atomic.Int64 // bytes of the update that is being installed
-	total     atomic.Int64 // 0: none is
+	done      atomic.Int64     // bytes of the update that is being installed
+	total     atomic.Int64     // 0: none is
+	card      []drivers.Status // what was done for the data partition before this start
 	restart   chan string
 	decided   atomic.Bool // this system is the one that starts usually
 }
@@ -36,6 +38,9 @@ type Upkeep struct {
 func New(data string, log *slog.Logger) *Upkeep {
 	u := &Upkeep{dir: filepath.Join(data, Folder), log: log, restart: make(chan string, 1)}
 	u.installer, u.why = open(u.dir)
+	if d, ok := card(data, bootID(), log); ok {
+		u.card = append(u.card, d)
+	}
 	return u
 }
 
@@ -58,6 +63,9 @@ func open(dir string) (*update.Installer, error) {
 	}
 	return &update.Installer{Card: card, Dir: dir, Now: now, Keys: keys, Board: board}, nil
 }
+
+// Devices are the card, if there is something to say of it.
+func (u *Upkeep) Devices() []drivers.Status { return u.card }
 
 // Restart is told, when an update is installed, what update.Restart must be called with once all is closed.
 func (u *Upkeep) Restart() <-chan string { return u.restart }

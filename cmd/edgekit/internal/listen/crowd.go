@@ -1,4 +1,4 @@
-package kit
+package listen
 
 import (
 	"container/list"
@@ -25,6 +25,9 @@ type guest struct {
 	host  string
 	place *list.Element // nil: it has none any more
 }
+
+// Bounded is a listener with that many places.
+func Bounded(l net.Listener, most int) net.Listener { return newCrowd(l, most) }
 
 func newCrowd(l net.Listener, most int) *crowd {
 	return &crowd{Listener: l, most: most, from: map[string]*list.List{}}

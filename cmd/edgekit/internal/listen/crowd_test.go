@@ -1,4 +1,4 @@
-package kit
+package listen
 
 import (
 	"context"
@@ -77,7 +77,7 @@ func TestWhatIsUnderWayHasItsAnswerWhenTheKitStops(t *testing.T) {
 		answered = true
 	})
 	served := make(chan error)
-	go func() { served <- serve(ctx, l, h, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- Serve(ctx, l, h, slog.New(slog.DiscardHandler)) }()
 	res, err := http.Get("http://" + l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestWhatIsUnderWayHasItsAnswerWhenTheKitStops(t *testing.T) {
 
 // TestTheConsoleAnswersToThisMachinesNamesOnly: a site's page whose name leads here is not of this origin.
 func TestTheConsoleAnswersToThisMachinesNamesOnly(t *testing.T) {
-	h := atHome(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) }))
+	h := AtHome(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) }))
 	for host, want := range map[string]int{
 		"127.0.0.1:8081": 204, "localhost:8081": 204, "LOCALHOST": 204, "[::1]:8081": 204, "[::1]": 204, "kit.localhost:1": 204, "192.168.4.1": 204,
 		"evil.example:8081": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example": 421, "": 421, "evillocalhost": 421,
@@ -105,24 +105,4 @@ func TestTheConsoleAnswersToThisMachinesNamesOnly(t *testing.T) {
 			t.Errorf("%q: %d, want %d", host, rw.Code, want)
 		}
 	}
-}
-
-// TestAFolderIsOneKits: also for two that start at the same moment.
-func TestAFolderIsOneKits(t *testing.T) {
-	dir := t.TempDir()
-	mine, err := own(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := own(dir); err == nil {
-		t.Fatal("two own it")
-	}
-	if err := mine.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := own(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.Close()
 }

@@ -1,0 +1,149 @@
+//go:build boot
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/drivers"
+	"edgekit.internal/image/boottest"
+)
+
+var bootLabImage = flag.String("boot.lab-image", "../../.cache/image/instances/edgekit-lab-debian/disk.img", "the image with Debian's kernel and virtual devices, as image/pack leaves it")
+
+// TestBootDebianSellsOverTheAir boots an image with Debian's kernel, in which the kernel's own drivers have devices: a phone
+// joins by Wi-Fi (WPA3, Debian's hostapd and wpa_supplicant of the image), gets the page, taps, and its slip comes out at the
+// end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there are.
+func TestBootDebianSellsOverTheAir(t *testing.T) {
+	m := newMachineOf(t, *bootLabImage)
+	powerOn(t, m)
+	if err := m.Devices(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	code, err := m.Code(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := kittest.PairWith(m.Console, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slips := paperOf(t, m)
+	for _, want := range []struct{ device, name string }{{"camera", "vivid"}, {"printer", "usb:/dev/usb/lp0"}} {
+		var is drivers.Status
+		kittest.UntilWithin(t, "the "+want.device+" to be ready", boottest.Limit, func() bool {
+			is = deviceOf(op, want.device)
+			return is.State == drivers.Ready
+		})
+		if !strings.Contains(is.Name, want.name) {
+			t.Errorf("the %s is %q, expected %q", want.device, is.Name, want.name)
+		}
+		t.Logf("%s: %s", want.device, is.Name)
+	}
+
+	v, err := kittest.NewVisitor(m.Air)
+	if err != nil {
+		t.Fatalf("over the air: %v", err)
+	}
+	a, err := v.Buy("set")
+	if err != nil || a.Outcome.Outcome != "confirmed" {
+		t.Fatalf("a tap over the air: %+v, %v", a, err)
+	}
+	kittest.UntilWithin(t, "the slip of "+a.Ticket, boottest.Limit, func() bool {
+		select {
+		case s := <-slips:
+			return bytes.Contains(s, []byte(a.Ticket))
+		default:
+			return false
+		}
+	})
+}
+
+// TestBootDebianUpdates: an update whose initramfs finds no root comes back to the old system by itself; a healthy one stays
+// and starts from the other slot's initramfs.
+func TestBootDebianUpdates(t *testing.T) {
+	u := newUpdatesOf(t, *bootLabImage)
+	was := u.system()
+	cmdline := ""
+	for _, f := range u.base.Files {
+		if f.Name == "boot/cmdline.txt" {
+			cmdline = string(f.Text)
+		}
+	}
+	elsewhere := regexp.MustCompile(`PARTUUID=[0-9a-f]{8}`).ReplaceAllString(cmdline, "PARTUUID=00000000")
+	for i, c := range []struct {
+		name, outcome string
+		boot          map[string][]byte
+	}{{"its root is nowhere", "interrupted", map[string][]byte{"boot/cmdline.txt": []byte(elsewhere)}}, {"it is healthy", "kept", nil}} {
+		bundle, version := u.next(nil, c.boot)
+		if status, reason := u.send(bundle); status != http.StatusAccepted {
+			t.Fatalf("%s: %d %s", c.name, status, reason)
+		}
+		s := u.decided(i + 1)
+		want, slot := was.Version, "a"
+		if c.outcome == "kept" {
+			want, slot = version, "b"
+		}
+		if got := s.Updates[i]; got.Outcome != c.outcome || s.Version != want || s.Slot != slot {
+			t.Errorf("%s: %+v; the kit runs %s in slot %s", c.name, got, s.Version, s.Slot)
+		}
+	}
+	u.PowerCut()
+	powerOn(t, u.Machine)
+	u.pair()
+	if s := u.system(); s.Slot != "b" {
+		t.Errorf("after the next start slot %s", s.Slot)
+	}
+}
+
+// deviceOf is what the console says of a device.
+func deviceOf(op *kittest.Operator, device string) drivers.Status {
+	var now struct{ Devices []drivers.Status }
+	_, b, err := op.Get("/api/operator/state")
+	if err != nil || json.Unmarshal(b, &now) != nil {
+		return drivers.Status{} // asked again
+	}
+	for _, d := range now.Devices {
+		if d.Device == device {
+			return d
+		}
+	}
+	return drivers.Status{}
+}
+
+// paperOf reads what comes out at the printer's end of the machine's USB cable, slip by slip, and says that there is paper.
+func paperOf(t *testing.T, m *boottest.Machine) <-chan []byte {
+	t.Helper()
+	c, err := net.Dial("tcp", m.Paper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	slips := make(chan []byte, 16)
+	go func() {
+		var all []byte
+		for b := make([]byte, 8192); ; {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			all = append(all, statusAnswered(c, b[:n])...)
+			if at := bytes.LastIndex(all, []byte{0x1d, 'V'}); at >= 0 { // GS V cuts
+				select {
+				case slips <- bytes.Clone(all[:at]):
+				default: // nobody looks any more
+				}
+				all = all[at+2:]
+			}
+		}
+	}()
+	return slips
+}

@@ -1,0 +1,160 @@
+package kit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"edgekit.internal/cmd/edgekit/internal/listen"
+	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal"
+)
+
+const (
+	// onDemand is how long a slip that somebody stands waiting for may take.
+	onDemand = 15 * time.Second
+	// addressIn is how long the first slip waits for the network to give the kit an address.
+	addressIn = 30 * time.Second
+	// operatorIn is how long a kit waits for its operator's device until it prints a code for the next one: an open console
+	// is back within seconds.
+	operatorIn = 2 * time.Minute
+	forever    = 100 * 365 * 24 * time.Hour
+)
+
+// setupSlip is the slip as it would be printed now.
+func (k *Kit) setupSlip(again bool) []byte {
+	s := slip.Setup{Stall: k.config.Stall, Kit: k.id, Join: k.join(), Console: k.consoles(), Code: k.state.Code(), Refused: k.refusedLines(), Again: again}
+	if listen.Loopback(k.operators) {
+		s.Console = []string{listen.Address("http", k.operators) + "/console"}
+	} else {
+		s.Fingerprint = k.fingerprint
+	}
+	return slip.ComposeSetup(s, k.profile, k.text)
+}
+
+// setupOf names what the set-up slip tells, but for the address, which a network gives as it likes: in front what leads to
+// the kit, the Wi-Fi and the certificate, behind it the code.
+func (k *Kit) setupOf() (leads, of string) {
+	short := func(s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:8]) }
+	leads = short(fmt.Sprintf("%+v\n%s", k.join(), k.fingerprint))
+	return leads, leads + "/" + short(k.state.Code())
+}
+
+// setupDue tells whether a set-up slip is to be printed. Either at once, since there never was one that leads to this kit. Or if
+// nobody who is paired comes: then the code on the last one was used or lost, and with it gone there is no other way in.
+func (k *Kit) setupDue() (now, unlessSeen, again bool) {
+	if listen.Loopback(k.operators) { // a laptop, where the console is at home
+		return false, false, false
+	}
+	leads, of := k.setupOf()
+	due, again := k.state.Due(setup.SetupSlip, of)
+	known := strings.HasPrefix(k.state.Last(setup.SetupSlip), leads+"/")
+	return due && (!known || again), due && known, again
+}
+
+func (k *Kit) printSetup(ctx context.Context, again bool) error {
+	_, of := k.setupOf()
+	return k.printOnce(ctx, setup.SetupSlip, of, k.setupSlip(again))
+}
+
+// printOnce brings a slip about the set-up to paper, and notes durably that it is being sent before it is.
+func (k *Kit) printOnce(ctx context.Context, kind, of string, data []byte) error {
+	began, err := k.printer.Print(ctx, thermal.Job{Name: kind, Data: data, Begin: func() error { return k.state.Sending(kind, of) }})
+	if err == nil || !began {
+		err = errors.Join(err, k.state.Sent(kind, of, err == nil))
+	}
+	if err == nil {
+		k.log.Info("slip printed", "slip", kind)
+	}
+	return err
+}
+
+// printDue prints the slips about the set-up that are due. It waits for the printer as long as that takes.
+func (k *Kit) printDue(ctx context.Context) error {
+	due, unlessSeen, again := k.setupDue()
+	if due {
+		k.until(ctx, addressIn, func() bool { return len(k.consoles()) > 0 }) // the address is what the slip is for
+		k.until(ctx, forever, k.printerReady)                                 // what it says is to be true when it comes out
+		if err := k.printSetup(ctx, again); err != nil && ctx.Err() == nil {
+			k.log.Warn("set-up slip not printed", "err", err)
+		}
+	}
+	k.until(ctx, forever, k.printerReady)
+	if err := k.printRefusal(ctx, due); err != nil && ctx.Err() == nil {
+		k.log.Warn("slip about refused settings not printed", "err", err)
+	}
+	if unlessSeen && !due && !k.until(ctx, operatorIn, k.console.Seen) && ctx.Err() == nil {
+		if err := k.printSetup(ctx, again); err != nil && ctx.Err() == nil {
+			k.log.Warn("set-up slip not printed", "err", err)
+		}
+	}
+	return nil
+}
+
+// printRefusal says on paper, once, that settings were refused, unless that was said on the set-up slip.
+func (k *Kit) printRefusal(ctx context.Context, said bool) error {
+	r := k.book.Refusal()
+	if r == nil {
+		return nil
+	}
+	of := r.Digest()
+	first, _ := k.state.Due(setup.RefusalSlip, of)
+	switch {
+	case !first:
+		return nil
+	case said:
+		return k.state.Sent(setup.RefusalSlip, of, true)
+	}
+	return k.printOnce(ctx, setup.RefusalSlip, of, slip.ComposeRefusal(k.config.Stall, k.refusedLines(), k.profile, k.text))
+}
+
+// until looks each second whether something has come about, for so long at the most.
+func (k *Kit) until(ctx context.Context, most time.Duration, ok func() bool) bool {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for end := time.Now().Add(most); !ok(); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k *Kit) printerReady() bool {
+	if k.printer == nil {
+		return false
+	}
+	st, _ := k.printer.Watch().Get()
+	return st.State == drivers.Ready
+}
+
+// consoles are the addresses of the console for other devices: by number, then by name.
+func (k *Kit) consoles() (all []string) {
+	if listen.Loopback(k.operators) {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(k.operators.Addr().String())
+	if err != nil {
+		return nil
+	}
+	for _, ip := range listen.ReachedAt(k.operators) {
+		all = append(all, "https://"+net.JoinHostPort(ip, port)+"/console")
+	}
+	if name, err := os.Hostname(); err == nil && len(all) > 0 {
+		all = append(all, "https://"+net.JoinHostPort(name, port)+"/console")
+	}
+	return all
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+)
+
+const stationConf = `network={
+ssid="lab"
+scan_freq=2437
+key_mgmt=SAE
+sae_password="correct horse"
+ieee80211w=2
+}
+`
+
+// station is the phone: it runs in a network namespace that has nothing but wlan1, joins the kit's Wi-Fi, and connects who
+// comes to its socket with the kit's visitor page.
+func station(ctx context.Context) error {
+	if err := until(ctx, "wlan1", func() bool { _, err := net.InterfaceByName("wlan1"); return err == nil }); err != nil {
+		return err
+	}
+	if err := os.WriteFile("/tmp/station.conf", []byte(stationConf), 0o600); err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, "/usr/sbin/wpa_supplicant", "-i", "wlan1", "-c", "/tmp/station.conf")
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	if err := c.Start(); err != nil {
+		return err
+	}
+	if err := until(ctx, "the kit's Wi-Fi", func() bool { return running("wlan1") }); err != nil {
+		return err
+	}
+	if err := address("wlan1", stationAddress); err != nil {
+		return err
+	}
+	if err := os.Remove(stationSocket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", stationSocket)
+	if err != nil {
+		return err
+	}
+	fmt.Println(stationJoined)
+	go relay(l, func() (net.Conn, error) { return net.Dial("tcp", apAddress+":80") })
+	<-ctx.Done()
+	return nil
+}
+
+// running tells whether an interface can carry packets: with wpa_supplicant, that it has joined.
+func running(name string) bool {
+	i, err := net.InterfaceByName(name)
+	return err == nil && i.Flags&net.FlagRunning != 0
+}
+
+// address gives an interface an address, in a network of 256 (netdevice(7)).
+func address(name, ip string) error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	for _, set := range []struct {
+		request uint
+		value   net.IP
+	}{{unix.SIOCSIFADDR, net.ParseIP(ip).To4()}, {unix.SIOCSIFNETMASK, net.IP{255, 255, 255, 0}}} {
+		r, err := unix.NewIfreq(name)
+		if err != nil {
+			return err
+		}
+		if err := r.SetInet4Addr(set.value); err != nil {
+			return err
+		}
+		if err := unix.IoctlIfreq(s, set.request, r); err != nil {
+			return fmt.Errorf("address of %s: %w", name, err)
+		}
+	}
+	return nil
+}
