@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -108,5 +109,5 @@ func stamp(path string) string {
 	if err != nil {
 		return "none "
 	}
-	return st.ModTime().String() + " "
+	return fmt.Sprintf("%d %d ", st.ModTime().UnixNano(), st.Size())
 }

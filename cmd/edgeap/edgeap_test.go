@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap"
+	"edgekit.internal/hardware/identity"
+)
+
+// told is what an access point was told last: a network, or why there is none.
+type told struct {
+	network wifiap.Network
+	off     string
+	n       int
+}
+
+func (a *told) Want(n wifiap.Network) { a.network, a.off, a.n = n, "", a.n+1 }
+func (a *told) Off(why string)        { a.network, a.off, a.n = wifiap.Network{}, why, a.n+1 }
+
+// put replaces the settings as edgekit does. The time is given: files of one test can be of the same tick of the clock.
+func put(t *testing.T, dir, text string, at time.Time) {
+	t.Helper()
+	path := filepath.Join(dir, settings.Name)
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
+	dir, ap := t.TempDir(), &told{}
+	f := &follower{data: dir, ap: ap, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	at := time.Unix(1_000_000_000, 0)
+	put := func(text string) { at = at.Add(time.Second); put(t, dir, text, at) }
+	off := func(when, why string) {
+		t.Helper()
+		if f.look(); !strings.Contains(ap.off, why) {
+			t.Errorf("%s: %+v, want %q", when, ap, why)
+		}
+	}
+	off("no settings", "switched off")
+	put("[wifi]\nmode = \"ap\"\n")
+	off("a kit that starts for the first time", "for the first time")
+	off("and is looked at again", "for the first time")
+	who, err := identity.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := settings.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slip, _ := s.Join(who.ID, who.Secret(settings.JoinSecret))
+	f.look()
+	if want := (wifiap.Network{SSID: slip.SSID, Password: slip.Password, Security: wifiap.WPA2, Band: "auto"}); ap.network != want || slip.Password == "" {
+		t.Errorf("%+v, want %+v", ap.network, want)
+	}
+	n := ap.n
+	if f.look(); ap.n != n {
+		t.Error("it is told what it knows")
+	}
+	put("[wifi]\nmode = \"ap\"\nssid = \"Blau\"\nsecurity = \"open\"\ncountry = \"DE\"\nband = 5\nchannel = 36\n")
+	f.look()
+	if want := (wifiap.Network{SSID: "Blau", Security: wifiap.Open, Band: "5", Country: "DE", Channel: 36}); ap.network != want {
+		t.Errorf("%+v, want %+v", ap.network, want)
+	}
+	n = ap.n
+	put("[wifi]\nmode = \"on\"\n")
+	if f.look(); ap.n != n || f.mode() != "ap" {
+		t.Errorf("a file that cannot be read changed the network: %+v", ap)
+	}
+	put("[wifi]\nmode = \"venue\"\nssid = \"Hall\"\nsecurity = \"open\"\n")
+	off("venue", "venue's network")
+	put("[wifi]\nmode = \"off\"\n")
+	off("off", "switched off")
+}
+
+// air is an access point with one phone on.
+type air struct{ err error }
+
+func (a air) State() wifiap.State {
+	return wifiap.State{Status: drivers.Status{Device: "wifi", Name: "wlan0 Stall", State: drivers.Ready}, Radio: "wlan0", SSID: "Stall", Security: wifiap.WPA2, Channel: 6,
+		Address: netip.MustParsePrefix("10.66.0.1/24"), Capacity: wifiap.Capacity{Stations: 7, Source: "a table"}}
+}
+
+func (a air) Stations(context.Context) ([]wifiap.Station, error) {
+	return []wifiap.Station{{MAC: "02:00:00:00:01:00", Authorized: true, SAE: true, SignalDBm: -40, Connected: 3 * time.Second}}, a.err
+}
+
+func (a air) Kick(_ context.Context, mac string) error {
+	if mac != "02:00:00:00:01:00" {
+		return wifiap.ErrUnknown
+	}
+	return a.err
+}
+func (a air) Block(context.Context, string) error   { return a.err }
+func (a air) Unblock(context.Context, string) error { return a.err }
+
+func TestSocketAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		request string
+		err     error
+		code    int
+	}{
+		"kick":             {"POST /stations/02:00:00:00:01:00/kick", nil, http.StatusNoContent},
+		"block":            {"POST /stations/02:00:00:00:01:00/block", nil, http.StatusNoContent},
+		"unblock":          {"POST /stations/02:00:00:00:01:00/unblock", nil, http.StatusNoContent},
+		"nobody":           {"POST /stations/02:00:00:00:02:00/kick", nil, http.StatusNotFound},
+		"down":             {"POST /stations/02:00:00:00:01:00/kick", wifiap.ErrDown, http.StatusConflict},
+		"no address":       {"POST /stations/all/kick", nil, http.StatusBadRequest},
+		"another command":  {"POST /stations/02:00:00:00:01:00%0aTERMINATE/kick", nil, http.StatusBadRequest},
+		"too long address": {"POST /stations/02:00:00:00:01:00:00:00/block", nil, http.StatusBadRequest},
+		"no such thing":    {"GET /stations", nil, http.StatusNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			method, path, _ := strings.Cut(c.request, " ")
+			rw := httptest.NewRecorder()
+			handler(air{c.err}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest(method, path, nil))
+			if rw.Code != c.code {
+				t.Errorf("%d %s, want %d", rw.Code, rw.Body, c.code)
+			}
+		})
+	}
+}
+
+func TestStatusTellsOfTheNetworkAndWhoIsOn(t *testing.T) {
+	want := wire.Wifi{Mode: "ap", Device: wire.Device{Device: "wifi", Name: "wlan0 Stall", State: "ready"}, Radio: "wlan0", SSID: "Stall", Security: "wpa2", Channel: 6,
+		Address: "10.66.0.1/24", Most: 7, MostWhy: "a table", Stations: []wire.WifiStation{{MAC: "02:00:00:00:01:00", Authorized: true, WPA3: true, SignalDBm: -40, ConnectedMS: 3000}}}
+	rw := httptest.NewRecorder()
+	handler(air{}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest("GET", "/status", nil))
+	var got wire.Wifi
+	if err := json.Unmarshal(rw.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestSocketIsForTheKitAloneAndReplacesAStaleOne(t *testing.T) {
+	dir := t.TempDir()
+	first, err := listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, wire.WifiSocket)
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st, err)
+	}
+	if _, err := listen(dir); err == nil || !strings.Contains(err.Error(), "another edgeap runs") {
+		t.Error(err)
+	}
+	first.Close()
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // what a crash leaves
+		t.Fatal(err)
+	}
+	again, err := listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if _, err := listen(filepath.Join(dir, strings.Repeat("long", 30))); err == nil || !strings.Contains(err.Error(), "shorter path") {
+		t.Error(err)
+	}
+}
+
+func TestFlagsSayWhatWasExpected(t *testing.T) {
+	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{"/perm/edgekit", "/run/edgeap", "/usr/sbin/hostapd"}) {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%v taken", args)
+		}
+	}
+}

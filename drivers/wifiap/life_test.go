@@ -1,0 +1,263 @@
+package wifiap
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostapd"
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
+)
+
+// TestMain makes of the test's program a hostapd where it is started as one.
+func TestMain(m *testing.M) {
+	if how := os.Getenv("FAKE_HOSTAPD"); how != "" && len(os.Args) == 2 && strings.HasSuffix(os.Args[1], "hostapd.conf") {
+		fakeHostapd(how, os.Args[1])
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", or a line it complains with and ends.
+func fakeHostapd(how, conf string) {
+	if how != "good" {
+		fmt.Println(how)
+		os.Exit(1)
+	}
+	text, err := os.Open(conf)
+	if err != nil {
+		panic(err)
+	}
+	is := map[string]string{}
+	for lines := bufio.NewScanner(text); lines.Scan(); {
+		key, value, _ := strings.Cut(lines.Text(), "=")
+		is[key] = value
+	}
+	os.MkdirAll(is["ctrl_interface"], 0o700)
+	path := filepath.Join(is["ctrl_interface"], is["interface"])
+	os.Remove(path)
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		panic(err)
+	}
+	b := make([]byte, 4096)
+	for {
+		n, from, err := conn.ReadFromUnix(b)
+		if err != nil {
+			panic(err)
+		}
+		answer := "OK\n"
+		switch command, _, _ := strings.Cut(string(b[:n]), " "); command {
+		case "STATUS":
+			answer = "state=ENABLED\nfreq=2437\n"
+		case "STA-FIRST":
+			answer = "02:00:00:00:01:00\nflags=[AUTH][ASSOC][AUTHORIZED]\nsignal=-40\n"
+		case "STA-NEXT":
+			answer = ""
+		case "STA":
+			if answer = "FAIL\n"; strings.HasSuffix(string(b[:n]), "01:00") {
+				answer = "02:00:00:00:01:00\n"
+			}
+		}
+		conn.WriteToUnix([]byte(answer), from)
+	}
+}
+
+// machine is a kernel whose radios come and go.
+type machine struct {
+	mu      sync.Mutex
+	all     []nl80211.Radio
+	address netip.Prefix
+	country error
+}
+
+func (m *machine) plug(all ...nl80211.Radio) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all = all
+}
+
+func (m *machine) radios() ([]nl80211.Radio, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all, nil
+}
+
+func (m *machine) setCountry(string) error          { return m.country }
+func (m *machine) hardware(string) (string, string) { return "brcmfmac", "0xa9bf" }
+
+func (m *machine) setAddress(_ int, a netip.Prefix) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.address = a
+	return nil
+}
+
+func (m *machine) index(iface string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.all {
+		if r.Interface == iface {
+			return r.Index
+		}
+	}
+	return 0
+}
+
+// start runs an access point over a machine; stop ends it as SIGTERM does.
+func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
+	t.Helper()
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	timing := standard()
+	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+	a = New(Config{Dir: dir, Hostapd: me, system: m, timing: timing})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return a, stop
+}
+
+// await waits for the access point to come to a state.
+func await(t *testing.T, a *AP, yes func(State) bool) State {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	for {
+		_, changed := a.Watch().Get()
+		if s := a.State(); yes(s) {
+			return s
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("it stays %+v", a.State())
+		}
+	}
+}
+
+func is(state drivers.State) func(State) bool {
+	return func(s State) bool { return s.Status.State == state }
+}
+
+func network() Network {
+	return Network{SSID: "Stall", Password: "correct horse", Security: WPA2, Country: "DE"}
+}
+
+func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	m := &machine{}
+	a, stop := start(t, t.TempDir(), m)
+	a.Want(network())
+	await(t, a, func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
+	if _, err := a.Stations(t.Context()); !errors.Is(err, ErrDown) {
+		t.Error(err)
+	}
+	m.plug(pi())
+	up := await(t, a, is(drivers.Ready))
+	if up.Radio != "wlan0" || up.SSID != "Stall" || up.Channel != 6 || up.Capacity.Stations != 7 || up.Country != "DE" || m.address != Address {
+		t.Errorf("%+v, address %v", up, m.address)
+	}
+	if all, err := a.Stations(t.Context()); err != nil || len(all) != 1 || all[0].SignalDBm != -40 {
+		t.Error(all, err)
+	}
+	if err := errors.Join(a.Kick(t.Context(), "02:00:00:00:01:00"), a.Block(t.Context(), "02:00:00:00:09:00"), a.Unblock(t.Context(), "02:00:00:00:09:00")); err != nil {
+		t.Error(err)
+	}
+	if err := a.Kick(t.Context(), "02:00:00:00:09:00"); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+
+	syscall.Kill(up.PID, syscall.SIGKILL)
+	second := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != up.PID })
+	syscall.Kill(second.PID, syscall.SIGSTOP) // it hangs
+	third := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != second.PID })
+	if third.Starts != 3 {
+		t.Errorf("%+v", third)
+	}
+	m.plug()
+	await(t, a, is(drivers.Absent))
+	again := pi()
+	again.Index++
+	m.plug(again)
+	await(t, a, is(drivers.Ready))
+	a.Off("Switched off.")
+	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
+	stop()
+}
+
+// TestTheNextOneTakesOver: a hostapd that was left running is taken over by one that wants the same, and replaced by one
+// that wants something else.
+func TestTheNextOneTakesOver(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	dir, m := t.TempDir(), &machine{}
+	m.plug(pi())
+	p, err := planFor(network(), pi(), capacityOf("brcmfmac", "0xa9bf", pi()), "DE", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := hostapd.Start(me, dir, p.conf.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := start(t, dir, m)
+	a.Want(network())
+	if s := await(t, a, is(drivers.Ready)); !s.Adopted || s.PID != left.PID || s.Starts != 0 {
+		t.Errorf("%+v, want %d taken over", s, left.PID)
+	}
+	other := network()
+	other.SSID = "Another"
+	a.Want(other)
+	if s := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.SSID == "Another" }); s.Adopted || s.PID == left.PID {
+		t.Errorf("%+v, want another than %d", s, left.PID)
+	}
+	<-left.Done
+}
+
+func TestWhatHostapdRefusesIsSaidAndNoSecret(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "Line 7: invalid channel\nLine 8: error in 'correct horse'")
+	m := &machine{}
+	m.plug(pi())
+	a, _ := start(t, t.TempDir(), m)
+	a.Want(network())
+	s := await(t, a, is(drivers.Failed))
+	if !strings.Contains(s.Reason, "Line 7: invalid channel") || strings.Contains(s.Reason, "correct horse") || s.Retry.IsZero() {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestACountryThatCannotBeSetIsSaidAndLeavesTheNetworkUp(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	m := &machine{country: errors.New("no regulatory.db")}
+	m.plug(pi())
+	a, _ := start(t, t.TempDir(), m)
+	a.Want(network())
+	if s := await(t, a, is(drivers.Ready)); s.Country != "" || !strings.Contains(s.Reason, "rules of DE could not be set") {
+		t.Errorf("%+v", s)
+	}
+}
