@@ -140,16 +140,17 @@ func (v pairVerb) Run(k *kit, p *printer) error {
 	if err := refused(res); err != nil {
 		return err
 	}
-	for _, c := range res.Cookies() {
-		all, err := readKits()
-		if err != nil {
-			return err
-		}
-		all[origin] = known{c.Name + "=" + c.Value, seen}
-		if err := writeKits(all); err != nil {
-			return err
-		}
-		return p.table(map[string]string{"kit": origin, "fingerprint": seen}, nil, [][]string{{"paired with", origin}, {"certificate", seen}})
+	cookies := res.Cookies()
+	if len(cookies) == 0 {
+		return fmt.Errorf("%s gave no session", origin)
 	}
-	return fmt.Errorf("%s gave no session", origin)
+	all, err := readKits()
+	if err != nil {
+		return err
+	}
+	all[origin] = known{cookies[0].Name + "=" + cookies[0].Value, seen}
+	if err := writeKits(all); err != nil {
+		return err
+	}
+	return p.table(map[string]string{"kit": origin, "fingerprint": seen}, nil, [][]string{{"paired with", origin}, {"certificate", seen}})
 }
