@@ -99,31 +99,40 @@ func TestBootMakesADataPartition(t *testing.T) {
 	}
 }
 
-// TestBootSaysThatItCannotKeepAnything: with a data partition that is beyond repair, or not the kit's, nothing is sold that
-// could be lost. Visitors and the stall holder are told, the latter on the card too; the partition is left alone.
+// TestBootSaysThatItCannotKeepAnything: with a data partition that is beyond repair, or not the kit's, or on a card that
+// takes no writes any more, nothing is sold that could be lost. Visitors and the stall holder are told, the latter on the
+// card too where that is possible; a partition is left alone.
 func TestBootSaysThatItCannotKeepAnything(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
+	closed := func() {
+		t.Helper()
+		if err := m.PowerOn(); err != nil {
+			t.Fatal(err)
+		}
+		client := http.Client{Timeout: 2 * time.Second}
+		kittest.UntilWithin(t, "the page to say it", boottest.Limit, func() bool {
+			res, err := client.Get(m.Viewer)
+			if err != nil {
+				return false
+			}
+			defer res.Body.Close()
+			text, err := io.ReadAll(res.Body)
+			return err == nil && res.StatusCode == http.StatusServiceUnavailable && bytes.Contains(text, []byte("cannot sell here just now")) && bytes.Contains(text, []byte("/perm"))
+		})
+		m.PowerCut()
+	}
+	m.Sealed = true
+	closed()
+
+	m.Sealed = false
 	theirs := bytes.Repeat([]byte("holiday pictures"), 1<<13)
 	for _, at := range []int64{0, 128 << 20} { // the superblock, and its first copy
 		if err := m.Overwrite(at, theirs); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := m.PowerOn(); err != nil {
-		t.Fatal(err)
-	}
-	client := http.Client{Timeout: 2 * time.Second}
-	kittest.UntilWithin(t, "the page to say it", boottest.Limit, func() bool {
-		res, err := client.Get(m.Viewer)
-		if err != nil {
-			return false
-		}
-		defer res.Body.Close()
-		text, err := io.ReadAll(res.Body)
-		return err == nil && res.StatusCode == http.StatusServiceUnavailable && bytes.Contains(text, []byte("cannot sell here just now")) && bytes.Contains(text, []byte("/perm"))
-	})
-	m.PowerCut()
+	closed()
 	if text, _ := m.Dropped("edgekit-error.txt"); !strings.Contains(text, "new one") || !strings.Contains(text, "/perm") {
 		t.Errorf("on the card: %q", text)
 	}

@@ -35,6 +35,7 @@ type Machine struct {
 	Memory  int      // MB; 0: 1024
 	Date    string   // what its clock says at power-on, such as 1970-01-02T00:00:00, UTC; "": the truth
 	Plugged []string // more of QEMU's arguments, for devices
+	Sealed  bool     // the card takes no writes any more, as worn-out ones do
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
@@ -98,13 +99,17 @@ func (m *Machine) PowerOn() error {
 	if memory == 0 {
 		memory = 1024
 	}
+	card := "file=" + m.Disk + ",format=raw,if=none,id=card,cache=writethrough"
+	if m.Sealed {
+		card += ",readonly=on"
+	}
 	m.said.Reset()
 	m.exited = make(chan struct{})
 	m.cmd = exec.Command("qemu-system-aarch64",
 		// acpi=off: a device tree, as on the Pi.
 		"-M", "virt,highmem=off,acpi=off", "-cpu", "cortex-a72", "-smp", "2", "-m", fmt.Sprint(memory), "-bios", m.uefi,
 		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial,
-		"-drive", "file="+m.Disk+",format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card",
+		"-drive", card, "-device", "virtio-blk-device,drive=card",
 		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
 	if m.Date != "" {
 		m.cmd.Args = append(m.cmd.Args, "-rtc", "base="+m.Date)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -57,6 +58,25 @@ func TestTheMapVouchesForItselfAndItsRanges(t *testing.T) {
 	want := []mapped{{fmt.Sprintf("%x", sha256.Sum256(disk[:4096])), "0"}, {fmt.Sprintf("%x", sha256.Sum256(disk[2*4096:])), "2-3"}}
 	if d := cmp.Diff(want, m.Ranges); d != "" || m.Mapped != 3 || m.Blocks != 4 {
 		t.Errorf("%s%+v", d, m)
+	}
+}
+
+// TestGokrazysOwnDoorsAreShut: without a password gokrazy's pages and its update interface listen on no network.
+func TestGokrazysOwnDoorsAreShut(t *testing.T) {
+	all, err := filepath.Glob("../../gokrazy/*/config.json")
+	if err != nil || len(all) < 3 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	for _, path := range all {
+		var c struct {
+			Update struct {
+				NoPassword   bool
+				HTTPPassword string
+			}
+		}
+		if err := json.Unmarshal([]byte(read(t, path)), &c); err != nil || !c.Update.NoPassword || c.Update.HTTPPassword != "" {
+			t.Errorf("%s: %+v, %v", path, c.Update, err)
+		}
 	}
 }
 
