@@ -34,8 +34,9 @@ var early string
 // cmdline is as in gokrazy's kernel package, which replaces the root with its own.
 const cmdline = "root=/dev/mmcblk0p2 init=/gokrazy/init rootwait panic=10 oops=panic\n"
 
-// config is for the Pi's firmware (Raspberry Pi documentation, "config.txt"): with upstream_kernel it looks for the device
-// trees under the names that Linux has for them, bcm2837-… for the Pi 3 and Zero 2 W; os_prefix is put before all these files.
+// config is for the Pi's firmware (Raspberry Pi documentation, "config.txt"): with upstream_kernel it should look for the device
+// trees under the names that Linux has for them, bcm2837-… for the Pi 3 and Zero 2 W, and os_prefix should be put before the
+// initramfs too. No Pi has tried it.
 const config = `arm_64bit=1
 enable_uart=0
 upstream_kernel=1
