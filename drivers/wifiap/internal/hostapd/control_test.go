@@ -131,12 +131,14 @@ func TestALateAnswerIsNeverTakenForTheNext(t *testing.T) {
 }
 
 func TestEventsComeUntilTheConnectionIsClosed(t *testing.T) {
-	var f *fake
-	f = serve(t, func(string) string {
+	here := make(chan *fake, 1)
+	f := serve(t, func(string) string { // asked once
+		f := <-here
 		own := &net.UnixAddr{Name: filepath.Join(f.dir, "own"), Net: "unixgram"}
 		f.conn.WriteToUnix([]byte("OK\n"), own)
 		return "<3>AP-STA-CONNECTED 02:00:00:00:01:00"
 	})
+	here <- f
 	c := f.dial(t.Context(), t)
 	err := c.Events(func(e Event) {
 		if e != (Event{"AP-STA-CONNECTED", "02:00:00:00:01:00"}) {
