@@ -58,7 +58,7 @@ boot-test: image image-vm
 
 # Debian's kernel in an image: Wi-Fi, page, tap, slip.
 boot-debian-test: image-lab
-	@EDGEKIT_PROGRAMS=none .ci/step boot-debian go test -count=1 -timeout 20m -tags boot -parallel 2 -run '^TestBootDebian' -v ./cmd/edgekit
+	@EDGEKIT_PROGRAMS=none .ci/step boot-debian go test -count=1 -timeout 20m -tags boot -run '^TestBootDebian' -v ./cmd/edgekit
 
 # Figure, budget, ratio. Also written to bench.json.
 bench: deps-test image image-vm

@@ -23,7 +23,6 @@ var bootLabImage = flag.String("boot.lab-image", "../../.cache/image/instances/e
 // joins by Wi-Fi (WPA3, Debian's hostapd and wpa_supplicant of the image), gets the page, taps, and its slip comes out at the
 // end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there are.
 func TestBootDebianSellsOverTheAir(t *testing.T) {
-	t.Parallel()
 	m := newMachineOf(t, *bootLabImage)
 	powerOn(t, m)
 	if err := m.Devices(t.Context()); err != nil {
@@ -71,7 +70,6 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 // TestBootDebianUpdates: an update whose initramfs finds no root comes back to the old system by itself; a healthy one stays
 // and starts from the other slot's initramfs.
 func TestBootDebianUpdates(t *testing.T) {
-	t.Parallel()
 	u := newUpdatesOf(t, *bootLabImage)
 	was := u.system()
 	cmdline := ""
