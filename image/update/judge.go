@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -179,6 +178,3 @@ func (g *Guard) decide(t *trial, outcome, why string) error {
 	}
 	return removeFile(filepath.Join(g.Dir, trialFile))
 }
-
-// digestOf is a manifest's name in the history.
-func digestOf(text []byte) string { return hexOf(sha256.Sum256(text)) }

@@ -18,7 +18,6 @@ type piLoader struct{}
 const (
 	piConfig = "config.txt"
 	piTry    = "tryboot.txt"
-	sector   = 512
 )
 
 // kernelWatchdog lets the firmware arm the board's watchdog before it starts a kernel on trial, which then has this many

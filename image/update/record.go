@@ -1,6 +1,7 @@
 package update
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -133,4 +134,8 @@ func writeJSON(path string, v any) error {
 	return whole.Replace(path, text)
 }
 
-func hexOf(b [32]byte) string { return hex.EncodeToString(b[:]) }
+// digestOf is a manifest's name in the history.
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

@@ -67,7 +67,7 @@ func (w *writing) root(device string) (head []byte, err error) {
 		return nil, fmt.Errorf("update: %w", err)
 	}
 	defer f.Close()
-	if err := fits(f, w.bundle.Parts[0].Size); err != nil {
+	if err := hasRoom(f, w.bundle.Parts[0].Size); err != nil {
 		return nil, err
 	}
 	if _, err := f.WriteAt(make([]byte, headSize), 0); err != nil {
@@ -83,8 +83,8 @@ func (w *writing) root(device string) (head []byte, err error) {
 	return out.head, nil
 }
 
-// fits says whether a partition is large enough: one of a card that was flashed with an older image may not be.
-func fits(device *os.File, size int64) error {
+// hasRoom says whether a partition is large enough: one of a card that was flashed with an older image may not be.
+func hasRoom(device *os.File, size int64) error {
 	st, err := device.Stat()
 	if err != nil {
 		return cardError(err)

@@ -197,15 +197,8 @@ func read(rw http.ResponseWriter, r *http.Request, into any, expected string) bo
 	return err == nil
 }
 
-func reply(rw http.ResponseWriter, v any) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(rw).Encode(v) // an error here is the operator's connection gone
-}
+func reply(rw http.ResponseWriter, v any) { wire.Reply(rw, http.StatusOK, v) }
 
 func refuse(rw http.ResponseWriter, status int, reason, detail string) {
-	rw.Header().Set("Content-Type", "application/problem+json")
-	rw.Header().Set("Cache-Control", "no-store")
-	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: reason, Detail: detail})
+	wire.Refuse(rw, wire.Problem{Status: status, Reason: reason, Detail: detail})
 }

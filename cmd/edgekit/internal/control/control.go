@@ -171,13 +171,8 @@ func (c *Control) postCatalog(rw http.ResponseWriter, r *http.Request) {
 	reply(rw, out)
 }
 
-func reply(rw http.ResponseWriter, v any) {
-	rw.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(rw).Encode(v) // an error here is edgectl gone
-}
+func reply(rw http.ResponseWriter, v any) { wire.Reply(rw, http.StatusOK, v) }
 
 func refuse(rw http.ResponseWriter, status int, reason, detail string) {
-	rw.Header().Set("Content-Type", "application/problem+json")
-	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: reason, Detail: detail})
+	wire.Refuse(rw, wire.Problem{Status: status, Reason: reason, Detail: detail})
 }

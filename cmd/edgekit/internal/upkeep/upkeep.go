@@ -3,7 +3,6 @@
 package upkeep
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -137,9 +136,7 @@ func (u *Upkeep) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u.log.Info("an update is installed, the kit restarts", "version", next.Version)
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(http.StatusAccepted)
-	json.NewEncoder(rw).Encode(wire.Installed{Version: next.Version}) // an error here is the operator gone
+	wire.Reply(rw, http.StatusAccepted, wire.Installed{Version: next.Version})
 	control.Flush()
 	u.restart <- restart
 }
@@ -157,10 +154,7 @@ func refuse(rw http.ResponseWriter, reason, detail string) {
 	if !ok {
 		status = http.StatusConflict
 	}
-	rw.Header().Set("Content-Type", "application/problem+json")
-	rw.Header().Set("Cache-Control", "no-store")
-	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: reason, Detail: detail})
+	wire.Refuse(rw, wire.Problem{Status: status, Reason: reason, Detail: detail})
 }
 
 // Writable says whether a folder takes a file and keeps it.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -16,12 +15,7 @@ const (
 	notFound pipeline.Reason = "not-found"
 )
 
-func answer(rw http.ResponseWriter, status int, v any) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.Header().Set("Cache-Control", "no-store")
-	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(v) // an error here is the visitor's connection gone
-}
+func answer(rw http.ResponseWriter, status int, v any) { wire.Reply(rw, status, v) }
 
 // problem refuses a request (RFC 9457). tap is the tap's id, if it is one; retry above zero says when to try again.
 func problem(rw http.ResponseWriter, reason pipeline.Reason, detail, tap string, retry time.Duration) {
@@ -35,8 +29,5 @@ func problem(rw http.ResponseWriter, reason pipeline.Reason, detail, tap string,
 	if retry > 0 {
 		rw.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
-	rw.Header().Set("Content-Type", "application/problem+json")
-	rw.Header().Set("Cache-Control", "no-store")
-	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Reason: string(reason), Detail: detail, ID: tap, RetryMS: retry.Milliseconds()})
+	wire.Refuse(rw, wire.Problem{Status: status, Reason: string(reason), Detail: detail, ID: tap, RetryMS: retry.Milliseconds()})
 }
