@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"flag"
 	"net"
@@ -19,11 +20,20 @@ import (
 
 var bootLabImage = flag.String("boot.lab-image", "../../.cache/image/instances/edgekit-lab-debian/disk.img", "the image with Debian's kernel and virtual devices, as image/pack leaves it")
 
+// wifiSettings ask for the kit's own network, which phones join by WPA3.
+func wifiSettings(password string) string {
+	return "stall = \"Blue Door\"\n[wifi]\nmode = \"ap\"\nsecurity = \"wpa3\"\ncountry = \"DE\"\npassword = \"" + password + "\"\n"
+}
+
 // TestBootDebianSellsOverTheAir boots an image with Debian's kernel, in which the kernel's own drivers have devices: a phone
-// joins by Wi-Fi (WPA3, Debian's hostapd and wpa_supplicant of the image), gets the page, taps, and its slip comes out at the
-// end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there are.
+// joins the network that the card's settings ask for (edgeap, Debian's hostapd), gets the page, taps, and its slip comes out at
+// the end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there are.
 func TestBootDebianSellsOverTheAir(t *testing.T) {
 	m := newMachineOf(t, *bootLabImage)
+	password := rand.Text()
+	if err := m.Drop("edgekit.toml", wifiSettings(password)); err != nil {
+		t.Fatal(err)
+	}
 	powerOn(t, m)
 	if err := m.Devices(t.Context()); err != nil {
 		t.Fatal(err)
@@ -37,7 +47,7 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 		t.Fatal(err)
 	}
 	slips := paperOf(t, m)
-	for _, want := range []struct{ device, name string }{{"camera", "vivid"}, {"printer", "usb:/dev/usb/lp0"}} {
+	for _, want := range []struct{ device, name string }{{"camera", "vivid"}, {"printer", "usb:/dev/usb/lp0"}, {"wifi", "wlan0 Blue Door"}} {
 		var is drivers.Status
 		kittest.UntilWithin(t, "the "+want.device+" to be ready", boottest.Limit, func() bool {
 			is = deviceOf(op, want.device)
@@ -49,6 +59,9 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 		t.Logf("%s: %s", want.device, is.Name)
 	}
 
+	if err := m.Join(t.Context(), boottest.Join{SSID: "Blue Door", Password: password, Address: "10.66.0.2", Kit: "10.66.0.1:80"}); err != nil {
+		t.Fatal(err)
+	}
 	v, err := kittest.NewVisitor(m.Air)
 	if err != nil {
 		t.Fatalf("over the air: %v", err)
@@ -67,11 +80,18 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 	})
 }
 
-// TestBootDebianUpdates: an update whose initramfs finds no root comes back to the old system by itself; a healthy one stays
-// and starts from the other slot's initramfs.
+// TestBootDebianUpdates: an update whose initramfs finds no root, or whose access point does not come up, goes back to the old
+// system by itself; a healthy one stays, with its network, and starts from the other slot's initramfs.
 func TestBootDebianUpdates(t *testing.T) {
 	u := newUpdatesOf(t, *bootLabImage)
 	was := u.system()
+	u.PowerCut()
+	if err := u.Drop("edgekit.toml", wifiSettings(rand.Text())); err != nil {
+		t.Fatal(err)
+	}
+	powerOn(t, u.Machine)
+	u.pair()
+	u.onTheAir()
 	cmdline := ""
 	for _, f := range u.base.Files {
 		if f.Name == "boot/cmdline.txt" {
@@ -80,10 +100,16 @@ func TestBootDebianUpdates(t *testing.T) {
 	}
 	elsewhere := regexp.MustCompile(`PARTUUID=[0-9a-f]{8}`).ReplaceAllString(cmdline, "PARTUUID=00000000")
 	for i, c := range []struct {
-		name, outcome string
-		boot          map[string][]byte
-	}{{"its root is nowhere", "interrupted", map[string][]byte{"boot/cmdline.txt": []byte(elsewhere)}}, {"it is healthy", "kept", nil}} {
-		bundle, version := u.next(nil, c.boot)
+		name       string
+		root, boot map[string][]byte
+		outcome    string
+		why        string // a part of it
+	}{
+		{"its root is nowhere", nil, map[string][]byte{"boot/cmdline.txt": []byte(elsewhere)}, "interrupted", "did not come as far"},
+		{"its hostapd crashes", map[string][]byte{"usr/sbin/hostapd": program(t, crashes)}, nil, "failed", "access point"},
+		{"it is healthy", nil, nil, "kept", "healthy"},
+	} {
+		bundle, version := u.next(c.root, c.boot)
 		if status, reason := u.send(bundle); status != http.StatusAccepted {
 			t.Fatalf("%s: %d %s", c.name, status, reason)
 		}
@@ -92,9 +118,11 @@ func TestBootDebianUpdates(t *testing.T) {
 		if c.outcome == "kept" {
 			want, slot = version, "b"
 		}
-		if got := s.Updates[i]; got.Outcome != c.outcome || s.Version != want || s.Slot != slot {
-			t.Errorf("%s: %+v; the kit runs %s in slot %s", c.name, got, s.Version, s.Slot)
+		t.Logf("%s: %s", c.name, s.Updates[i].Why)
+		if got := s.Updates[i]; got.Outcome != c.outcome || !strings.Contains(got.Why, c.why) || s.Version != want || s.Slot != slot {
+			t.Errorf("%s: %+v, want %s because of %q; the kit runs %s in slot %s", c.name, got, c.outcome, c.why, s.Version, s.Slot)
 		}
+		u.onTheAir()
 	}
 	u.PowerCut()
 	powerOn(t, u.Machine)
@@ -102,6 +130,12 @@ func TestBootDebianUpdates(t *testing.T) {
 	if s := u.system(); s.Slot != "b" {
 		t.Errorf("after the next start slot %s", s.Slot)
 	}
+}
+
+// onTheAir waits until the kit's own network is up.
+func (u *updates) onTheAir() {
+	u.t.Helper()
+	kittest.UntilWithin(u.t, "the kit's Wi-Fi", boottest.Limit, func() bool { return deviceOf(u.op, "wifi").State == drivers.Ready })
 }
 
 // deviceOf is what the console says of a device.

@@ -1,7 +1,7 @@
 // Guest makes the virtual devices of the instance edgekit-lab, in the machine that boots its image: a camera (vivid), a
 // printer at the end of a USB cable (dummy_hcd and the printer gadget), and a phone in the kit's Wi-Fi (mac80211_hwsim,
-// Debian's hostapd and wpa_supplicant). The kit finds the first two as it finds any; a test outside reaches the far ends
-// by TCP, see the ports in package boottest.
+// Debian's wpa_supplicant). The kit finds its side of each as it finds any device; a test outside reaches the far ends by TCP, see
+// the ports in package boottest.
 package main
 
 import (
@@ -29,8 +29,8 @@ func main() {
 		}
 		return
 	}
-	s := &states{is: map[string]string{}}
-	for name, up := range map[string]func(context.Context) error{"camera": camera, "printer": printer, "wifi": wifi} {
+	s, p := &states{is: map[string]string{}}, &phone{}
+	for name, up := range map[string]func(context.Context) error{"camera": camera, "printer": printer, "wifi": p.wifi} {
 		s.set(name, "coming")
 		go func() {
 			if err := up(ctx); err != nil {
@@ -41,7 +41,10 @@ func main() {
 			s.set(name, boottest.LabReady)
 		}()
 	}
-	server := &http.Server{Addr: fmt.Sprintf(":%d", boottest.LabPort), Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	doors := http.NewServeMux()
+	doors.Handle("GET /", s)
+	doors.Handle("POST /join", p)
+	server := &http.Server{Addr: fmt.Sprintf(":%d", boottest.LabPort), Handler: doors, ReadHeaderTimeout: 10 * time.Second}
 	if err := server.ListenAndServe(); err != nil {
 		fmt.Fprintln(os.Stderr, "guest:", err)
 		os.Exit(1)

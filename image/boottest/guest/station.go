@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,24 +11,32 @@ import (
 	"os/exec"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/image/boottest"
 )
 
+// stationConf asks for WPA3: first the network's name, in hexadecimal, then its password. It looks on three channels only: on all
+// of them an emulated machine takes minutes.
 const stationConf = `network={
-ssid="lab"
-scan_freq=2437
+ssid=%x
+scan_freq=2412 2437 2462
 key_mgmt=SAE
-sae_password="correct horse"
+sae_password=%q
 ieee80211w=2
 }
 `
 
-// station is the phone: it runs in a network namespace that has nothing but wlan1, joins the kit's Wi-Fi, and connects who
-// comes to its socket with the kit's visitor page.
+// station is the phone: it runs in a network namespace that has nothing but wlan1, joins the network that it reads of, and
+// connects who comes to its socket with the kit's visitor page.
 func station(ctx context.Context) error {
+	var j boottest.Join
+	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
+		return err
+	}
 	if err := until(ctx, "wlan1", func() bool { _, err := net.InterfaceByName("wlan1"); return err == nil }); err != nil {
 		return err
 	}
-	if err := os.WriteFile("/tmp/station.conf", []byte(stationConf), 0o600); err != nil {
+	if err := os.WriteFile("/tmp/station.conf", fmt.Appendf(nil, stationConf, j.SSID, j.Password), 0o600); err != nil {
 		return err
 	}
 	c := exec.CommandContext(ctx, "/usr/sbin/wpa_supplicant", "-i", "wlan1", "-c", "/tmp/station.conf")
@@ -38,7 +47,7 @@ func station(ctx context.Context) error {
 	if err := until(ctx, "the kit's Wi-Fi", func() bool { return running("wlan1") }); err != nil {
 		return err
 	}
-	if err := address("wlan1", stationAddress); err != nil {
+	if err := address("wlan1", j.Address); err != nil {
 		return err
 	}
 	if err := os.Remove(stationSocket); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -49,7 +58,7 @@ func station(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(stationJoined)
-	go relay(l, func() (net.Conn, error) { return net.Dial("tcp", apAddress+":80") })
+	go relay(l, func() (net.Conn, error) { return net.Dial("tcp", j.Kit) })
 	<-ctx.Done()
 	return nil
 }

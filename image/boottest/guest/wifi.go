@@ -3,43 +3,37 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"edgekit.internal/image/boottest"
 )
 
-// The kit's side of the air, and the phone's.
 const (
-	apAddress      = "10.55.0.1"
-	stationAddress = "10.55.0.2"
-	stationArg     = "station" // this program's argument in the phone's network namespace
-	stationJoined  = "joined"  // what it says when it is in
-	stationSocket  = "/tmp/station.sock"
+	stationArg    = "station" // this program's argument in the phone's network namespace
+	stationJoined = "joined"  // what it says when it is in
+	stationSocket = "/tmp/station.sock"
 )
 
-// hostapdConf is a WPA2 and WPA3 access point. The phone asks for WPA3.
-const hostapdConf = `interface=wlan0
-ssid=lab
-hw_mode=g
-channel=6
-wpa=2
-wpa_key_mgmt=WPA-PSK SAE
-rsn_pairwise=CCMP
-wpa_passphrase=correct horse
-ieee80211w=1
-sae_require_mfp=1
-`
+// phone is a process with a radio of its own, in a network namespace of its own: it reaches the kit by Wi-Fi or not at all.
+type phone struct {
+	mu   sync.Mutex
+	told io.Writer // takes one boottest.Join; nil before there is a radio, and after that
+	says *bufio.Scanner
+}
 
-// wifi makes an access point on one radio, and a phone with another, in a network namespace of its own: it reaches the
-// kit by Wi-Fi or not at all. What connects to AirPort is connected to the kit's visitor page by the phone.
-func wifi(ctx context.Context) error {
+// wifi makes two radios: the kit finds one as it finds any, and the phone has the other.
+func (p *phone) wifi(ctx context.Context) error {
 	// mac80211 asks for its ciphers by name when a key is set: the kit's loader must be there by then.
 	if err := until(ctx, "the kit's module loader", func() bool {
 		text, err := os.ReadFile("/proc/sys/kernel/modprobe")
@@ -53,20 +47,6 @@ func wifi(ctx context.Context) error {
 	if err := until(ctx, "wlan1", func() bool { _, err := net.InterfaceByName("wlan1"); return err == nil }); err != nil {
 		return err
 	}
-	if err := os.WriteFile("/tmp/hostapd.conf", []byte(hostapdConf), 0o600); err != nil {
-		return err
-	}
-	ap := exec.CommandContext(ctx, "/usr/sbin/hostapd", "/tmp/hostapd.conf")
-	ap.Stdout, ap.Stderr = os.Stdout, os.Stdout
-	if err := ap.Start(); err != nil {
-		return err
-	}
-	if err := until(ctx, "the access point", func() bool { return running("wlan0") }); err != nil {
-		return err
-	}
-	if err := address("wlan0", apAddress); err != nil {
-		return err
-	}
 	text, err := os.ReadFile("/sys/class/net/wlan1/phy80211/index")
 	if err != nil {
 		return err
@@ -75,26 +55,55 @@ func wifi(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	phone := exec.CommandContext(ctx, "/proc/self/exe", stationArg)
-	phone.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	phone.Stderr = os.Stdout
-	says, err := phone.StdoutPipe()
+	c := exec.CommandContext(ctx, "/proc/self/exe", stationArg)
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	c.Stderr = os.Stdout
+	says, err := c.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := phone.Start(); err != nil {
+	told, err := c.StdinPipe()
+	if err != nil {
 		return err
 	}
-	if err := moveRadio(radio, phone.Process.Pid); err != nil {
+	if err := c.Start(); err != nil {
+		return err
+	}
+	if err := moveRadio(radio, c.Process.Pid); err != nil {
 		return fmt.Errorf("give the phone its radio: %w", err)
 	}
-	for line := bufio.NewScanner(says); ; {
-		if !line.Scan() {
-			return errors.New("the phone did not join the Wi-Fi")
-		}
-		if line.Text() == stationJoined {
-			break
-		}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told, p.says = told, bufio.NewScanner(says)
+	return nil
+}
+
+// ServeHTTP has the phone join the network that the request tells, and answers when it is in. From then on what connects to
+// AirPort is connected to the kit's visitor page by the phone.
+func (p *phone) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := p.join(http.MaxBytesReader(w, r.Body, 1<<10)); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (p *phone) join(body io.Reader) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var j boottest.Join
+	if err := json.NewDecoder(body).Decode(&j); err != nil {
+		return err
+	}
+	if p.told == nil {
+		return errors.New("the phone has no radio yet, or has joined already")
+	}
+	if err := json.NewEncoder(p.told).Encode(j); err != nil {
+		return err
+	}
+	p.told = nil
+	if !p.says.Scan() || p.says.Text() != stationJoined {
+		return errors.New("the phone did not join the Wi-Fi")
 	}
 	l, err := net.Listen("tcp", fmt.Sprintf(":%d", boottest.AirPort))
 	if err != nil {
