@@ -33,6 +33,7 @@ type Channel string
 const (
 	ViaPage    Channel = "page"    // a prompt tapped in the viewer page
 	ViaQR      Channel = "qr"      // a token bought through its link
+	ViaSheet   Channel = "sheet"   // bought in the window that a phone opens when it joins the kit's Wi-Fi
 	ViaConsole Channel = "console" // sold by the operator
 )
 

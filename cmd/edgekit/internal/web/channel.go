@@ -16,8 +16,8 @@ import (
 // actTimeout bounds the wait for a tap's decision; it goes on without the one who waits.
 const actTimeout = 10 * time.Second
 
-// tap takes a tap down the line. Who leaves, or a kit that stops, does not end it half way: it is decided in a moment.
-func (w *Web) tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome {
+// Tap takes a tap down the line. Who leaves, or a kit that stops, does not end it half way: it is decided in a moment.
+func (w *Web) Tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 	defer cancel()
 	return w.Sale.Tap(ctx, pipeline.Tap{ID: t.ID, Viewer: viewer, Offer: t.Offer, Token: t.Token, Frame: t.Frame, Via: via})
@@ -74,7 +74,7 @@ func (c *channel) message(v *fanout.Viewer, msg []byte) {
 	case t.Type == wire.TypeRefresh:
 		sendOffers(v, c.web.offersMessage(c.viewer))
 	default:
-		out := c.web.tap(context.Background(), c.viewer, t, pipeline.ViaPage)
+		out := c.web.Tap(context.Background(), c.viewer, t, pipeline.ViaPage)
 		v.Send(encode(wire.FromOutcome(out, wire.TypeOutcome)))
 	}
 }

@@ -51,13 +51,13 @@ func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
 		w.getLink(rw, r)
 		return
 	}
-	v, ok := w.viewer(r)
+	v, ok := w.Viewer(r)
 	if !ok {
-		if v, ok = w.begin(rw, r); !ok {
+		if v, ok = w.Begin(rw, r); !ok {
 			return
 		}
 	}
-	out := w.tap(r.Context(), v, wire.Tap{ID: cmp.Or(r.PostFormValue("id"), tapOf(r.PathValue("token"))), Offer: offer.ID, Token: r.PathValue("token")}, pipeline.ViaQR)
+	out := w.Tap(r.Context(), v, wire.Tap{ID: cmp.Or(r.PostFormValue("id"), tapOf(r.PathValue("token"))), Offer: offer.ID, Token: r.PathValue("token")}, pipeline.ViaQR)
 	if strings.Contains(r.Header.Get("Accept"), "application/json") {
 		if out.OK() {
 			answer(rw, http.StatusOK, wire.FromOutcome(out, ""))
@@ -66,12 +66,24 @@ func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	status := map[pipeline.Reason]string{pipeline.Confirmed: "Confirmed · ticket " + out.Ticket, pipeline.SoldOut: "Sold out", pipeline.TooLate: "Too late",
-		pipeline.TokenExpired: "Too late. This code has changed: please scan the one on display now.", pipeline.TokenUsed: "This code was used already. Please scan the one on display now."}[out.Reason]
-	if status == "" {
-		status = "Try again. " + out.Details
+	w.showLink(rw, wire.Status(out.Reason), linkView{Title: offer.Title, Status: Words(out)})
+}
+
+// Words are an outcome, for a page without scripts.
+func Words(out pipeline.Outcome) string {
+	switch out.Reason {
+	case pipeline.Confirmed:
+		return "Confirmed · ticket " + out.Ticket
+	case pipeline.SoldOut:
+		return "Sold out"
+	case pipeline.TooLate:
+		return "Too late"
+	case pipeline.TokenExpired:
+		return "Too late. This code has changed: please scan the one on display now."
+	case pipeline.TokenUsed:
+		return "This code was used already. Please scan the one on display now."
 	}
-	w.showLink(rw, wire.Status(out.Reason), linkView{Title: offer.Title, Status: status})
+	return "Try again. " + out.Details
 }
 
 // tapOf is the tap of who sends a link's form without its page, and so without an id: a token sells once, so a repeat of

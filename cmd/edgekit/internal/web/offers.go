@@ -11,8 +11,8 @@ import (
 	"edgekit.internal/pipeline"
 )
 
-// offers lists what a viewer may see, with a fresh token for each that can be bought.
-func (w *Web) offers(viewer string) wire.Offers {
+// Offers lists what a viewer may see, with a fresh token for each that can be bought.
+func (w *Web) Offers(viewer string) wire.Offers {
 	for {
 		levels := w.Book.Levels()
 		out := w.list(viewer, levels)
@@ -61,7 +61,7 @@ func (w *Web) getOffers(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	answer(rw, http.StatusOK, w.offers(v))
+	answer(rw, http.StatusOK, w.Offers(v))
 }
 
 // pushEvery bounds how often pages are sent new offers, however fast they change.
@@ -96,7 +96,7 @@ func (w *Web) Run(ctx context.Context) error {
 }
 
 func (w *Web) offersMessage(viewer string) []byte {
-	o := w.offers(viewer)
+	o := w.Offers(viewer)
 	o.Type = wire.TypeOffers
 	return encode(o)
 }

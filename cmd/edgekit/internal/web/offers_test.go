@@ -39,7 +39,7 @@ func TestATokenIsForThePriceBesideIt(t *testing.T) {
 	}
 	s := &shelf{catalogues: []*pipeline.Catalogue{at(10), at(20)}}
 	w := New(Config{Book: s, Mint: s, Now: func() time.Duration { return 0 }})
-	if o := w.offers("ann").Offers[0]; o.Price.Minor != 20 || o.Token != "20" {
+	if o := w.Offers("ann").Offers[0]; o.Price.Minor != 20 || o.Token != "20" {
 		t.Errorf("%d with a token for %s", o.Price.Minor, o.Token)
 	}
 }

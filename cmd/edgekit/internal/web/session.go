@@ -22,8 +22,8 @@ const cookie = "edgekit"
 var notice = wire.Notice{Version: 1, Text: "May this stall remember which prompts you saw and tapped today, to learn what helps its visitors? " +
 	"It stays on this kit, names nobody, and is not shared for advertising. You can buy either way."}
 
-// viewer reads who a request comes from; false: it has no session.
-func (w *Web) viewer(r *http.Request) (string, bool) {
+// Viewer reads who a request comes from; false: it has no session.
+func (w *Web) Viewer(r *http.Request) (string, bool) {
 	c, err := r.Cookie(cookie)
 	if err != nil {
 		return "", false
@@ -31,9 +31,9 @@ func (w *Web) viewer(r *http.Request) (string, bool) {
 	return w.Key.Open(c.Value)
 }
 
-// need is viewer for requests that cannot be answered without one.
+// need is Viewer for requests that cannot be answered without one.
 func (w *Web) need(rw http.ResponseWriter, r *http.Request) (string, bool) {
-	v, ok := w.viewer(r)
+	v, ok := w.Viewer(r)
 	if !ok {
 		problem(rw, pipeline.TokenInvalid, "Open the page first: it starts a session with POST /api/session.", "", 0)
 	}
@@ -54,9 +54,9 @@ func (w *Web) asks(rw http.ResponseWriter, r *http.Request) (string, bool) {
 }
 
 func (w *Web) postSession(rw http.ResponseWriter, r *http.Request) {
-	v, ok := w.viewer(r)
+	v, ok := w.Viewer(r)
 	if !ok {
-		if v, ok = w.begin(rw, r); !ok {
+		if v, ok = w.Begin(rw, r); !ok {
 			return
 		}
 	}
@@ -67,15 +67,20 @@ func (w *Web) postSession(rw http.ResponseWriter, r *http.Request) {
 	answer(rw, http.StatusOK, s)
 }
 
-// begin gives a request a session, unless its address has had too many.
-func (w *Web) begin(rw http.ResponseWriter, r *http.Request) (string, bool) {
+// Begin gives a request a session, unless its address has had too many.
+func (w *Web) Begin(rw http.ResponseWriter, r *http.Request) (string, bool) {
 	if ok, retry := w.sessions.Allow(address(r), time.Now()); !ok {
 		problem(rw, pipeline.RateLimited, "Too many visitors are arriving at once. Please try again in a moment.", "", retry)
 		return "", false
 	}
 	v := strings.ToLower(rand.Text())
-	http.SetCookie(rw, &http.Cookie{Name: cookie, Value: w.Key.Sign(v), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil, MaxAge: 7 * 24 * 3600})
+	http.SetCookie(rw, Cookie(w.Key.Sign(v), r))
 	return v, true
+}
+
+// Cookie makes a browser a viewer's. signed is their id with the seal of Config.Key.
+func Cookie(signed string, r *http.Request) *http.Cookie {
+	return &http.Cookie{Name: cookie, Value: signed, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil, MaxAge: 7 * 24 * 3600}
 }
 
 func address(r *http.Request) string {

@@ -17,7 +17,7 @@ func (w *Web) postTap(rw http.ResponseWriter, r *http.Request) {
 	if !body(rw, r, &t) {
 		return
 	}
-	out := w.tap(r.Context(), v, t, pipeline.ViaPage)
+	out := w.Tap(r.Context(), v, t, pipeline.ViaPage)
 	if !out.OK() {
 		problem(rw, out.Reason, out.Details, out.Tap, out.Retry)
 		return

@@ -121,7 +121,7 @@ func secure(next http.Handler) http.Handler {
 
 // Attach makes the options of a player's connection: one that comes from a page with a session has its signals.
 func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bool) {
-	viewer, ok := w.viewer(r)
+	viewer, ok := w.Viewer(r)
 	if !ok {
 		return fanout.Options{Places: maxPlayers, From: address(r)}, true
 	}
@@ -131,7 +131,7 @@ func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bo
 
 func (w *Web) getStill(rw http.ResponseWriter, r *http.Request) {
 	limit, who := w.stills, address(r)
-	if v, ok := w.viewer(r); ok {
+	if v, ok := w.Viewer(r); ok {
 		limit, who = w.messages, v
 	}
 	if ok, retry := limit.Allow(who, time.Now()); !ok {

@@ -1,0 +1,351 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"html"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/edgekit/internal/web"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
+)
+
+const (
+	kitAddress = "10.66.0.1:80"
+	phone      = "10.66.0.7:40000"
+	mac        = "02:00:00:00:00:07"
+)
+
+// air is the kit's own Wi-Fi with one phone in it.
+type air struct {
+	accepted bool
+	broken   bool
+}
+
+func (a *air) Station(_ context.Context, addr netip.Addr) (Station, bool) {
+	return Station{mac, a.accepted}, addr == netip.MustParseAddrPort(phone).Addr()
+}
+
+func (a *air) Accept(context.Context, netip.Addr) error {
+	if a.broken {
+		return errors.New("broken")
+	}
+	a.accepted = true
+	return nil
+}
+
+// shop sells mugs at 1000 as often as one likes, once for each tap.
+type shop struct {
+	key     seal.Key
+	price   int64
+	expired string // a token
+	sold    []pipeline.Tap
+	begun   int
+}
+
+func (s *shop) Viewer(r *http.Request) (string, bool) {
+	c, err := r.Cookie("edgekit")
+	if err != nil {
+		return "", false
+	}
+	return s.key.Open(c.Value)
+}
+
+func (s *shop) Begin(rw http.ResponseWriter, r *http.Request) (string, bool) {
+	s.begun++
+	v := "viewer" + string(rune('0'+s.begun))
+	http.SetCookie(rw, web.Cookie(s.key.Sign(v), r))
+	return v, true
+}
+
+func (s *shop) Offers(viewer string) wire.Offers {
+	return wire.Offers{Offers: []wire.Offer{{ID: "mug", Title: "Mug <big>", Price: wire.Money{Minor: s.price, Text: "€ 10.00"}, State: "live", Token: "for " + viewer}, {ID: "cup", Title: "Cup", State: "sold-out", Token: "x"}, {ID: "jug", Title: "Jug", State: "soon"}}}
+}
+
+func (s *shop) Tap(_ context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome {
+	out := pipeline.Outcome{Tap: t.ID, Offer: t.Offer, Viewer: viewer, Reason: pipeline.Confirmed}
+	at := slices.IndexFunc(s.sold, func(o pipeline.Tap) bool { return o.ID == t.ID && o.Viewer == viewer })
+	switch {
+	case at >= 0:
+	case s.expired != "" && t.Token == s.expired:
+		s.expired = ""
+		return pipeline.Outcome{Tap: t.ID, Offer: t.Offer, Reason: pipeline.TokenExpired}
+	case t.Token != "for "+viewer:
+		return pipeline.Outcome{Tap: t.ID, Offer: t.Offer, Reason: pipeline.TokenInvalid, Details: "Not yours."}
+	default:
+		at = len(s.sold)
+		s.sold = append(s.sold, pipeline.Tap{ID: t.ID, Viewer: viewer, Via: via})
+	}
+	out.Ticket = pipeline.TicketNumber(int64(at + 1))
+	return out
+}
+
+func (s *shop) tickets(_ context.Context, viewer string, n int) (ts []pipeline.Ticket, _ error) {
+	for i, t := range s.sold {
+		if t.Viewer == viewer && len(ts) < n {
+			ts = append(ts, pipeline.Ticket{Number: pipeline.TicketNumber(int64(i + 1)), Title: "Mug", Viewer: viewer})
+		}
+	}
+	return ts, nil
+}
+
+// stall is a portal, and what it stands before.
+type stall struct {
+	*Portal
+	air  *air
+	shop *shop
+}
+
+func newStall() *stall {
+	s := &stall{air: &air{}, shop: &shop{key: seal.Key("made by the test"), price: 1000}}
+	next := http.NewServeMux()
+	next.HandleFunc("POST /api/session", func(rw http.ResponseWriter, r *http.Request) {
+		v, ok := s.shop.Viewer(r)
+		if !ok {
+			v, _ = s.shop.Begin(rw, r)
+		}
+		wire.Reply(rw, http.StatusOK, wire.Session{Viewer: v})
+	})
+	next.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte("the page")) })
+	s.Portal = New(Config{Stall: "Blue Door", Names: []string{"edgekit.internal"}, Stations: s.air, Shop: s.shop, Tickets: s.shop.tickets, Key: s.shop.key, Next: next, Log: slog.New(slog.DiscardHandler)})
+	return s
+}
+
+// from sends a request as a device does that has no cookies, unless they are given.
+func (s *stall) from(addr, method, target string, form url.Values, cookies ...*http.Cookie) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
+	r.RemoteAddr = addr
+	r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(kitAddress)))))
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	rw := httptest.NewRecorder()
+	s.ServeHTTP(rw, r)
+	return rw
+}
+
+// form is what a page's first button to an action sends.
+func form(t *testing.T, page, action string) url.Values {
+	t.Helper()
+	_, rest, ok := strings.Cut(page, `action="`+action+`">`)
+	if !ok {
+		t.Fatalf("no form to %s on the page:\n%s", action, page)
+	}
+	rest, _, _ = strings.Cut(rest, "</form>")
+	f := url.Values{}
+	for _, m := range regexp.MustCompile(`name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(rest, -1) {
+		f.Set(m[1], html.UnescapeString(m[2]))
+	}
+	return f
+}
+
+// TestAPhoneJoins: its system's question leads to the sheet until the visitor says so, and is answered as the system wants it from
+// then on; nothing but the station tells who it is.
+func TestAPhoneJoins(t *testing.T) {
+	s := newStall()
+	const probe = "http://connectivitycheck.gstatic.com/generate_204"
+	if rw := s.from(phone, "GET", probe, nil); rw.Code != 302 || rw.Header().Get("Location") != "http://10.66.0.1/portal" {
+		t.Fatalf("%d %v", rw.Code, rw.Header())
+	}
+	if rw := s.from(phone, "GET", "http://example.com/news", nil); rw.Code != 302 || rw.Header().Get("Location") != "http://10.66.0.1/portal" {
+		t.Errorf("another page: %d %v", rw.Code, rw.Header())
+	}
+	if rw := s.from(phone, "POST", "http://example.com/api/taps", nil); rw.Code != http.StatusMisdirectedRequest {
+		t.Errorf("a POST to another site: %d", rw.Code)
+	}
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	if !strings.Contains(page, "Blue Door") || !strings.Contains(page, "Buy Mug &lt;big&gt; for € 10.00") || strings.Contains(page, "<script") || !strings.Contains(page, "Cup: sold out") {
+		t.Errorf("the sheet:\n%s", page)
+	}
+	rw := s.from(phone, "POST", "http://10.66.0.1/portal/accept", form(t, page, "/portal/accept"))
+	if rw.Code != 200 || !strings.Contains(rw.Body.String(), "You are connected") {
+		t.Errorf("%d:\n%s", rw.Code, rw.Body)
+	}
+	if rw := s.from(phone, "GET", probe, nil); rw.Code != 204 || rw.Body.Len() > 0 {
+		t.Errorf("the phone is not told that it is connected: %d %s", rw.Code, rw.Body)
+	}
+	if rw := s.from(phone, "GET", "http://www.msftconnecttest.com/redirect", nil); rw.Header().Get("Location") != "http://10.66.0.1/" {
+		t.Errorf("a browser that is connected: %d %v", rw.Code, rw.Header())
+	}
+	if rw := s.from(phone, "GET", "http://example.com/news", nil); rw.Header().Get("Location") != "http://10.66.0.1/" {
+		t.Errorf("another page, connected: %d %v", rw.Code, rw.Header())
+	}
+}
+
+func TestTheKitCannotTellThePhone(t *testing.T) {
+	s := newStall()
+	s.air.broken = true
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	if rw := s.from(phone, "POST", "http://10.66.0.1/portal/accept", form(t, page, "/portal/accept")); rw.Code != 503 || !strings.Contains(rw.Body.String(), "Try again") {
+		t.Errorf("%d:\n%s", rw.Code, rw.Body)
+	}
+}
+
+// TestBuyingInTheSheet: without a cookie, once however often it is pressed; the sheet stays open for the ticket's number.
+func TestBuyingInTheSheet(t *testing.T) {
+	s := newStall()
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	buy := form(t, page, "/portal/buy")
+	for range 2 {
+		rw := s.from(phone, "POST", "http://10.66.0.1/portal/buy", buy)
+		if rw.Code != 200 || !strings.Contains(rw.Body.String(), "Confirmed · ticket A-001") || !strings.Contains(rw.Body.String(), "<b>A-001</b>") {
+			t.Fatalf("%d:\n%s", rw.Code, rw.Body)
+		}
+	}
+	if len(s.shop.sold) != 1 || s.shop.sold[0].Via != pipeline.ViaSheet || s.air.accepted {
+		t.Errorf("%+v, connected %v", s.shop.sold, s.air.accepted)
+	}
+	again := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	if !strings.Contains(again, "<b>A-001</b>") {
+		t.Errorf("the ticket is not there any more:\n%s", again)
+	}
+}
+
+// TestAnOldPage buys all the same if the price is what it said, and says so if not.
+func TestAnOldPage(t *testing.T) {
+	s := newStall()
+	for _, c := range []struct {
+		price int64
+		want  string
+		sold  int
+	}{{1000, "Confirmed · ticket A-001", 1}, {1200, "nothing was bought", 1}} {
+		s.shop.price = 1000
+		buy := form(t, s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String(), "/portal/buy")
+		s.shop.expired, s.shop.price = buy.Get("token"), c.price
+		rw := s.from(phone, "POST", "http://10.66.0.1/portal/buy", buy)
+		if !strings.Contains(rw.Body.String(), c.want) || len(s.shop.sold) != c.sold {
+			t.Errorf("at %d: %d, %d sold:\n%s", c.price, rw.Code, len(s.shop.sold), rw.Body)
+		}
+	}
+}
+
+// TestTheBrowserIsTheSameVisitor: the one on the same phone without more, once; another by the code, once.
+func TestTheBrowserIsTheSameVisitor(t *testing.T) {
+	s := newStall()
+	session := func(from string, cookies ...*http.Cookie) (string, []*http.Cookie) {
+		rw := s.from(from, "POST", "http://10.66.0.1/api/session", nil, cookies...)
+		var is wire.Session
+		if err := json.Unmarshal(rw.Body.Bytes(), &is); err != nil {
+			t.Fatal(err)
+		}
+		return is.Viewer, rw.Result().Cookies()
+	}
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	code := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)[1]
+	viewer, cookies := session(phone)
+	if viewer != "viewer1" || len(cookies) != 1 {
+		t.Errorf("the phone's browser is %s, %v", viewer, cookies)
+	}
+	if v, _ := session(phone); v == "viewer1" {
+		t.Error("a second browser is the same visitor: they had no say in it")
+	}
+	const laptop = "10.66.0.9:1"
+	rw := s.from(laptop, "GET", "http://10.66.0.1"+strings.ToUpper(code[:3])+code[3:], nil)
+	if rw.Code == 302 && len(rw.Result().Cookies()) > 0 {
+		t.Error("a path in other letters is a code")
+	}
+	rw = s.from(laptop, "GET", "http://10.66.0.1"+code[:3]+strings.ToUpper(code[3:]), nil)
+	if v, _ := session(laptop, rw.Result().Cookies()...); rw.Code != 302 || rw.Header().Get("Location") != "/" || v != "viewer1" {
+		t.Errorf("by the code: %d %v, %s", rw.Code, rw.Header(), v)
+	}
+	if rw := s.from(laptop, "GET", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) > 0 {
+		t.Error("the code is good twice")
+	}
+}
+
+// TestACodeTakesNobodysTickets: a browser whose visitor has bought something stays theirs.
+func TestACodeTakesNobodysTickets(t *testing.T) {
+	s := newStall()
+	other := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
+	s.shop.sold = append(s.shop.sold, pipeline.Tap{ID: "x", Viewer: "ann"})
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	code := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)[1]
+	if rw := s.from(phone, "GET", "http://10.66.0.1"+code, nil, other); len(rw.Result().Cookies()) > 0 {
+		t.Error("the browser is another visitor now")
+	}
+}
+
+// TestElsewhere: a kit in the venue's network, or on a laptop, holds nobody, whatever it is called there.
+func TestElsewhere(t *testing.T) {
+	s := newStall()
+	const guest = "192.168.1.20:5000"
+	for _, target := range []string{"http://10.66.0.1/", "http://edgekit.internal/", "http://EdgeKit.internal.:80/", "http://kit.local/", "http://localhost:8080/", "http://connectivitycheck.gstatic.com/generate_204"} {
+		if rw := s.from(guest, "GET", target, nil); rw.Body.String() != "the page" {
+			t.Errorf("%s: %d %s", target, rw.Code, rw.Body)
+		}
+	}
+	for from, captive := range map[string]bool{guest: false, phone: true} {
+		var is struct {
+			Captive bool
+			Portal  string `json:"user-portal-url"`
+		}
+		rw := s.from(from, "GET", "http://10.66.0.1/captive", nil)
+		if err := json.Unmarshal(rw.Body.Bytes(), &is); err != nil || is.Captive != captive || is.Portal != "http://10.66.0.1/portal" || rw.Header().Get("Content-Type") != "application/captive+json" {
+			t.Errorf("%s: %s, %v", from, rw.Body, err)
+		}
+	}
+}
+
+func TestBadForms(t *testing.T) {
+	s := newStall()
+	buy := form(t, s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String(), "/portal/buy")
+	for name, change := range map[string]func(url.Values){
+		"another's seal": func(f url.Values) { f.Set("visitor", seal.Key("other").Sign("viewer1")); f.Set("token", "for ann") },
+		"no seal":        func(f url.Values) { f.Del("visitor"); f.Set("token", "for ann") },
+		"no token":       func(f url.Values) { f.Del("token") },
+		"too long":       func(f url.Values) { f.Set("token", strings.Repeat("x", maxForm)) },
+	} {
+		f, _ := url.ParseQuery(buy.Encode())
+		change(f)
+		if rw := s.from(phone, "POST", "http://10.66.0.1/portal/buy", f); rw.Code < 400 || len(s.shop.sold) > 0 {
+			t.Errorf("%s: %d, %d sold", name, rw.Code, len(s.shop.sold))
+		}
+	}
+	r := httptest.NewRequest("POST", "http://10.66.0.1/portal/buy", strings.NewReader(buy.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", "http://elsewhere.example")
+	rw := httptest.NewRecorder()
+	s.ServeHTTP(rw, r)
+	if rw.Code != http.StatusForbidden || len(s.shop.sold) > 0 {
+		t.Errorf("another site's form: %d", rw.Code)
+	}
+}
+
+// TestVisitsAreBounded, and codes end.
+func TestVisitsAreBounded(t *testing.T) {
+	v := newVisits()
+	now := time.Now()
+	first := v.see("viewer", "m", now)
+	if again := v.see("viewer", "m", now.Add(time.Minute)); again != first {
+		t.Error("a page that is looked at again has another code")
+	}
+	if _, ok := v.redeem(first, now.Add(codeLife+time.Second)); ok {
+		t.Error("an old code is good")
+	}
+	if _, ok := v.of("m", now.Add(visitLife+time.Second)); ok {
+		t.Error("an old visit is remembered")
+	}
+	for i := range 3 * maxVisits {
+		v.see(cmp.Or(strings.Repeat("x", i), "none"), strings.Repeat("m", i), now)
+	}
+	if v.order.Len() != maxVisits || len(v.bySelf) != maxVisits || len(v.byCode) > maxVisits || len(v.byMAC) > maxVisits {
+		t.Errorf("%d visits, %d, %d, %d", v.order.Len(), len(v.bySelf), len(v.byCode), len(v.byMAC))
+	}
+}

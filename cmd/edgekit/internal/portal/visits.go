@@ -1,0 +1,130 @@
+package portal
+
+import (
+	"container/list"
+	"crypto/rand"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of what is remembered of sheets. It is in memory only: after a restart a sheet's page still knows its visitor, and a browser
+// begins anew.
+const (
+	maxVisits = 512
+	visitLife = 30 * time.Minute
+	codeLife  = 10 * time.Minute
+)
+
+// visit is a visitor in a sheet.
+type visit struct {
+	viewer  string
+	mac     string // "": not in the kit's own Wi-Fi
+	code    string // "": used
+	begun   time.Time
+	coded   time.Time
+	carried bool // a browser has it
+}
+
+// visits remembers the latest sheets. Safe for concurrent use.
+type visits struct {
+	mu     sync.Mutex
+	order  *list.List // of *visit, the latest in front
+	bySelf map[string]*list.Element
+	byMAC  map[string]*list.Element
+	byCode map[string]*list.Element
+}
+
+func newVisits() *visits {
+	return &visits{order: list.New(), bySelf: map[string]*list.Element{}, byMAC: map[string]*list.Element{}, byCode: map[string]*list.Element{}}
+}
+
+// of is the visitor whom a station's sheet has had.
+func (v *visits) of(mac string, now time.Time) (viewer string, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.byMAC[mac]
+	if e == nil || mac == "" || now.Sub(e.Value.(*visit).begun) > visitLife {
+		return "", false
+	}
+	return e.Value.(*visit).viewer, true
+}
+
+// see remembers that a visitor is in a sheet, and is their code: the same one for as long as it is good.
+func (v *visits) see(viewer, mac string, now time.Time) (code string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.bySelf[viewer]
+	if e == nil {
+		if v.order.Len() >= maxVisits {
+			v.forget(v.order.Back())
+		}
+		e = v.order.PushFront(&visit{viewer: viewer, begun: now})
+		v.bySelf[viewer] = e
+	}
+	v.order.MoveToFront(e)
+	is := e.Value.(*visit)
+	if mac != is.mac && mac != "" {
+		delete(v.byMAC, is.mac)
+		is.mac = mac
+		v.byMAC[mac] = e
+	}
+	if is.code == "" || now.Sub(is.coded) > codeLife/2 {
+		delete(v.byCode, is.code)
+		is.code, is.coded = newCode(), now
+		v.byCode[is.code] = e
+	}
+	return is.code
+}
+
+// forget takes a visit out; v.mu is held.
+func (v *visits) forget(e *list.Element) {
+	is := v.order.Remove(e).(*visit)
+	delete(v.bySelf, is.viewer)
+	delete(v.byCode, is.code)
+	if v.byMAC[is.mac] == e {
+		delete(v.byMAC, is.mac)
+	}
+}
+
+// carry gives a station's browser the visitor of its sheet, once.
+func (v *visits) carry(mac string, now time.Time) (viewer string, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.byMAC[mac]
+	if e == nil || mac == "" {
+		return "", false
+	}
+	is := e.Value.(*visit)
+	if is.carried || now.Sub(is.begun) > visitLife {
+		return "", false
+	}
+	is.carried = true
+	return is.viewer, true
+}
+
+// redeem is whose code it is. It is good once.
+func (v *visits) redeem(code string, now time.Time) (viewer string, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	code = strings.ToLower(code)
+	e := v.byCode[code]
+	if e == nil || code == "" {
+		return "", false
+	}
+	is := e.Value.(*visit)
+	delete(v.byCode, code)
+	is.code, is.carried = "", true
+	return is.viewer, now.Sub(is.coded) <= codeLife
+}
+
+// newCode is six letters and digits that are not taken for one another: 30 bits, good for minutes.
+func newCode() string {
+	const letters = "abcdefghijkmnpqrstuvwxyz23456789"
+	b := make([]byte, 6)
+	rand.Read(b) // never fails
+	for i := range b {
+		b[i] = letters[b[i]%32]
+	}
+	return string(b)
+}
