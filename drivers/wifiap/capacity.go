@@ -23,13 +23,16 @@ type takes struct {
 	source string
 }
 
-// capacities are those of a Pi's own radios, with the firmware that comes with Raspberry Pi OS ("standard"). "Between 7 and 10" by
-// raspberrypi/documentation#2520, which has 19 for the "minimal" firmware of the 43455; that one has no SAE, and is not told
-// apart here yet.
+// capacities are those of a Pi's own radios, with the firmware that comes with Raspberry Pi OS ("standard"), and of adapters on USB
+// that take fewer than most. "Between 7 and 10" by raspberrypi/documentation#2520, which has 19 for the "minimal" firmware of the
+// 43455; that one has no SAE, and is not told apart here yet.
 var capacities = []takes{
 	{"brcmfmac", "0xa9bf", 8, "8 phones on a 3B+, 4B with standard firmware (raspberrypi/linux#3010)"},
 	{"brcmfmac", "0xa9a6", 10, "10 phones on a 3B (iiab#823); not measured on a Zero 2 W"},
 	{"brcmfmac", "", 8, "like a 4B's; this chip was not measured"},
+	{"ath9k_htc", "", 7, "the memory of an AR9271 (qca/open-ath9k-htc-firmware#43)"},
+	{"mt7921u", "", 16, "the table of its driver: 16 to 20 (morrownr/USB-WiFi#369)"},
+	{"rt2800usb", "", 20, "20 phones and more on an RT5370 (morrownr/USB-WiFi#44)"},
 }
 
 // unmeasured is for radios of which nothing is known here, with a mac80211 driver.

@@ -123,7 +123,9 @@ func TestCapacityStaysBelowWhatTheRadioTakes(t *testing.T) {
 		"a 4B":                           {"brcmfmac", "0xa9bf", 0, 7},
 		"a 3B, whatever its driver says": {"brcmfmac", "0xa9a6", 64, 9},
 		"another of the kind":            {"brcmfmac", "0x4356", 0, 7},
-		"one whose driver says":          {"mt7921u", "", 20, 19},
+		"an adapter that takes few":      {"ath9k_htc", "", 0, 6},
+		"one whose driver says too much": {"mt7921u", "", 20, 15},
+		"one whose driver says":          {"mt76x2u", "", 20, 19},
 		"one of which nothing is known":  {"rtl8xxxu", "", 0, 32},
 		"one that takes one":             {"x", "", 1, 1},
 	} {

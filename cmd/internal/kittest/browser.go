@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
@@ -18,6 +20,17 @@ const WithoutWebRTC = `for (const name of ["RTCPeerConnection", "webkitRTCPeerCo
 // Browser starts a Chromium of its own, headless, and ends it with the test. The scripts run in every page before any of
 // the page's own.
 func Browser(t testing.TB, scripts ...string) context.Context {
+	t.Helper()
+	return browser(t, nil, scripts)
+}
+
+// BrowserThrough is Browser for one that asks a proxy for every host, also for this machine's.
+func BrowserThrough(t testing.TB, proxy string) context.Context {
+	t.Helper()
+	return browser(t, []chromedp.ExecAllocatorOption{chromedp.ProxyServer(proxy), chromedp.Flag("proxy-bypass-list", "<-loopback>")}, nil)
+}
+
+func browser(t testing.TB, more []chromedp.ExecAllocatorOption, scripts []string) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -33,7 +46,7 @@ func Browser(t testing.TB, scripts ...string) context.Context {
 	for _, f := range []string{"disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"} {
 		flags = append(flags, chromedp.Flag(f, true)) // it speaks to nobody but the kit
 	}
-	all, stopAll := chromedp.NewExecAllocator(context.Background(), flags...)
+	all, stopAll := chromedp.NewExecAllocator(context.Background(), append(flags, more...)...)
 	t.Cleanup(stopAll)
 	ctx, stop := chromedp.NewContext(all)
 	t.Cleanup(stop)
@@ -67,11 +80,18 @@ func Read(t testing.TB, browser context.Context, expr string) string {
 	return s
 }
 
-// See waits until an expression is true in the page.
+// See waits until an expression is true in the page, or in the one that it leads to.
 func See(t testing.TB, browser context.Context, what, expr string) {
 	t.Helper()
-	if _, err := chromedp.Run(browser, chromedp.Poll[chromedp.Void](expr, chromedp.WithPollingTimeout(Limit))); err != nil {
-		t.Fatalf("%s: %v: not within %v", what, err, Limit)
+	for end := time.Now().Add(Limit); ; {
+		_, err := chromedp.Run(browser, chromedp.Poll[chromedp.Void](expr, chromedp.WithPollingTimeout(Limit)))
+		if err == nil {
+			return
+		}
+		led := strings.Contains(err.Error(), "navigated") || strings.Contains(err.Error(), "Cannot find context")
+		if !led || time.Now().After(end) {
+			t.Fatalf("%s: %v: not within %v", what, err, Limit)
+		}
 	}
 }
 

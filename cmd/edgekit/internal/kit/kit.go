@@ -28,6 +28,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
+	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
@@ -249,10 +250,11 @@ func (k *Kit) openPrinter() error {
 
 // Run serves until ctx ends, or until an update is installed: then it is a Reboot.
 func (k *Kit) Run(ctx context.Context) error {
-	web, err := k.web.Handler(k.fan.WHEP("/whep", k.web.Attach))
+	page, err := k.web.Handler(k.fan.WHEP("/whep", k.web.Attach))
 	if err != nil {
 		return err
 	}
+	visitors := portal.New(portal.Config{Stall: k.config.Stall, Names: []string{"edgekit.internal"}, Stations: k.wifi, Shop: k.web, Tickets: k.store.TicketsOf, Key: k.web.Key, Next: page, Log: k.log})
 	operators, console := k.operators, k.console.Handler()
 	if k.scheme() == "http" {
 		console = listen.AtHome(console)
@@ -286,7 +288,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	}
 	run(k.provision)
 	run(k.awaitRestart)
-	run(func(ctx context.Context) error { return listen.Serve(ctx, k.visitors, web, k.log) })
+	run(func(ctx context.Context) error { return listen.Serve(ctx, k.visitors, visitors, k.log) })
 	run(func(ctx context.Context) error { return listen.Serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return listen.Serve(ctx, k.local, k.control.Handler(), k.log) })
 	run(k.untilUpdated)

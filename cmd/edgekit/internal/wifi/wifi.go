@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -35,6 +36,7 @@ type Link struct {
 
 	mu  sync.Mutex
 	row drivers.Status
+	net netip.Prefix // the kit's own network; not valid: there is none
 }
 
 // New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point.
@@ -52,6 +54,9 @@ func (l *Link) Run(ctx context.Context) error {
 		row := l.rowOf(w, err)
 		l.mu.Lock()
 		l.row = row
+		if err == nil { // else what was holds on: the network outlives its program
+			l.net, _ = netip.ParsePrefix(w.Address)
+		}
 		l.mu.Unlock()
 		select {
 		case <-tick.C:
@@ -88,9 +93,15 @@ func (l *Link) Up(ctx context.Context) error {
 func (l *Link) ask(ctx context.Context) (w wire.Wifi, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://edgeap/status", nil)
+	_, err = l.call(ctx, http.MethodGet, "/status", &w)
+	return w, err
+}
+
+// call asks edgeap for something, which goes into answer unless that is nil. A status that it refused with is an error too.
+func (l *Link) call(ctx context.Context, method, path string, answer any) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://edgeap"+path, nil)
 	if err != nil {
-		return w, err
+		return 0, err
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -98,16 +109,19 @@ func (l *Link) ask(ctx context.Context) (w wire.Wifi, err error) {
 	}}}
 	res, err := client.Do(req)
 	if err != nil {
-		return w, fmt.Errorf("edgeap: %w", err)
+		return 0, fmt.Errorf("edgeap: %w", err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return w, fmt.Errorf("edgeap: it answered %s", res.Status)
+	if res.StatusCode >= http.StatusMultipleChoices {
+		return res.StatusCode, fmt.Errorf("edgeap: it answered %s", res.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&w); err != nil {
-		return w, fmt.Errorf("edgeap: %w", err)
+	if answer == nil {
+		return res.StatusCode, nil
 	}
-	return w, nil
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(answer); err != nil {
+		return res.StatusCode, fmt.Errorf("edgeap: %w", err)
+	}
+	return res.StatusCode, nil
 }
 
 func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
