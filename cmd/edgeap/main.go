@@ -23,8 +23,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"edgekit.internal/cmd/internal/crash"
 	"edgekit.internal/drivers/wifiap"
+	"edgekit.internal/hardware/crash"
 )
 
 func main() {

@@ -20,7 +20,7 @@ import (
 	"edgekit.internal/cmd/edgecam/internal/encode"
 	"edgekit.internal/cmd/edgecam/internal/openh264"
 	"edgekit.internal/cmd/edgecam/internal/source"
-	"edgekit.internal/cmd/internal/crash"
+	"edgekit.internal/hardware/crash"
 )
 
 func main() {

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/hardware/crash"
 )
 
 // Care does all of it for partition Number of a disk: grow the partition, check, repair or make its file system, grow
@@ -133,6 +135,14 @@ func withMount(device, dir string, flags uintptr, do func() error) error {
 		return fmt.Errorf("perm: mount %s: %w", device, err)
 	}
 	return errors.Join(do(), unix.Unmount(dir, 0))
+}
+
+// KeepCrash keeps a program's report of its crash where the kit's other programs have theirs, on the data partition, which is
+// mounted on dir for that.
+func KeepCrash(device, dir, program, report string) error {
+	return withMount(device, dir, 0, func() error {
+		return crash.Keep(filepath.Join(dir, filepath.Dir(ReportFile), "crashes"), program, report)
+	})
 }
 
 // resizeFS is EXT4_IOC_RESIZE_FS (fs/ext4/ext4.h): _IOW('f', 16, __u64), the new length in blocks.

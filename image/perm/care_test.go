@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/hardware/crash"
 )
 
 // cardWithout is a card of 2 GB whose data partition is blank, as a file, and the partition as a block device.
@@ -131,5 +133,30 @@ func TestCareOnARealFileSystem(t *testing.T) {
 		if r.Partition-r.FileSystem >= worthwhile*sector || r.FileSystem > r.Partition {
 			t.Errorf("%s: %d of %d bytes", c.name, r.FileSystem, r.Partition)
 		}
+	}
+}
+
+// TestACrashReportIsOnTheCard, where the kit's daemon looks for it; one that cannot be kept is an error.
+func TestACrashReportIsOnTheCard(t *testing.T) {
+	_, device := cardWithout(t)
+	dir := t.TempDir()
+	if err := KeepCrash(device, dir, "first", "panic: on a card that is not made yet"); err == nil {
+		t.Error("kept, on nothing")
+	}
+	if err := host(t).make(t.Context(), device); err != nil {
+		t.Fatal(err)
+	}
+	if err := KeepCrash(device, dir, "first", "panic: a bug"); err != nil {
+		t.Fatal(err)
+	}
+	err := withMount(device, dir, unix.MS_RDONLY, func() error {
+		all, err := crash.Reports(filepath.Join(dir, "edgekit", "crashes"))
+		if err != nil || len(all) != 1 || all[0].Program != "first" || all[0].Text != "panic: a bug" {
+			t.Errorf("%+v, %v", all, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -66,25 +66,22 @@ var errCut = errors.New("the power went")
 func newBench(t *testing.T, l loader) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), key: newKey(t)}
-	boot := filepath.Join(b.dir, "boot")
-	for _, dir := range []string{"a/overlays", uefiEntries} {
-		if err := os.MkdirAll(filepath.Join(boot, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	card, err := InFolder(b.dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for path, text := range map[string]string{"boot/config.txt": "# hello\nos_prefix=a/\nkernel=vmlinuz\n", "boot/a/vmlinuz": "kernel 1", "root2": "root 1", "root3": "\x00\x00\x00\x00",
-		"boot/a/cmdline.txt": "root=PARTUUID=1234/PARTNROFF=1", "boot/" + uefiEntries + "/edgekit-1.conf": string(UEFIEntry(SlotA, "root=PARTUUID=1234/PARTNROFF=1", false))} {
-		if err := os.WriteFile(filepath.Join(b.dir, path), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	entries := filepath.Join(b.dir, "boot", uefiEntries)
+	if err := errors.Join(os.MkdirAll(entries, 0o755), writeFile(filepath.Join(entries, "edgekit-1.conf"), UEFIEntry(SlotA, "root=PARTUUID=1234/PARTNROFF=1", false))); err != nil {
+		t.Fatal(err)
 	}
-	b.card = &Card{Running: SlotA, loader: l, root: func(s Slot) (string, error) { return filepath.Join(b.dir, fmt.Sprint("root", s.Partition())), nil },
-		boot: func(_ bool, work func(string) error) error {
-			if b.ops++; b.ops == b.cut {
-				return errCut
-			}
-			return work(boot)
-		}}
+	boot := card.boot
+	card.loader, card.boot = l, func(write bool, work func(string) error) error {
+		if b.ops++; b.ops == b.cut {
+			return errCut
+		}
+		return boot(write, work)
+	}
+	b.card = card
 	b.inst = &Installer{Card: b.card, Dir: filepath.Join(b.dir, "update"), Now: release(1), Keys: []ed25519.PublicKey{b.key.Public().(ed25519.PublicKey)}, Board: board}
 	return b
 }

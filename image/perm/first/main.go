@@ -3,12 +3,17 @@
 //
 // No watchdog runs meanwhile: the Pi's firmware does not start one before the kernel, and the kernel feeds one that was
 // started (CONFIG_WATCHDOG_HANDLE_BOOT_ENABLED) until somebody opens it, which init does.
+//
+// A panic here costs no start: it is caught, and its report kept beside the other programs' if the data partition can be mounted,
+// else its line is in the kernel's log. What Go does not let a program catch (its stack overflows, memory runs out, two
+// goroutines write one map) ends process 1: the kernel panics and starts again, and the report is on the serial port only.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -62,6 +67,28 @@ func lookAfter() string {
 	if err != nil {
 		return fmt.Sprintf("the data partition was not looked after: %v", err)
 	}
+	return guarded(func() string { return care(device) }, func(report string) error {
+		unix.Unmount(mountPoint, unix.MNT_DETACH) // where it stopped in the middle; an error means that nothing was mounted
+		return perm.KeepCrash(device, mountPoint, "first", report)
+	})
+}
+
+// guarded is what work says. Should it panic, that is said, and the report kept.
+func guarded(work func() string, keep func(report string) error) (said string) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		said = fmt.Sprintf("the data partition was not looked after, by a fault of this program: %v", p)
+		if err := keep(fmt.Sprintf("panic: %v\n\n%s", p, debug.Stack())); err != nil {
+			said += fmt.Sprintf("; the report of it is not kept: %v", err)
+		}
+	}()
+	return work()
+}
+
+func care(device string) string {
 	if boot, err := bootfs.Partition(1); err == nil {
 		if said := (perm.Programs{}).CareForBoot(context.Background(), boot, mountPoint); said != "" {
 			log(said)

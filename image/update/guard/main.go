@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"edgekit.internal/hardware/crash"
 	"edgekit.internal/image/update"
 )
 
@@ -29,6 +30,9 @@ func main() {
 	patience := flag.Duration("patience", 0, "how long a new system may take to become healthy; 0: 2 minutes")
 	flag.Parse()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := crash.Arm(filepath.Join(*data, "crashes"), "guard"); err != nil {
+		log.Warn("a crash would leave no report", "err", err) // and updates are judged all the same
+	}
 	persist(func() error { return run(*data, *patience, log) }, log)
 	os.Exit(exitForGood)
 }

@@ -1,18 +1,64 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"edgekit.internal/hardware/crash"
 )
+
+// TestMain is also the program itself, for the test that crashes it.
+func TestMain(m *testing.M) {
+	if os.Getenv("GUARD") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestACrashLeavesItsReport beside the other programs'. The program is stopped as a fault in it would be, while it finds that it is on no
+// card.
+func TestACrashLeavesItsReport(t *testing.T) {
+	dir := t.TempDir()
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(me, "-data", dir)
+	c.Env = append(os.Environ(), "GUARD=1")
+	said, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.Contains(lines.Text(), "it is tried again") {
+	}
+	c.Process.Signal(syscall.SIGSEGV)
+	io.Copy(io.Discard, said)
+	if err := c.Wait(); c.ProcessState.ExitCode() != 2 {
+		t.Fatal(err)
+	}
+	all, err := crash.Reports(filepath.Join(dir, "crashes"))
+	if err != nil || len(all) != 1 || all[0].Program != "guard" || !strings.Contains(all[0].Text, "SIGSEGV") || !strings.Contains(all[0].Text, "main.persist") && !strings.Contains(all[0].Text, "guard.persist") {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
 
 // TestTheDaemonIsAsked over its control socket, served by Go's own HTTP as the daemon's is.
 func TestTheDaemonIsAsked(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 	"edgekit.internal/cmd/edgekit/internal/disk"
 	"edgekit.internal/cmd/edgekit/internal/logs"
-	"edgekit.internal/cmd/internal/crash"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/hardware/crash"
 )
 
 // program is this one's name among the kit's.

@@ -95,3 +95,31 @@ func TestTheNextStartKnowsHowTheLastRunEnded(t *testing.T) {
 	}
 	began(Reset)
 }
+
+// TestAProgramThatCrashesEachSecond keeps its own last reports, and leaves the others theirs.
+func TestAProgramThatCrashesEachSecond(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "crashes")
+	for _, program := range []string{"guard", "first", "guard"} {
+		if err := Keep(dir, program, "an early one of "+program); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 * mostReports {
+		if err := Keep(dir, "edgecam", fmt.Sprintf("panic: %d%s", i, strings.Repeat(".", mostBytes))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := Reports(dir)
+	if err != nil || len(all) != mostReports {
+		t.Fatalf("%d reports, %v", len(all), err)
+	}
+	count := map[string]int{}
+	for _, r := range all {
+		if count[r.Program]++; len(r.Text) > mostBytes {
+			t.Errorf("%s is %d bytes long", r.Name, len(r.Text))
+		}
+	}
+	if count["guard"] != 2 || count["first"] != 1 || !strings.HasPrefix(all[0].Text, fmt.Sprintf("panic: %d.", 3*mostReports-1)) {
+		t.Errorf("%v, the last is %.20q", count, all[0].Text)
+	}
+}

@@ -1,5 +1,5 @@
 // Package crash keeps what a program of the kit leaves when it crashes: the Go runtime's report of it, with every
-// goroutine. A program calls Arm first thing; what it left is found by whoever looks, and after a restart.
+// goroutine. A program calls Arm first thing; what it left is found by whoever looks, and after a restart. A program that catches its own panic Keeps the report.
 package crash
 
 import (
@@ -18,8 +18,9 @@ import (
 )
 
 // A folder of crash reports has for each program a file PROGRAM.now, which the runtime writes to as the program dies, and
-// files PROGRAM-NNNNNN.txt of earlier crashes. Arm turns the former into one of the latter; the oldest beyond mostReports
-// are removed. A power cut while the runtime writes leaves as much of the report as came to the disk.
+// files PROGRAM-NNNNNN.txt of earlier crashes. Arm and Keep turn the former into one of the latter. Beyond mostReports the oldest of
+// the program that has most are removed, so that one that crashes each second leaves the others' where they are. A power cut while
+// the runtime writes leaves as much of the report as came to the disk.
 const (
 	mostReports = 20
 	mostBytes   = 64 << 10 // of each; what goes beyond is cut off, when the program starts again
@@ -34,10 +35,8 @@ func Arm(dir, program string) error {
 		return fmt.Errorf("crash: %w", err)
 	}
 	path := filepath.Join(dir, program+".now")
-	if st, err := os.Stat(path); err == nil && st.Size() > 0 {
-		if err := file(dir, program, path, st.Size()); err != nil {
-			return err
-		}
+	if err := putAway(dir, program, path); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -50,8 +49,40 @@ func Arm(dir, program string) error {
 	return nil
 }
 
-// file puts a report away under the next number.
-func file(dir, program, path string, size int64) error {
+// Keep puts away a report that the program has written itself, because it lives on after what would have been its end. It is on
+// the disk when Keep returns. At most 64 KB of it are kept.
+func Keep(dir, program, report string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("crash: %w", err)
+	}
+	path := filepath.Join(dir, program+".now")
+	if err := putAway(dir, program, path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("crash: %w", err)
+	}
+	_, err = io.WriteString(f, report[:min(len(report), mostBytes)])
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("crash: %w", err)
+	}
+	if err := putAway(dir, program, path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("crash: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// putAway gives a report, if there is one, the next number.
+func putAway(dir, program, path string) error {
+	st, err := os.Stat(path)
+	if err != nil || st.Size() == 0 {
+		return nil // none: what is wrong with the folder shows when it is written to
+	}
 	all, err := list(dir)
 	if err != nil {
 		return err
@@ -60,20 +91,37 @@ func file(dir, program, path string, size int64) error {
 	for _, r := range all {
 		next = max(next, r.n+1)
 	}
-	if size > mostBytes {
+	if st.Size() > mostBytes {
 		if err := os.Truncate(path, mostBytes); err != nil {
 			return fmt.Errorf("crash: %w", err)
 		}
 	}
-	if err := os.Rename(path, filepath.Join(dir, fmt.Sprintf("%s-%06d.txt", program, next%1_000_000))); err != nil {
+	name := fmt.Sprintf("%s-%06d.txt", program, next%1_000_000)
+	if err := os.Rename(path, filepath.Join(dir, name)); err != nil {
 		return fmt.Errorf("crash: %w", err)
 	}
-	for i := 0; i < len(all)+1-mostReports; i++ { // the oldest are in front
-		if err := os.Remove(filepath.Join(dir, all[i].Name)); err != nil {
+	for all = append(all, Report{Name: name, Program: program}); len(all) > mostReports; {
+		i := oldestOfMost(all)
+		if err := os.Remove(filepath.Join(dir, all[i].Name)); err != nil && !errors.Is(err, os.ErrNotExist) { // another program may be at it too
 			return fmt.Errorf("crash: %w", err)
 		}
+		all = slices.Delete(all, i, i+1)
 	}
 	return nil
+}
+
+// oldestOfMost is, among reports of which the oldest are in front, the first of the program that has most.
+func oldestOfMost(all []Report) (at int) {
+	count := map[string]int{}
+	for _, r := range all {
+		count[r.Program]++
+	}
+	for i, r := range slices.Backward(all) {
+		if count[r.Program] >= count[all[at].Program] {
+			at = i
+		}
+	}
+	return at
 }
 
 // Report is one crash.
