@@ -60,6 +60,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 type radio interface {
 	State() wifiap.State
 	Stations(context.Context) ([]wifiap.Station, error)
+	Blocked() ([]string, error)
 	Kick(ctx context.Context, mac string) error
 	Block(ctx context.Context, mac string) error
 	Unblock(ctx context.Context, mac string) error
@@ -104,9 +105,12 @@ func status(ctx context.Context, ap radio, mode string) wire.Wifi {
 	s := ap.State()
 	w := wire.Wifi{Mode: mode, Device: wire.Device{Device: s.Device, Name: s.Name, State: string(s.Status.State), Reason: s.Reason}, Retry: s.Retry,
 		Radio: s.Radio, SSID: s.SSID, Security: string(s.Security), Channel: s.Channel, MHz: s.MHz, Country: s.Country,
-		Most: s.Capacity.Stations, MostWhy: s.Capacity.Source, PID: s.PID, Starts: s.Starts, Adopted: s.Adopted, Stations: []wire.WifiStation{}}
+		Most: s.Capacity.Stations, MostWhy: s.Capacity.Source, PID: s.PID, Starts: s.Starts, Adopted: s.Adopted, Stations: []wire.WifiStation{}, Blocked: []string{}}
 	if s.Address.IsValid() {
 		w.Address = s.Address.String()
+	}
+	if blocked, err := ap.Blocked(); err == nil && len(blocked) > 0 { // what cannot be read is told to who blocks another
+		w.Blocked = blocked
 	}
 	list, err := ap.Stations(ctx)
 	if err != nil {

@@ -17,6 +17,7 @@ type (
 		Update    updateVerb `cmd:"" help:"Install an update, or say what became of the last ones."`
 		Logs      logsVerb   `cmd:"" help:"What the kit's programs and its kernel said, through restarts too."`
 		SetupSlip slipVerb   `cmd:"" help:"Print the set-up slip once more."`
+		Wifi      wifiVerb   `cmd:"" help:"The kit's own Wi-Fi and the phones in it."`
 	}
 	statusVerb struct{}
 	stockVerb  struct {

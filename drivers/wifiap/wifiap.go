@@ -240,4 +240,7 @@ func (a *AP) Unblock(_ context.Context, mac string) error {
 	return c.Do("DENY_ACL DEL_MAC " + mac)
 }
 
+// Blocked lists the stations that are let in no more, in the order in which they were blocked; at most 1000.
+func (a *AP) Blocked() ([]string, error) { return hostapd.Denied(filepath.Join(a.config.Dir, hostapd.DenyName)) }
+
 func (a *AP) makeDir() error { return os.MkdirAll(a.config.Dir, 0o700) }

@@ -31,6 +31,7 @@ type Wifi struct {
 	Starts   int           `json:"starts"`       // how often hostapd was started by this edgeap
 	Adopted  bool          `json:"adopted"`      // hostapd was running already, and was taken over
 	Stations []WifiStation `json:"stations"`
+	Blocked  []string      `json:"blocked"` // addresses of phones that are let in no more
 }
 
 // WifiStation is a phone that is on.

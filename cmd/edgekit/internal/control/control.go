@@ -40,6 +40,7 @@ type Control struct {
 	Health func(ctx context.Context) wire.Health
 	System func() wire.System
 	Update http.Handler         // of PUT /update
+	Wifi   http.Handler         // of what is below /wifi: see wire.WifiSocket
 	Now    func() time.Duration // kit time
 	Setup  Setup
 	Log    Log
@@ -95,6 +96,7 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("GET /update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
 	all := http.NewServeMux()
 	all.Handle("PUT /update", c.Update) // bounds itself
+	all.Handle("/wifi/", http.StripPrefix("/wifi", c.Wifi))
 	all.Handle("/", http.MaxBytesHandler(mux, catalog.MaxBytes+1))
 	return all
 }

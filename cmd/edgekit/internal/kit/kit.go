@@ -157,9 +157,9 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
 	})
 	k.upkeep = upkeep.New(c.Data, log)
-	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap")
+	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler()}
 	k.console = console.New(console.Config{
 		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,

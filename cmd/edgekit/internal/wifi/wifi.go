@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -103,10 +101,7 @@ func (l *Link) call(ctx context.Context, method, path string, answer any) (statu
 	if err != nil {
 		return 0, err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", filepath.Join(l.data, wire.WifiSocket))
-	}}}
+	client := http.Client{Transport: l.transport()}
 	res, err := client.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("edgeap: %w", err)

@@ -67,6 +67,14 @@ test("a problem says where it is, and the cursor finds it", () => {
   assert.ok(offsetOf(text, 9, 1) >= text.length);
 });
 
+test("the Wi-Fi and its phones read as sentences", () => {
+  const ready = { device: "wifi", name: "wlan0 Stall", state: "ready" };
+  assert.equal(wifiText({ mode: "ap", device: ready, ssid: "Stall", security: "wpa2", channel: 6, most: 2, most_why: "a table", stations: [{ mac: "a" }, { mac: "b" }], blocked: [] }),
+    "Stall, wpa2, channel 6. 2 of 2 phones: a table. It is full.");
+  assert.equal(wifiText({ mode: "off", device: { ...ready, state: "absent", reason: "It is switched off." }, stations: [], blocked: [] }), "It is switched off.");
+  assert.equal(phoneText({ mac: "a", connected_ms: 7_500_000, signal_dbm: -80, tx_kbps: 65_000, tx_bytes: 5e6, idle_ms: 90_000 }), "on for 2 h 5 min · signal weak (-80 dBm) · 65 Mbit/s · 5.0 MB to it · silent for 2 min");
+});
+
 test("a log record and the disk read as sentences", () => {
   assert.equal(logText({ msg: "printer gone", attrs: { job: 7, err: "no device" } }), "printer gone job=7 err=no device");
   assert.equal(logText({ msg: "kit started" }), "kit started");

@@ -11,6 +11,7 @@ import { Sales } from "./sales.js";
 import { Settings } from "./settings.js";
 import { System } from "./system.js";
 import { Tickets } from "./tickets.js";
+import { Wifi } from "./wifi.js";
 
 /** @typedef {import("./words.js").State} State */
 
@@ -21,6 +22,7 @@ const devices = new Devices(el("devices"), el("trouble"));
 const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
 const system = new System(() => link.leave());
+const wifi = new Wifi(() => link.leave());
 const link = new Link({ state: show, line });
 
 /** @type {State | null} */
@@ -56,6 +58,7 @@ function forget() {
   settings.forget();
   logs.forget();
   system.forget();
+  wifi.forget();
 }
 
 /** @param {"live" | "lost"} is */

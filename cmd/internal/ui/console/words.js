@@ -13,6 +13,8 @@
  * @typedef {{free: number, size: number, written: number, stopped?: string[]}} Disk in bytes
  * @typedef {{version: string, from: string, outcome: string, why: string, at: string}} Verdict of an update
  * @typedef {{appliance: boolean, version: string, slot: string, trial: boolean, updates?: Verdict[]}} System
+ * @typedef {{mac: string, authorized?: boolean, wpa3?: boolean, signal_dbm?: number, tx_kbps?: number, rx_bytes?: number, tx_bytes?: number, idle_ms?: number, connected_ms?: number}} Phone
+ * @typedef {{mode: string, device: Device, radio?: string, ssid?: string, security?: string, channel?: number, most?: number, most_why?: string, stations: Phone[], blocked: string[]}} Wifi
  * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
  * @typedef {{word: string, mood: Mood}} Label
  * @typedef {{verb: string, to: string, kind: "go" | "stop" | "calm"}} Action
@@ -216,4 +218,33 @@ export function diskText(d) {
   const mb = (/** @type {number} */ n) => `${Math.floor(n / 1048576)} MB`;
   const stopped = d.stopped && d.stopped.length ? ` Nearly full: ${d.stopped.join(" and ")} stopped, sales go on.` : "";
   return `Disk: ${mb(d.free)} of ${mb(d.size)} free, ${mb(d.written)} written so far.${stopped}`;
+}
+
+/**
+ * The kit's own network.
+ * @param {Wifi} w
+ */
+export function wifiText(w) {
+  if (w.device.state !== "ready") return w.device.reason || "There is none.";
+  const full = w.most && w.stations.length >= w.most ? " It is full." : "";
+  return `${w.ssid}, ${w.security}, channel ${w.channel}. ${w.stations.length} of ${w.most} phones: ${w.most_why}.${full}`;
+}
+
+/**
+ * A phone in it.
+ * @param {Phone} p
+ */
+export function phoneText(p) {
+  const facts = [`on for ${spell(p.connected_ms || 0)}`];
+  if (p.signal_dbm) facts.push(`signal ${p.signal_dbm > -60 ? "good" : p.signal_dbm > -75 ? "fair" : "weak"} (${p.signal_dbm} dBm)`);
+  if (p.tx_kbps) facts.push(`${(p.tx_kbps / 1000).toFixed(0)} Mbit/s`);
+  facts.push(`${((p.tx_bytes || 0) / 1e6).toFixed(1)} MB to it`);
+  if ((p.idle_ms || 0) > 10_000) facts.push(`silent for ${spell(p.idle_ms || 0)}`);
+  return facts.join(" · ");
+}
+
+/** @param {number} ms */
+function spell(ms) {
+  const s = Math.round(ms / 1000);
+  return s < 60 ? `${s} s` : s < 3600 ? `${Math.round(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.round(s % 3600 / 60)} min`;
 }

@@ -15,7 +15,7 @@ const maxDenied = 1000
 
 // Deny adds an address to a file of those that are not let in.
 func Deny(path, mac string) error {
-	all, err := denied(path)
+	all, err := Denied(path)
 	if err != nil || slices.Contains(all, mac) {
 		return err
 	}
@@ -27,14 +27,15 @@ func Deny(path, mac string) error {
 
 // Allow takes an address out of the file.
 func Allow(path, mac string) error {
-	all, err := denied(path)
+	all, err := Denied(path)
 	if err != nil {
 		return err
 	}
 	return writeDenied(path, slices.DeleteFunc(all, func(s string) bool { return s == mac }))
 }
 
-func denied(path string) ([]string, error) {
+// Denied are the addresses in the file.
+func Denied(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("hostapd: who is kept out: %w", err)

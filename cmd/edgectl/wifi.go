@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+)
+
+type (
+	wifiVerb struct {
+		List    phonesVerb  `cmd:"" default:"1" help:"The network, and who is on."`
+		Kick    kickVerb    `cmd:"" help:"Send a phone away; it may come back."`
+		Block   blockVerb   `cmd:"" help:"Send a phone away, and let it in no more until the kit is switched off."`
+		Unblock unblockVerb `cmd:"" help:"Let a phone in again that was blocked."`
+	}
+	phonesVerb struct{}
+	phone      struct {
+		MAC string `arg:"" help:"The phone's address, as the list has it."`
+	}
+	kickVerb    struct{ phone }
+	blockVerb   struct{ phone }
+	unblockVerb struct{ phone }
+)
+
+func (v kickVerb) Run(k *kit, p *printer) error    { return v.do(k, p, "kick", "sent away") }
+func (v blockVerb) Run(k *kit, p *printer) error   { return v.do(k, p, "block", "kept out") }
+func (v unblockVerb) Run(k *kit, p *printer) error { return v.do(k, p, "unblock", "let in again") }
+
+func (v phone) do(k *kit, p *printer, verb, done string) error {
+	if err := k.do("POST", "/wifi/stations/"+url.PathEscape(v.MAC)+"/"+verb, nil, patience, func(io.Reader) error { return nil }); err != nil {
+		return err
+	}
+	return p.table(map[string]string{"mac": v.MAC, "is": done}, nil, [][]string{{v.MAC, done}})
+}
+
+func (phonesVerb) Run(k *kit, p *printer) error {
+	var w wire.Wifi
+	if err := k.ask("GET", "/wifi/status", nil, &w); err != nil {
+		return err
+	}
+	rows := [][]string{{"network", w.SSID + " " + w.Device.State + "  " + w.Device.Reason}}
+	if w.Radio != "" {
+		rows = append(rows, []string{"radio", fmt.Sprintf("%s, %s, channel %d (%d MHz), country %s", w.Radio, w.Security, w.Channel, w.MHz, w.Country)},
+			[]string{"phones", fmt.Sprintf("%d of %d: %s", len(w.Stations), w.Most, w.MostWhy)})
+	}
+	for _, s := range w.Stations {
+		rows = append(rows, []string{s.MAC, fmt.Sprintf("%d dBm, %s Mbit/s, %d kB to it and %d kB from it, idle %s, on for %s", s.SignalDBm, megabits(s.TxKbps), s.TxBytes>>10, s.RxBytes>>10,
+			seconds(s.IdleMS), seconds(s.ConnectedMS))})
+	}
+	for _, mac := range w.Blocked {
+		rows = append(rows, []string{mac, "kept out"})
+	}
+	return p.table(w, nil, rows)
+}
+
+func seconds(ms int64) string {
+	return (time.Duration(ms) * time.Millisecond).Round(time.Second).String()
+}
+
+func megabits(kbps int) string { return strconv.FormatFloat(float64(kbps)/1000, 'f', 1, 64) }
