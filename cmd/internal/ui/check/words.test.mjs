@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, phoneText, problemText, slipLabel, timeOfDay, took, way, wifiText } = await load("console/words.js");
 
 test("an offer's buttons follow its state", () => {
   for (const [state, want] of Object.entries({
