@@ -40,6 +40,7 @@ const (
 	pageWeight   = "page, compressed"
 	encoderBack  = "encoder killed or hung → picture back, worst"
 	encoderTaps  = "tap → outcome while the encoder is killed, p99"
+	tapUpdate    = "tap → outcome while an update is written, p99"
 	imageBoot    = "image: QEMU power-on → HTTP, best of 3"
 	imageSize    = "image, compressed"
 	imageMemory  = "image: memory in use at rest"
@@ -80,6 +81,7 @@ func budgets() []*figure {
 		most(pageWeight, 40, "KB"),
 		most(encoderBack, 1000, "ms"),
 		most(encoderTaps, 50, "ms"),
+		most(tapUpdate, 50, "ms"),
 	}
 }
 
@@ -150,6 +152,7 @@ func TestBench(t *testing.T) {
 		{"server", benchServerShare},
 		{"printer", benchPrinter},
 		{"encoder", benchEncoder},
+		{"update", benchUpdate},
 		{"fan-out", benchFanout},
 		{"image", benchImage},
 	} {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"edgekit.internal/hardware/whole"
 )
@@ -58,7 +59,7 @@ func (i *Installer) Install(r io.Reader, ask Ask) (next Release, restart string,
 	if usual != i.Card.Running {
 		return next, "", refuse("busy", "This system is itself an update on trial. Try again in two minutes, when that is decided.")
 	}
-	w := &writing{card: i.Card, slot: usual.Other(), bundle: b, total: 2 * b.Size(), progress: ask.Progress}
+	w := &writing{card: i.Card, slot: usual.Other(), bundle: b, total: 2 * b.Size(), progress: ask.Progress, since: time.Now()}
 	if err := w.all(); err != nil {
 		return next, "", err
 	}

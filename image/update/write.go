@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,15 +20,27 @@ type writing struct {
 	progress func(done, total int64)
 	done     int64
 	total    int64
+	rested   int64     // done, when it last rested
+	since    time.Time // and when that was
 }
 
-// chunk is how much is written before it is made sure of. It bounds how long a sale, which is on the same card, waits.
-const chunk = 1 << 20
+// Sales are on the same card and the same processors. chunk is how much is written before it is made sure of, and bounds how long a sale
+// waits for it. After as much as rests is written or read, it rests for as long as that took, so that an update takes no more
+// than half of either; but no longer than longestRest, since most of that was spent on a slow network.
+const (
+	chunk       = 256 << 10
+	rests       = 256 << 10
+	longestRest = 50 * time.Millisecond
+)
 
 func (w *writing) Write(p []byte) (int, error) {
 	w.done += int64(len(p))
 	if w.progress != nil {
 		w.progress(w.done, w.total)
+	}
+	if w.done-w.rested >= rests {
+		time.Sleep(min(time.Since(w.since), longestRest))
+		w.rested, w.since = w.done, time.Now()
 	}
 	return len(p), nil
 }
