@@ -29,10 +29,10 @@ var page = template.Must(template.New("portal").Parse(`<!doctype html>
 {{else}}<form method="post" action="/portal/accept"><input type="hidden" name="visitor" value="{{.Visitor}}"><button class="buy">Stay connected</button></form>
 <p>To watch the show, tap “Stay connected”, open your browser, and go to</p>{{end}}
 <p class="where">{{.Where}}</p>
-<p class="small">On another device of yours: <b>{{.Where}}/c/{{.Code}}</b>, good once, for ten minutes.</p><img class="code" src="{{.QR}}" alt="Code for {{.Where}}/c/{{.Code}}">
 <h2>Buy right here</h2>
 {{range .Offers}}{{if .Token}}{{if ne .State "sold-out"}}<form method="post" action="/portal/buy"><input type="hidden" name="visitor" value="{{$.Visitor}}"><input type="hidden" name="id" value="{{.Tap}}"><input type="hidden" name="offer" value="{{.ID}}"><input type="hidden" name="token" value="{{.Token}}"><input type="hidden" name="price" value="{{.Price.Minor}}"><button>Buy {{.Title}} for {{.Price.Text}}</button></form>
 {{else}}<p>{{.Title}}: sold out</p>{{end}}{{else if eq .State "soon"}}<p>{{.Title}}: soon</p>{{end}}{{else}}<p>There is nothing for sale at the moment.</p>{{end}}
+<p class="small">On another device of yours: <b>{{.Where}}/c/{{.Code}}</b>, good once, for ten minutes.</p><img class="code" src="{{.QR}}" alt="Code for {{.Where}}/c/{{.Code}}">
 <p><a href="/portal">Look again</a> · <a href="/">Try to watch right here</a></p></main></html>
 `))
 
