@@ -19,9 +19,11 @@ const (
 const (
 	TypeTap     = "tap"     // page to kit: Tap
 	TypeRefresh = "refresh" // page to kit: send me Offers
+	TypeStay    = "stay"    // page to kit: my place in the Wi-Fi is wanted
 	TypeOutcome = "outcome" // Outcome
 	TypeOffers  = "offers"  // Offers
 	TypeAreas   = "areas"   // Areas
+	TypePlace   = "place"   // Place
 	TypeChanged = "changed" // the offers changed, and are too many for one message: GET /api/offers
 )
 
@@ -92,6 +94,20 @@ type Areas struct {
 	Type string `json:"type"`
 	capture.Areas
 }
+
+// Place is what becomes of a phone's place in the kit's own Wi-Fi. POST /api/stay, or a message of TypeStay, keeps it.
+type Place struct {
+	Type string `json:"type"`
+	Is   string `json:"is"` // of those below
+	InMS int64  `json:"in_ms,omitempty"`
+}
+
+// What a Place is.
+const (
+	PlaceGoes  = "goes"  // to somebody else, in InMS
+	PlaceGone  = "gone"  // the network ends for this phone, for some minutes
+	PlaceStays = "stays" // after all
+)
 
 // Session answers POST /api/session.
 type Session struct {

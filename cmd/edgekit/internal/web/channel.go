@@ -73,7 +73,10 @@ func (c *channel) message(v *fanout.Viewer, msg []byte) {
 		v.Send(encode(wire.Outcome{Type: wire.TypeOutcome, ID: t.ID, Outcome: string(pipeline.Malformed), Detail: "The message is not one of " + wire.Protocol + ": " + err.Error()}))
 	case t.Type == wire.TypeRefresh:
 		sendOffers(v, c.web.offersMessage(c.viewer))
+	case t.Type == wire.TypeStay:
+		c.web.acts.note(c.from, time.Now())
 	default:
+		c.web.acts.note(c.from, time.Now())
 		out := c.web.Tap(context.Background(), c.viewer, t, pipeline.ViaPage)
 		v.Send(encode(wire.FromOutcome(out, wire.TypeOutcome)))
 	}
@@ -93,7 +96,7 @@ func parseSignal(msg []byte) (wire.Tap, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return t, errTrailing
 	}
-	if t.Type != wire.TypeTap && t.Type != wire.TypeRefresh {
+	if t.Type != wire.TypeTap && t.Type != wire.TypeRefresh && t.Type != wire.TypeStay {
 		return t, errType
 	}
 	return t, nil

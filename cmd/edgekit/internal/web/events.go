@@ -14,7 +14,7 @@ import (
 var (
 	errTooLarge = errors.New("it is too large")
 	errTrailing = errors.New("there is more after the message")
-	errType     = errors.New(`its type is neither "tap" nor "refresh"`)
+	errType     = errors.New(`its type is none of "tap", "refresh" and "stay"`)
 )
 
 type event struct {

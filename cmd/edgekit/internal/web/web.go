@@ -57,6 +57,7 @@ type Config struct {
 type Web struct {
 	Config
 	hub      *hub
+	acts     acts
 	sessions *pipeline.Limiter // new sessions, by address
 	messages *pipeline.Limiter // of any kind but taps, by viewer
 	stills   *pipeline.Limiter // of those without a session, by address
@@ -65,7 +66,7 @@ type Web struct {
 
 // New makes the visitors' side.
 func New(c Config) *Web {
-	return &Web{Config: c, hub: newHub(), wake: make(chan struct{}, 1),
+	return &Web{Config: c, hub: newHub(), acts: acts{at: map[string]time.Time{}}, wake: make(chan struct{}, 1),
 		// A venue of 500 phones behind one address must pass; a flood must not.
 		sessions: pipeline.NewLimiter(50, 1000, 4096),
 		messages: pipeline.NewLimiter(20, 60, 8192),
@@ -92,6 +93,7 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 	api.HandleFunc("GET /api/tickets/{ticket}", w.getTicket)
 	api.HandleFunc("GET /api/still", w.getStill)
 	api.HandleFunc("GET /api/me", w.getMe)
+	api.HandleFunc("POST /api/stay", w.postStay)
 	api.HandleFunc("GET /t/{token}", w.getLink)
 	api.HandleFunc("POST /t/{token}", w.postLink)
 	api.Handle("GET /", page)

@@ -3,6 +3,7 @@ import { ask, pause } from "./api.js";
 import { consent } from "./consent.js";
 import { Media } from "./media.js";
 import { News, Stills } from "./news.js";
+import { place } from "./place.js";
 import { Prompts } from "./prompts.js";
 import { Taps, sentence } from "./taps.js";
 
@@ -31,6 +32,7 @@ const taps = new Taps((m) => !!media && media.send(m), (o) => {
   if (o.outcome === "confirmed") showTickets();
   refresh(); // its token is used, or was not good
 });
+const placed = place(/** @type {HTMLDialogElement} */ (el("place")), () => { if (!media || !media.send({ type: "stay" })) ask("POST", "/api/stay"); });
 const news = new News(message);
 const stills = new Stills(still, (shown) => picture(shown ? "still" : "none"));
 
@@ -45,6 +47,8 @@ function message(/** @type {any} */ m) {
   } else if (m.type === "areas") {
     prompts.timeline.add(m);
     if (root.dataset.video !== "live") prompts.frameShown(undefined);
+  } else if (m.type === "place") {
+    placed(m);
   } else if (m.type === "outcome") {
     taps.arrived(m);
   }

@@ -1,0 +1,173 @@
+// Package crowd makes room in the kit's own Wi-Fi. A radio carries few phones, and one more may halt it, so whoever comes when it
+// is full stays outside: the kit sees to it that there is a place. The first to go are phones that nobody looks at; then those
+// whose people have only watched for long, who are told before and can stay by a tap. Nobody who has just come or bought goes.
+package crowd
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// How long things take.
+const (
+	// look is how often the network is looked at.
+	look = 2 * time.Second
+	// settle is how long a phone that has come keeps its place in any case.
+	settle = 3 * time.Minute
+	// silent is for how long a phone with no page open has sent nothing when it goes.
+	silent = 45 * time.Second
+	// watched is for how long a page has been only watched when its phone may be asked for its place, and full for how long the
+	// network has been full by then: an empty place is of use to few, and a picture to who watches it.
+	watched = 10 * time.Minute
+	full    = time.Minute
+	// Notice is how long a person is told before.
+	Notice = 20 * time.Second
+	// Rest is for how long a phone that had to go does not come back by itself.
+	Rest = 2 * time.Minute
+)
+
+// Phone is one that is in the network.
+type Phone struct {
+	MAC       string
+	IP        string        // "": it has none
+	Idle      time.Duration // since it sent anything
+	Connected time.Duration
+}
+
+// Air is the kit's own network.
+type Air interface {
+	// Phones are those in it, and how many it takes; 0: it is not up.
+	Phones() (list []Phone, most int)
+	// Rest sends a phone away, and lets it in no more for a while.
+	Rest(ctx context.Context, mac string, d time.Duration) error
+}
+
+// Pages are the visitors' pages, by the address of their phone.
+type Pages interface {
+	// Open tells whether there is one.
+	Open(addr string) bool
+	// Acted is when its person last tapped something; the zero time: never.
+	Acted(addr string) time.Time
+	// Leaving has it say that its place goes to somebody else in that time, or has gone: 0; or, below 0, that it does not go.
+	Leaving(addr string, in time.Duration)
+}
+
+// Crowd is the rule. New makes one; Run has it hold.
+type Crowd struct {
+	air   Air
+	pages Pages
+	log   *slog.Logger
+
+	asked Phone     // who was told to go; MAC "": nobody
+	goes  time.Time // and when
+}
+
+// New makes a rule for a network and its pages.
+func New(air Air, pages Pages, log *slog.Logger) *Crowd {
+	return &Crowd{air: air, pages: pages, log: log}
+}
+
+// Run looks again and again until ctx ends.
+func (c *Crowd) Run(ctx context.Context) error {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.step(ctx, time.Now())
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// step does what is due.
+func (c *Crowd) step(ctx context.Context, now time.Time) {
+	phones, most := c.air.Phones()
+	if most == 0 || len(phones) < most {
+		c.stays()
+		return
+	}
+	if c.asked.MAC != "" {
+		c.due(ctx, now, phones)
+		return
+	}
+	if p, ok := c.unseen(now, phones); ok {
+		c.goes, c.asked = now, p
+		c.due(ctx, now, phones)
+		return
+	}
+	if p, ok := c.watcher(now, phones); ok {
+		c.goes, c.asked = now.Add(Notice), p
+		c.pages.Leaving(p.IP, Notice)
+	}
+}
+
+// due sends away who was asked to go when the time has come, unless they have shown that they are there.
+func (c *Crowd) due(ctx context.Context, now time.Time, phones []Phone) {
+	switch p := c.asked; {
+	case !slices.ContainsFunc(phones, func(is Phone) bool { return is.MAC == p.MAC && is.IP == p.IP }):
+		c.asked = Phone{} // they went by themselves
+	case p.IP != "" && c.pages.Acted(p.IP).After(c.goes.Add(-Notice)):
+		c.stays()
+	case now.Before(c.goes):
+	default:
+		c.pages.Leaving(p.IP, 0)
+		if err := c.air.Rest(ctx, p.MAC, Rest); err != nil {
+			c.log.Warn("the Wi-Fi is full, and a phone could not be let go", "err", err)
+		} else {
+			c.log.Info("a phone was let go: the Wi-Fi was full", "on_for", p.Connected.Round(time.Second), "silent_for", p.Idle.Round(time.Second))
+		}
+		c.asked = Phone{}
+	}
+}
+
+// stays tells who was asked that they need not go.
+func (c *Crowd) stays() {
+	if c.asked.MAC != "" {
+		c.pages.Leaving(c.asked.IP, -1)
+		c.asked = Phone{}
+	}
+}
+
+// unseen is the phone that nobody has looked at for longest.
+func (c *Crowd) unseen(now time.Time, phones []Phone) (Phone, bool) {
+	return longest(phones, func(p Phone) (time.Duration, bool) {
+		return p.Idle, p.Idle >= silent && p.Connected >= settle && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
+	})
+}
+
+// watcher is the phone whose person has only watched for longest. The network is full since the last one came.
+func (c *Crowd) watcher(now time.Time, phones []Phone) (Phone, bool) {
+	if slices.ContainsFunc(phones, func(p Phone) bool { return p.Connected < full }) {
+		return Phone{}, false
+	}
+	return longest(phones, func(p Phone) (time.Duration, bool) {
+		d := c.still(now, p)
+		return d, d >= watched && p.IP != "" && c.pages.Open(p.IP)
+	})
+}
+
+// still is for how long a phone's person has done nothing: since they last tapped, or came.
+func (c *Crowd) still(now time.Time, p Phone) time.Duration {
+	if p.IP == "" {
+		return p.Connected
+	}
+	if at := c.pages.Acted(p.IP); !at.IsZero() {
+		return min(p.Connected, now.Sub(at))
+	}
+	return p.Connected
+}
+
+func longest(phones []Phone, of func(Phone) (time.Duration, bool)) (most Phone, ok bool) {
+	best := time.Duration(-1)
+	for _, p := range slices.SortedFunc(slices.Values(phones), func(a, b Phone) int { return cmp.Compare(a.MAC, b.MAC) }) {
+		if d, may := of(p); may && d > best {
+			most, best, ok = p, d, true
+		}
+	}
+	return most, ok
+}

@@ -1,0 +1,69 @@
+package web
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"edgekit.internal/cmd/internal/wire"
+)
+
+// maxActed bounds the addresses that are remembered: more than a kit's own Wi-Fi gives out.
+const maxActed = 1024
+
+// acts remembers when an address was last one of somebody who does something, rather than watches. Safe for concurrent use.
+type acts struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (a *acts) note(addr string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.at[addr]; !known && len(a.at) >= maxActed {
+		for old := range a.at { // any: a place in the network is all that it costs
+			delete(a.at, old)
+			break
+		}
+	}
+	a.at[addr] = now
+}
+
+// Acted is when somebody last tapped on a page of that address; the zero time: not that is known.
+func (w *Web) Acted(addr string) time.Time {
+	w.acts.mu.Lock()
+	defer w.acts.mu.Unlock()
+	return w.acts.at[addr]
+}
+
+// Open tells whether a page is open at that address.
+func (w *Web) Open(addr string) (open bool) {
+	w.hub.each(func(s *sink) { open = open || s.from == addr })
+	return open
+}
+
+// Leaving has the pages of an address say that their place in the Wi-Fi goes to somebody else in that time; 0: it has gone; below
+// 0: it does not go.
+func (w *Web) Leaving(addr string, in time.Duration) {
+	p := wire.Place{Type: wire.TypePlace, Is: wire.PlaceGoes, InMS: in.Milliseconds()}
+	switch {
+	case in < 0:
+		p.Is, p.InMS = wire.PlaceStays, 0
+	case in == 0:
+		p.Is = wire.PlaceGone
+	}
+	msg := encode(p)
+	w.hub.each(func(s *sink) {
+		if s.from == addr {
+			s.push(wire.TypePlace, msg)
+		}
+	})
+}
+
+// postStay is somebody's wish to keep their place.
+func (w *Web) postStay(rw http.ResponseWriter, r *http.Request) {
+	if _, ok := w.asks(rw, r); ok {
+		w.acts.note(address(r), time.Now())
+		rw.WriteHeader(http.StatusNoContent)
+	}
+}
