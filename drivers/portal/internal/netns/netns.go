@@ -3,12 +3,12 @@
 package netns
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -164,5 +164,5 @@ func (n *Net) Sysctl(name string) string {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return fmt.Sprintf("%s", b[:max(0, len(b)-1)])
+	return strings.TrimSpace(string(b))
 }
