@@ -120,13 +120,18 @@ func (m *machine) index(iface string) int {
 // start runs an access point over a machine; stop ends it as SIGTERM does.
 func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
 	t.Helper()
+	return startWith(t, dir, m, nil)
+}
+
+func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (a *AP, stop func()) {
+	t.Helper()
 	me, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	timing := standard()
 	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	a = New(Config{Dir: dir, Hostapd: me, system: m, timing: timing})
+	a = New(Config{Dir: dir, Hostapd: me, Guard: guard, system: m, timing: timing})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -259,5 +264,51 @@ func TestACountryThatCannotBeSetIsSaidAndLeavesTheNetworkUp(t *testing.T) {
 	a.Want(network())
 	if s := await(t, a, is(drivers.Ready)); s.Country != "" || !strings.Contains(s.Reason, "rules of DE could not be set") {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestNoNetworkWithoutItsGuard: it is there before the first phone can be, stays while hostapd is started anew, and goes last.
+func TestNoNetworkWithoutItsGuard(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, dir := &machine{}, t.TempDir()
+	m.plug(pi())
+	var mu sync.Mutex
+	var calls []string
+	broken := true
+	guard := func(i string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if p, _, err := hostapd.Find(me, dir, nil); err != nil || i == "" && p != nil {
+			t.Errorf("taken away while hostapd runs: %v %v", p, err)
+		}
+		calls = append(calls, i)
+		if broken && i != "" {
+			return errors.New("no nf_tables")
+		}
+		return nil
+	}
+	a, stop := startWith(t, dir, m, guard)
+	a.Want(network())
+	await(t, a, func(s State) bool {
+		return s.Status.State == drivers.Failed && strings.Contains(s.Reason, "No nf_tables.") && s.Starts == 0
+	})
+	mu.Lock()
+	broken = false
+	mu.Unlock()
+	up := await(t, a, is(drivers.Ready))
+	mu.Lock()
+	calls = nil
+	mu.Unlock()
+	syscall.Kill(up.PID, syscall.SIGKILL)
+	await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != up.PID })
+	a.Off("Switched off.")
+	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
+	stop()
+	if got := strings.Join(calls, ","); got != "wlan0,," {
+		t.Errorf("%q", got)
 	}
 }

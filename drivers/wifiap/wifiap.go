@@ -76,6 +76,10 @@ type Config struct {
 	Hostapd string // the program. Default: /usr/sbin/hostapd
 	Log     *slog.Logger
 
+	// Guard is called before there is an access point on an interface, whenever there is to be one, and with "" when there is to be
+	// none any more, once it is down. An error is why there is none, and it is tried again. Default: nothing is done.
+	Guard func(interfaceName string) error
+
 	system system // in tests: not the kernel
 	timing timing
 }
@@ -126,6 +130,9 @@ func New(c Config) *AP {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.Guard == nil {
+		c.Guard = func(string) error { return nil }
 	}
 	if c.system == nil {
 		c.system = kernel{}
