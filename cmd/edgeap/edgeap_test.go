@@ -28,10 +28,12 @@ type told struct {
 	network wifiap.Network
 	off     string
 	n       int
+	visitors
 }
 
 func (a *told) Want(n wifiap.Network) { a.network, a.off, a.n = n, "", a.n+1 }
 func (a *told) Off(why string)        { a.network, a.off, a.n = wifiap.Network{}, why, a.n+1 }
+func (a *told) allow(v visitors)      { a.visitors = v }
 
 // put replaces the settings as edgekit does. The time is given: files of one test can be of the same tick of the clock.
 func put(t *testing.T, dir, text string, at time.Time) {
@@ -50,7 +52,7 @@ func put(t *testing.T, dir, text string, at time.Time) {
 
 func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 	dir, ap := t.TempDir(), &told{}
-	f := &follower{data: dir, ap: ap, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	f := &follower{data: dir, ap: ap, door: ap, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	at := time.Unix(1_000_000_000, 0)
 	put := func(text string) { at = at.Add(time.Second); put(t, dir, text, at) }
 	off := func(when, why string) {
@@ -76,14 +78,25 @@ func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 	if want := (wifiap.Network{SSID: slip.SSID, Password: slip.Password, Security: wifiap.WPA2, Band: "auto"}); ap.network != want || slip.Password == "" {
 		t.Errorf("%+v, want %+v", ap.network, want)
 	}
+	if ap.visitors != (visitors{port: 8080}) {
+		t.Errorf("%+v", ap.visitors)
+	}
 	n := ap.n
 	if f.look(); ap.n != n {
 		t.Error("it is told what it knows")
 	}
+	put("listen = \":9000\"\n[wifi]\nmode = \"ap\"\ninternet = true\n")
+	if f.look(); ap.visitors != (visitors{9000, true}) {
+		t.Errorf("%+v", ap.visitors)
+	}
+	f.listen = ":80" // as on the card, where edgekit has it as a flag
 	put("[wifi]\nmode = \"ap\"\nssid = \"Blau\"\nsecurity = \"open\"\ncountry = \"DE\"\nband = 5\nchannel = 36\n")
 	f.look()
 	if want := (wifiap.Network{SSID: "Blau", Security: wifiap.Open, Band: "5", Country: "DE", Channel: 36}); ap.network != want {
 		t.Errorf("%+v, want %+v", ap.network, want)
+	}
+	if ap.visitors != (visitors{port: 80}) {
+		t.Errorf("%+v", ap.visitors)
 	}
 	n = ap.n
 	put("[wifi]\nmode = \"on\"\n")
@@ -119,26 +132,57 @@ func (a air) Kick(_ context.Context, mac string) error {
 func (a air) Block(context.Context, string) error   { return a.err }
 func (a air) Unblock(context.Context, string) error { return a.err }
 
+func (a air) Rest(context.Context, string, time.Duration) error { return a.err }
+
+// list is a lobby with one phone in it, that of air.
+type list struct{ accepted bool }
+
+func (l *list) guest(ip netip.Addr) (g wire.WifiGuest, ok bool) {
+	return wire.WifiGuest{IP: "10.66.0.20", MAC: "02:00:00:00:01:00", Accepted: l.accepted}, ip == netip.MustParseAddr("10.66.0.20")
+}
+
+func (l *list) accept(ip netip.Addr, accepted bool) bool {
+	_, ok := l.guest(ip)
+	l.accepted = ok && accepted
+	return ok
+}
+
+func (l *list) count() wire.WifiPortal { return wire.WifiPortal{Leases: 1} }
+
+func (l *list) addresses() map[string]wire.WifiGuest {
+	g, _ := l.guest(netip.Addr{})
+	return map[string]wire.WifiGuest{g.MAC: g}
+}
+
 func TestSocketAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		request string
 		err     error
 		code    int
 	}{
-		"kick":             {"POST /stations/02:00:00:00:01:00/kick", nil, http.StatusNoContent},
-		"block":            {"POST /stations/02:00:00:00:01:00/block", nil, http.StatusNoContent},
-		"unblock":          {"POST /stations/02:00:00:00:01:00/unblock", nil, http.StatusNoContent},
-		"nobody":           {"POST /stations/02:00:00:00:02:00/kick", nil, http.StatusNotFound},
-		"down":             {"POST /stations/02:00:00:00:01:00/kick", wifiap.ErrDown, http.StatusConflict},
-		"no address":       {"POST /stations/all/kick", nil, http.StatusBadRequest},
-		"another command":  {"POST /stations/02:00:00:00:01:00%0aTERMINATE/kick", nil, http.StatusBadRequest},
-		"too long address": {"POST /stations/02:00:00:00:01:00:00:00/block", nil, http.StatusBadRequest},
-		"no such thing":    {"GET /stations", nil, http.StatusNotFound},
+		"kick":              {"POST /stations/02:00:00:00:01:00/kick", nil, http.StatusNoContent},
+		"block":             {"POST /stations/02:00:00:00:01:00/block", nil, http.StatusNoContent},
+		"rest":              {"POST /stations/02:00:00:00:01:00/rest", nil, http.StatusNoContent},
+		"unblock":           {"POST /stations/02:00:00:00:01:00/unblock", nil, http.StatusNoContent},
+		"nobody":            {"POST /stations/02:00:00:00:02:00/kick", nil, http.StatusNotFound},
+		"down":              {"POST /stations/02:00:00:00:01:00/kick", wifiap.ErrDown, http.StatusConflict},
+		"no address":        {"POST /stations/all/kick", nil, http.StatusBadRequest},
+		"another command":   {"POST /stations/02:00:00:00:01:00%0aTERMINATE/kick", nil, http.StatusBadRequest},
+		"too long address":  {"POST /stations/02:00:00:00:01:00:00:00/block", nil, http.StatusBadRequest},
+		"no such thing":     {"GET /stations", nil, http.StatusNotFound},
+		"a guest":           {"GET /guests/10.66.0.20", nil, http.StatusOK},
+		"as IPv6 writes it": {"GET /guests/::ffff:10.66.0.20", nil, http.StatusOK},
+		"nobody's address":  {"GET /guests/10.66.0.21", nil, http.StatusNotFound},
+		"accepted":          {"PUT /guests/10.66.0.20/accepted", nil, http.StatusNoContent},
+		"and not any more":  {"DELETE /guests/10.66.0.20/accepted", nil, http.StatusNoContent},
+		"nobody accepted":   {"PUT /guests/10.66.0.21/accepted", nil, http.StatusNotFound},
+		"no IP":             {"PUT /guests/02:00:00:00:01:00/accepted", nil, http.StatusBadRequest},
+		"IPv6":              {"GET /guests/fe80::1", nil, http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			method, path, _ := strings.Cut(c.request, " ")
 			rw := httptest.NewRecorder()
-			handler(air{c.err}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest(method, path, nil))
+			handler(air{c.err}, &list{}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest(method, path, nil))
 			if rw.Code != c.code {
 				t.Errorf("%d %s, want %d", rw.Code, rw.Body, c.code)
 			}
@@ -148,9 +192,10 @@ func TestSocketAnswers(t *testing.T) {
 
 func TestStatusTellsOfTheNetworkAndWhoIsOn(t *testing.T) {
 	want := wire.Wifi{Mode: "ap", Device: wire.Device{Device: "wifi", Name: "wlan0 Stall", State: "ready"}, Radio: "wlan0", SSID: "Stall", Security: "wpa2", Channel: 6,
-		Address: "10.66.0.1/24", Most: 7, MostWhy: "a table", Stations: []wire.WifiStation{{MAC: "02:00:00:00:01:00", Authorized: true, WPA3: true, SignalDBm: -40, ConnectedMS: 3000}}, Blocked: []string{"02:00:00:00:09:00"}}
+		Address: "10.66.0.1/24", Most: 7, MostWhy: "a table", Stations: []wire.WifiStation{{MAC: "02:00:00:00:01:00", Authorized: true, WPA3: true, SignalDBm: -40, ConnectedMS: 3000, IP: "10.66.0.20", Accepted: true}},
+		Portal: wire.WifiPortal{Leases: 1}, Blocked: []string{"02:00:00:00:09:00"}}
 	rw := httptest.NewRecorder()
-	handler(air{}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest("GET", "/status", nil))
+	handler(air{}, &list{accepted: true}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest("GET", "/status", nil))
 	var got wire.Wifi
 	if err := json.Unmarshal(rw.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -188,10 +233,10 @@ func TestSocketIsForTheKitAloneAndReplacesAStaleOne(t *testing.T) {
 }
 
 func TestFlagsSayWhatWasExpected(t *testing.T) {
-	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{"/perm/edgekit", "/run/edgeap", "/usr/sbin/hostapd"}) {
+	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{"/perm/edgekit", "/run/edgeap", "/usr/sbin/hostapd", ""}) {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}} {
+	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}, {"-listen", "80"}, {"-listen", ":0"}, {"-listen", ":65536"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%v taken", args)
 		}

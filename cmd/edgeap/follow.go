@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -25,12 +28,17 @@ type accessPoint interface {
 	Off(why string)
 }
 
+// door is what is told what visitors may reach.
+type door interface{ allow(visitors) }
+
 // follower has the access point be what the settings in the data folder say. They are edgekit's to write; at the very first
 // start there are none yet, nor an identity.
 type follower struct {
-	data string
-	ap   accessPoint
-	log  *slog.Logger
+	data   string
+	listen string // visitors' address, where it is not the settings'
+	ap     accessPoint
+	door   door
+	log    *slog.Logger
 
 	last string // of the file, as of the last look: see stamp
 	now  atomic.Pointer[string]
@@ -87,6 +95,13 @@ func (f *follower) look() {
 			f.ap.Off("The kit's identity cannot be read, so its network has no name and password. The log says why.")
 			return
 		}
+		port, err := portOf(cmp.Or(f.listen, s.Listen))
+		if err != nil {
+			f.last = is
+			f.ap.Off("The settings do not say at which port visitors find the page (listen), so the kit's Wi-Fi would let nobody through.")
+			return
+		}
+		f.door.allow(visitors{port, s.Wifi.Internet})
 		f.ap.Want(network(s, who))
 	case "venue":
 		f.ap.Off("The settings ask for the venue's network, which this version joins by cable only.")
@@ -101,6 +116,17 @@ func network(s settings.Settings, who *identity.Identity) wifiap.Network {
 	j, _ := s.Join(who.ID, who.Secret(settings.JoinSecret))
 	w := s.Wifi
 	return wifiap.Network{SSID: j.SSID, Password: j.Password, Security: wifiap.Security(w.Security), Band: w.Band, Country: w.Country, Channel: w.Channel}
+}
+
+// portOf is the port of an address such as :8080.
+func portOf(address string) (uint16, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+			return uint16(n), nil
+		}
+	}
+	return 0, fmt.Errorf("%q: expected an address and port such as :8080", address)
 }
 
 // stamp changes when a file does, which is only ever replaced as a whole.

@@ -1,11 +1,11 @@
 // Edgeap is the kit's access point: it keeps the network up that the settings ask for, by hostapd, whatever becomes of the
-// rest of the kit.
+// rest of the kit, and gives phones in it addresses and names, and no more of the kit than its page.
 //
 //	edgeap -data DIR
 //
 // It reads DIR/edgekit.toml, which edgekit keeps, and follows its changes; it answers on DIR/edgeap.sock. SIGTERM and SIGINT
-// take the network down and stop it, exit 0. Killed otherwise it leaves hostapd running, and takes it over when it is started
-// again, so that phones stay on.
+// take the network down and stop it, exit 0. Killed otherwise it leaves hostapd running and the firewall shut, and takes both over
+// when it is started again, so that phones stay on, with the addresses that they have.
 package main
 
 import (
@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-type options struct{ data, run, hostapd string }
+type options struct{ data, run, hostapd, listen string }
 
 // parse reads the flags. An error is one line that says which flag, and what was expected.
 func parse(args []string) (o options, err error) {
@@ -51,6 +51,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.data, "data", "edgekit-data", "the kit's data folder")
 	f.StringVar(&o.run, "run", "/run/edgeap", "folder in memory for what is needed while hostapd runs")
 	f.StringVar(&o.hostapd, "hostapd", "/usr/sbin/hostapd", "the program that is the access point")
+	f.StringVar(&o.listen, "listen", "", "visitors' address, as edgekit is given it; default: as in the settings")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		var help strings.Builder
 		help.WriteString("usage:\n")
@@ -62,6 +63,9 @@ func parse(args []string) (o options, err error) {
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("argument %q, expected only flags", f.Arg(0))
+	}
+	if _, err := portOf(o.listen); o.listen != "" && err != nil {
+		return o, fmt.Errorf("-listen: %w", err)
 	}
 	return o, nil
 }
@@ -77,11 +81,17 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log})
-	follow := &follower{data: o.data, ap: ap, log: log}
+	r, err := newReception(o.run, log)
+	if err != nil {
+		return err
+	}
+	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log, Guard: r.guard})
+	r.ap = ap
+	follow := &follower{data: o.data, listen: o.listen, ap: ap, door: r, log: log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ap.Run(ctx) })
 	group.Go(func() error { return follow.run(ctx) })
-	group.Go(func() error { return serve(ctx, l, handler(ap, follow.mode), log) })
+	group.Go(func() error { return r.run(ctx) })
+	group.Go(func() error { return serve(ctx, l, handler(ap, r, follow.mode), log) })
 	return group.Wait()
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,16 +65,48 @@ type radio interface {
 	Kick(ctx context.Context, mac string) error
 	Block(ctx context.Context, mac string) error
 	Unblock(ctx context.Context, mac string) error
+	Rest(ctx context.Context, mac string, d time.Duration) error
+}
+
+// lobby is who came, and what became of it.
+type lobby interface {
+	guest(netip.Addr) (wire.WifiGuest, bool)
+	accept(ip netip.Addr, accepted bool) bool
+	count() wire.WifiPortal
+	addresses() map[string]wire.WifiGuest
 }
 
 // handler routes what wire.WifiSocket describes.
-func handler(ap radio, mode func() string) http.Handler {
+func handler(ap radio, in lobby, mode func() string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(rw).Encode(status(r.Context(), ap, mode()))
+		json.NewEncoder(rw).Encode(status(r.Context(), ap, in, mode()))
 	})
-	for verb, do := range map[string]func(context.Context, string) error{"kick": ap.Kick, "block": ap.Block, "unblock": ap.Unblock} {
+	mux.HandleFunc("GET /guests/{ip}", func(rw http.ResponseWriter, r *http.Request) {
+		if ip, ok := guestOf(rw, r); ok {
+			if g, ok := in.guest(ip); ok {
+				rw.Header().Set("Content-Type", "application/json")
+				json.NewEncoder(rw).Encode(g)
+				return
+			}
+			refuse(rw, http.StatusNotFound, "unknown", "No phone has that address in the kit's Wi-Fi now.")
+		}
+	})
+	for verb, accepted := range map[string]bool{"PUT": true, "DELETE": false} {
+		mux.HandleFunc(verb+" /guests/{ip}/accepted", func(rw http.ResponseWriter, r *http.Request) {
+			if ip, ok := guestOf(rw, r); ok {
+				if in.accept(ip, accepted) {
+					rw.WriteHeader(http.StatusNoContent)
+					return
+				}
+				refuse(rw, http.StatusNotFound, "unknown", "No phone has that address in the kit's Wi-Fi now.")
+			}
+		})
+	}
+	verbs := map[string]func(context.Context, string) error{"kick": ap.Kick, "block": ap.Block, "unblock": ap.Unblock,
+		"rest": func(ctx context.Context, mac string) error { return ap.Rest(ctx, mac, wire.WifiRest) }}
+	for verb, do := range verbs {
 		mux.HandleFunc("POST /stations/{mac}/"+verb, func(rw http.ResponseWriter, r *http.Request) {
 			mac, err := net.ParseMAC(r.PathValue("mac"))
 			if err != nil || len(mac) != 6 {
@@ -95,17 +128,27 @@ func handler(ap radio, mode func() string) http.Handler {
 	return mux
 }
 
+// guestOf is the address that is asked about; ok is false if it is none, which has been said then.
+func guestOf(rw http.ResponseWriter, r *http.Request) (ip netip.Addr, ok bool) {
+	ip, err := netip.ParseAddr(r.PathValue("ip"))
+	if ip = ip.Unmap(); err != nil || !ip.Is4() {
+		refuse(rw, http.StatusBadRequest, "malformed", "Expected a phone's address in the kit's Wi-Fi, such as 10.66.0.20.")
+		return ip, false
+	}
+	return ip, true
+}
+
 func refuse(rw http.ResponseWriter, code int, reason, detail string) {
 	rw.Header().Set("Content-Type", "application/problem+json")
 	rw.WriteHeader(code)
 	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Reason: reason, Detail: detail})
 }
 
-func status(ctx context.Context, ap radio, mode string) wire.Wifi {
+func status(ctx context.Context, ap radio, in lobby, mode string) wire.Wifi {
 	s := ap.State()
 	w := wire.Wifi{Mode: mode, Device: wire.Device{Device: s.Device, Name: s.Name, State: string(s.Status.State), Reason: s.Reason}, Retry: s.Retry,
 		Radio: s.Radio, SSID: s.SSID, Security: string(s.Security), Channel: s.Channel, MHz: s.MHz, Country: s.Country,
-		Most: s.Capacity.Stations, MostWhy: s.Capacity.Source, PID: s.PID, Starts: s.Starts, Adopted: s.Adopted, Stations: []wire.WifiStation{}, Blocked: []string{}}
+		Most: s.Capacity.Stations, MostWhy: s.Capacity.Source, PID: s.PID, Starts: s.Starts, Adopted: s.Adopted, Portal: in.count(), Stations: []wire.WifiStation{}, Blocked: []string{}}
 	if s.Address.IsValid() {
 		w.Address = s.Address.String()
 	}
@@ -116,9 +159,11 @@ func status(ctx context.Context, ap radio, mode string) wire.Wifi {
 	if err != nil {
 		return w // it is down, or goes down just now: then nobody is on
 	}
+	guests := in.addresses()
 	for _, s := range list {
+		g := guests[s.MAC]
 		w.Stations = append(w.Stations, wire.WifiStation{MAC: s.MAC, Authorized: s.Authorized, WPA3: s.SAE, SignalDBm: s.SignalDBm, RxKbps: s.RxKbps, TxKbps: s.TxKbps,
-			RxBytes: s.RxBytes, TxBytes: s.TxBytes, IdleMS: s.Idle.Milliseconds(), ConnectedMS: s.Connected.Milliseconds()})
+			RxBytes: s.RxBytes, TxBytes: s.TxBytes, IdleMS: s.Idle.Milliseconds(), ConnectedMS: s.Connected.Milliseconds(), IP: g.IP, Accepted: g.Accepted})
 	}
 	return w
 }

@@ -10,34 +10,75 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
 )
 
-// airOf answers as edgeap does on a kit's data folder, for a kit's own network on loopback with one phone in it: this machine.
-func airOf(t *testing.T, data string) (accepted *atomic.Bool) {
+// air answers as edgeap does on a kit's data folder, for a kit's own network on loopback with one phone in it: this machine.
+type air struct {
+	accepted, rests atomic.Bool
+	most            int // phones that it takes
+}
+
+func airOf(t *testing.T, data string, most int) *air {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(data, wire.WifiSocket))
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted = &atomic.Bool{}
+	const mac, ip = "02:00:00:00:00:07", "127.0.0.1"
+	a := &air{most: most}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) {
-		wire.Reply(rw, http.StatusOK, wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8"})
+		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: a.most, Stations: []wire.WifiStation{}}
+		if !a.rests.Load() {
+			w.Stations = append(w.Stations, wire.WifiStation{MAC: mac, IP: ip, ConnectedMS: time.Hour.Milliseconds()})
+		}
+		wire.Reply(rw, http.StatusOK, w)
 	})
-	mux.HandleFunc("GET /guests/127.0.0.1", func(rw http.ResponseWriter, _ *http.Request) {
-		wire.Reply(rw, http.StatusOK, wire.Guest{MAC: "02:00:00:00:00:07", Accepted: accepted.Load()})
+	mux.HandleFunc("GET /guests/"+ip, func(rw http.ResponseWriter, _ *http.Request) {
+		wire.Reply(rw, http.StatusOK, wire.WifiGuest{IP: ip, MAC: mac, Accepted: a.accepted.Load()})
 	})
-	mux.HandleFunc("PUT /guests/127.0.0.1/accepted", func(rw http.ResponseWriter, _ *http.Request) {
-		accepted.Store(true)
-		rw.WriteHeader(http.StatusNoContent)
-	})
+	for path, is := range map[string]*atomic.Bool{"PUT /guests/" + ip + "/accepted": &a.accepted, "POST /stations/" + mac + "/rest": &a.rests} {
+		mux.HandleFunc(path, func(rw http.ResponseWriter, _ *http.Request) {
+			is.Store(true)
+			rw.WriteHeader(http.StatusNoContent)
+		})
+	}
 	s := &http.Server{Handler: mux}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
-	return accepted
+	return a
+}
+
+// TestAPlaceInTheWiFi: when it is full, who has only watched for long is told, stays by a tap, and else goes and knows why.
+func TestAPlaceInTheWiFi(t *testing.T) {
+	const says = `document.querySelector("#place").open && document.querySelector("#place").textContent.includes(`
+	for _, stays := range []bool{true, false} {
+		data := t.TempDir()
+		air := airOf(t, data, 1)
+		k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
+		b := kittest.Browser(t)
+		kittest.Open(t, b, k.Viewer+"/")
+		kittest.Press(t, b, "Continue without")
+		kittest.See(t, b, "to be told", says+`"seconds your place goes to somebody else")`)
+		if stays {
+			kittest.Press(t, b, "Keep my place")
+			kittest.Press(t, b, "Buy Mug for € 10.00")
+			kittest.See(t, b, "the ticket", status+`.startsWith("Confirmed")`)
+			if air.rests.Load() {
+				t.Error("the phone was sent away all the same")
+			}
+			k.Kill()
+			continue
+		}
+		kittest.See(t, b, "to have gone", says+`"Your tickets are good")`)
+		if !air.rests.Load() {
+			t.Error("the phone is still in the network")
+		}
+	}
 }
 
 // sheet is a real browser as a phone's own window for networks that ask for something is: whatever name it asks for is led to the
@@ -64,7 +105,7 @@ func sheet(t *testing.T, k *kittest.Kit) *httptest.Server {
 // TestAPhoneThatJoinsBuysInItsSheet, without a cookie or a script, stays connected, and is the same visitor in its browser.
 func TestAPhoneThatJoinsBuysInItsSheet(t *testing.T) {
 	data := t.TempDir()
-	accepted := airOf(t, data)
+	air := airOf(t, data, 0)
 	k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
 	const probe = "http://captive.apple.com/hotspot-detect.html"
 	proxy := sheet(t, k)
@@ -77,7 +118,7 @@ func TestAPhoneThatJoinsBuysInItsSheet(t *testing.T) {
 	kittest.See(t, b, "the sheet", `location.pathname === "/portal"`)
 	kittest.Press(t, b, "Buy Mug for € 10.00")
 	kittest.See(t, b, "the ticket", `document.querySelector("[role=status]")?.textContent === "Confirmed · ticket A-001"`)
-	if accepted.Load() {
+	if air.accepted.Load() {
 		t.Error("the phone is told that it is connected: its sheet closes before the ticket's number is read")
 	}
 	kittest.Press(t, b, "Stay connected")

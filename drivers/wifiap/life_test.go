@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,7 +43,7 @@ func fakeHostapd(how, conf string) {
 	if err != nil {
 		panic(err)
 	}
-	is := map[string]string{}
+	is, denied := map[string]string{}, map[string]bool{}
 	for lines := bufio.NewScanner(text); lines.Scan(); {
 		key, value, _ := strings.Cut(lines.Text(), "=")
 		is[key] = value
@@ -60,6 +62,18 @@ func fakeHostapd(how, conf string) {
 			panic(err)
 		}
 		answer := "OK\n"
+		if word := strings.Fields(string(b[:n])); word[0] == "DENY_ACL" {
+			switch word[1] {
+			case "ADD_MAC":
+				denied[word[2]] = true
+			case "DEL_MAC":
+				delete(denied, word[2])
+			case "CLEAR":
+				clear(denied)
+			case "SHOW":
+				answer = strings.Join(slices.Sorted(maps.Keys(denied)), "\n")
+			}
+		}
 		switch command, _, _ := strings.Cut(string(b[:n]), " "); command {
 		case "STATUS":
 			answer = "state=ENABLED\nfreq=2437\n"
@@ -120,13 +134,18 @@ func (m *machine) index(iface string) int {
 // start runs an access point over a machine; stop ends it as SIGTERM does.
 func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
 	t.Helper()
+	return startWith(t, dir, m, nil)
+}
+
+func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (a *AP, stop func()) {
+	t.Helper()
 	me, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	timing := standard()
 	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	a = New(Config{Dir: dir, Hostapd: me, system: m, timing: timing})
+	a = New(Config{Dir: dir, Hostapd: me, Guard: guard, system: m, timing: timing})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -225,11 +244,16 @@ func TestTheNextOneTakesOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := hostapd.Deny(filepath.Join(dir, hostapd.DenyName), "02:00:00:00:09:00"); err != nil {
+		t.Fatal(err)
+	}
+	keepOut(t, dir, "02:00:00:00:08:00") // who was to rest for the program before
 	a, _ := start(t, dir, m)
 	a.Want(network())
 	if s := await(t, a, is(drivers.Ready)); !s.Adopted || s.PID != left.PID || s.Starts != 0 {
 		t.Errorf("%+v, want %d taken over", s, left.PID)
 	}
+	await(t, a, func(State) bool { return keptOut(t, a) == "02:00:00:00:09:00" })
 	other := network()
 	other.SSID = "Another"
 	a.Want(other)
@@ -259,5 +283,118 @@ func TestACountryThatCannotBeSetIsSaidAndLeavesTheNetworkUp(t *testing.T) {
 	a.Want(network())
 	if s := await(t, a, is(drivers.Ready)); s.Country != "" || !strings.Contains(s.Reason, "rules of DE could not be set") {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestNoNetworkWithoutItsGuard: it is there before the first phone can be, stays while hostapd is started anew, and goes last.
+func TestNoNetworkWithoutItsGuard(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	me, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, dir := &machine{}, t.TempDir()
+	m.plug(pi())
+	var mu sync.Mutex
+	var calls []string
+	broken := true
+	guard := func(i string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if p, _, err := hostapd.Find(me, dir, nil); err != nil || i == "" && p != nil {
+			t.Errorf("taken away while hostapd runs: %v %v", p, err)
+		}
+		calls = append(calls, i)
+		if broken && i != "" {
+			return errors.New("no nf_tables")
+		}
+		return nil
+	}
+	a, stop := startWith(t, dir, m, guard)
+	a.Want(network())
+	await(t, a, func(s State) bool {
+		return s.Status.State == drivers.Failed && strings.Contains(s.Reason, "No nf_tables.") && s.Starts == 0
+	})
+	mu.Lock()
+	broken = false
+	mu.Unlock()
+	up := await(t, a, is(drivers.Ready))
+	mu.Lock()
+	calls = nil
+	mu.Unlock()
+	syscall.Kill(up.PID, syscall.SIGKILL)
+	await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != up.PID })
+	a.Off("Switched off.")
+	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
+	stop()
+	if got := strings.Join(calls, ","); got != "wlan0,," {
+		t.Errorf("%q", got)
+	}
+}
+
+// keptOut is who hostapd lets in no more.
+func keptOut(t *testing.T, a *AP) string {
+	t.Helper()
+	c, err := a.ask()
+	if err != nil {
+		return err.Error()
+	}
+	answer, err := c.Ask("DENY_ACL SHOW")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// keepOut tells a hostapd that nobody watches over.
+func keepOut(t *testing.T, dir, mac string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; {
+		c, err := hostapd.Dial(t.Context(), filepath.Join(dir, hostapd.ControlName), "wlan0", filepath.Join(dir, "test"))
+		if err == nil {
+			defer c.Close()
+			err = c.Do("DENY_ACL ADD_MAC " + mac)
+		}
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAPhoneThatRestsComesBack by itself after its time, unless it was blocked meanwhile.
+func TestAPhoneThatRestsComesBack(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	m := &machine{}
+	m.plug(pi())
+	a, _ := start(t, t.TempDir(), m)
+	a.Want(network())
+	await(t, a, is(drivers.Ready))
+	if err := a.Rest(t.Context(), "02:00:00:00:01:00", longestRest+1); err == nil {
+		t.Error("for ever")
+	}
+	for _, mac := range []string{"02:00:00:00:01:00", "02:00:00:00:02:00"} {
+		if err := a.Rest(t.Context(), mac, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Block(t.Context(), "02:00:00:00:02:00"); err != nil {
+		t.Fatal(err)
+	}
+	if is := keptOut(t, a); is != "02:00:00:00:01:00\n02:00:00:00:02:00" {
+		t.Errorf("kept out: %q", is)
+	}
+	a.mu.Lock()
+	for mac := range a.resting {
+		a.resting[mac] = time.Now() // the time has passed
+	}
+	a.mu.Unlock()
+	late := time.Now().Add(30 * time.Second)
+	for keptOut(t, a) != "02:00:00:00:02:00" {
+		if time.Now().After(late) {
+			t.Fatalf("kept out: %q", keptOut(t, a))
+		}
 	}
 }

@@ -26,6 +26,14 @@ func (a *AP) Run(ctx context.Context) error {
 	if err := a.makeDir(); err != nil {
 		return fmt.Errorf("wifiap: %w", err)
 	}
+	a.run(ctx)
+	if err := a.config.Guard(""); err != nil {
+		return fmt.Errorf("wifiap: after the access point was taken down: %w", err)
+	}
+	return nil
+}
+
+func (a *AP) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		a.mu.Lock()
 		w := a.wanted
@@ -40,7 +48,7 @@ func (a *AP) Run(ctx context.Context) error {
 		var no refusal
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return
 		case errors.Is(err, errOther):
 			failures = 0
 			continue
@@ -60,14 +68,13 @@ func (a *AP) Run(ctx context.Context) error {
 		a.show(state)
 		pause(ctx, w.changed, wait)
 	}
-	return nil
 }
 
 // session brings the access point up and keeps it so until it fails, or something else is wanted.
 func (a *AP) session(ctx context.Context, w wanted) error {
 	if w.network == nil {
 		if w.said {
-			if err := a.clear(); err != nil {
+			if err := errors.Join(a.clear(), a.config.Guard("")); err != nil {
 				return err
 			}
 		}
@@ -102,6 +109,9 @@ func (a *AP) session(ctx context.Context, w wanted) error {
 	}
 	if noCountry != nil {
 		p.notes = append(p.notes, fmt.Sprintf("The rules of %s could not be set; the network keeps to those that hold everywhere.", n.Country))
+	}
+	if err := a.config.Guard(radio.Interface); err != nil { // no network is better than one that is open to the kit
+		return errors.Join(err, a.clear())
 	}
 	process, adopted, err := a.process(p.conf.Text())
 	if err != nil {

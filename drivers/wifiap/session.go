@@ -61,6 +61,11 @@ func (s *session) run(ctx context.Context, w wanted) error {
 	s.show(s.plan.state)
 	s.setControl(control)
 	defer s.setControl(nil)
+	if s.plan.state.Adopted {
+		if err := s.sync(control); err != nil {
+			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
+		}
+	}
 	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
 	return s.keep(ctx, w, control, l)
 }
@@ -113,6 +118,9 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 				return s.why(errDown)
 			case s.config.system.index(s.radio.Interface) != s.radio.Index:
 				return errGone
+			}
+			if err := s.rested(control, time.Now()); err != nil {
+				s.config.Log.Warn("a phone that was to be let in again is kept out", "err", err)
 			}
 			s.process.Trim()
 		}

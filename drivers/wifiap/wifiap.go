@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +75,10 @@ type Config struct {
 	Hostapd string // the program. Default: /usr/sbin/hostapd
 	Log     *slog.Logger
 
+	// Guard is called before there is an access point on an interface, whenever there is to be one, and with "" when there is to be
+	// none any more, once it is down. An error is why there is none, and it is tried again. Default: nothing is done.
+	Guard func(interfaceName string) error
+
 	system system // in tests: not the kernel
 	timing timing
 }
@@ -105,7 +108,8 @@ type AP struct {
 
 	mu      sync.Mutex
 	wanted  wanted
-	control *hostapd.Control // nil: it is not up
+	control *hostapd.Control     // nil: it is not up
+	resting map[string]time.Time // until when a station is kept out, see Rest
 }
 
 // wanted is what the access point is to be; changed is closed when it is to be something else.
@@ -127,13 +131,16 @@ func New(c Config) *AP {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
+	if c.Guard == nil {
+		c.Guard = func(string) error { return nil }
+	}
 	if c.system == nil {
 		c.system = kernel{}
 	}
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	a := &AP{config: c, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
+	a := &AP{config: c, resting: map[string]time.Time{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
 	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
 	return a
 }
@@ -192,55 +199,5 @@ func (a *AP) Stations(context.Context) ([]Station, error) {
 	}
 	return c.Stations()
 }
-
-// Kick sends a station away; it may come back. An ErrUnknown when it is not on.
-func (a *AP) Kick(_ context.Context, mac string) error {
-	c, err := a.ask()
-	if err != nil {
-		return err
-	}
-	answer, err := c.Ask("STA " + mac)
-	if err != nil {
-		return err
-	}
-	if s, err := hostapd.ParseStation(answer); err != nil || s.MAC != mac {
-		return ErrUnknown
-	}
-	return c.Do("DEAUTHENTICATE " + mac)
-}
-
-// Block sends a station away and lets it in no more, until the kit is switched off. It need not be on. mac is written as in
-// Station.
-func (a *AP) Block(ctx context.Context, mac string) error {
-	c, err := a.ask()
-	if err != nil {
-		return err
-	}
-	if err := hostapd.Deny(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
-		return err
-	}
-	if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
-		return err
-	}
-	if err := a.Kick(ctx, mac); !errors.Is(err, ErrUnknown) {
-		return err
-	}
-	return nil
-}
-
-// Unblock lets a station in again that was blocked.
-func (a *AP) Unblock(_ context.Context, mac string) error {
-	c, err := a.ask()
-	if err != nil {
-		return err
-	}
-	if err := hostapd.Allow(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
-		return err
-	}
-	return c.Do("DENY_ACL DEL_MAC " + mac)
-}
-
-// Blocked lists the stations that are let in no more, in the order in which they were blocked; at most 1000.
-func (a *AP) Blocked() ([]string, error) { return hostapd.Denied(filepath.Join(a.config.Dir, hostapd.DenyName)) }
 
 func (a *AP) makeDir() error { return os.MkdirAll(a.config.Dir, 0o700) }

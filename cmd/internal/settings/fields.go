@@ -62,9 +62,12 @@ func (f field) secret() bool { return f.tag.Get("secret") != "" }
 
 // standard is the value that holds where nothing is said.
 func (f field) standard() any {
-	if f.kind == reflect.Int {
+	switch f.kind {
+	case reflect.Int:
 		n, _ := strconv.ParseInt(f.tag.Get("default"), 10, 64) // "": 0
 		return n
+	case reflect.Bool:
+		return f.tag.Get("default") == "true"
 	}
 	return f.tag.Get("default")
 }
@@ -87,6 +90,8 @@ func (f field) expected() string {
 	case f.enum != nil:
 		last := len(f.enum) - 1
 		return strings.Join(f.enum[:last], ", ") + " or " + f.enum[last]
+	case f.kind == reflect.Bool:
+		return "true or false"
 	case f.kind == reflect.Int:
 		return fmt.Sprintf("a whole number from %d to %d", least, most)
 	case most > 0:
@@ -106,6 +111,11 @@ func (f field) set(s *Settings, v any) error {
 		v = strconv.FormatFloat(n, 'f', -1, 64)
 	}
 	switch v := v.(type) {
+	case bool:
+		if f.kind == reflect.Bool {
+			at.SetBool(v)
+			return nil
+		}
 	case string:
 		if f.kind != reflect.String {
 			return fmt.Errorf("expected %s without quotes", f.expected())
@@ -126,7 +136,7 @@ func (f field) set(s *Settings, v any) error {
 			return nil
 		}
 	}
-	if f.kind == reflect.Int {
+	if f.kind == reflect.Int || f.kind == reflect.Bool {
 		return fmt.Errorf("%s: expected %s", kindOf(v), f.expected())
 	}
 	return fmt.Errorf("%s: expected %s, in quotes", kindOf(v), f.expected())

@@ -56,6 +56,10 @@ func Schema() []byte {
 
 func (f field) schema() *schema {
 	s := &schema{Description: strings.ReplaceAll(f.tag.Get("help"), "${enum}", strings.Join(f.enum, ", ")), Type: "string", Default: f.standard()}
+	if f.kind == reflect.Bool {
+		s.Type = "boolean"
+		return s
+	}
 	if f.kind == reflect.Int {
 		least, _ := f.bound("min")
 		s.Type, s.Minimum = "integer", &least

@@ -65,6 +65,7 @@ func TestSchemaAndKitAgree(t *testing.T) {
 		{text: "wifi = { mode = \"venue\", ssid = \"Halle 3\", security = \"open\" }\n"},
 		{text: "wifi.mode = \"off\"\nwifi.band = 5\nwifi.channel = 36\n"},
 		{text: "[wifi]\nmode = \"ap\"\nsecurity = \"open\"\n"},
+		{text: "[wifi]\ninternet = true\n"},
 
 		{text: "camra = \"auto\"\n", want: "line 1, column 1: unknown key \"camra\": expected a known one; did you mean camera?"},
 		{text: "stall = \"a\"\n  [wfii]\nmode = \"ap\"\n", want: "line 2, column 4: unknown section \"wfii\": expected a known one; did you mean wifi?"},
@@ -88,6 +89,8 @@ func TestSchemaAndKitAgree(t *testing.T) {
 		{text: "[wifi]\nsecurity = \"open\"\npassword = \"secret sauce\"\n", want: "line 3, column 1: wifi.password: an open network has no password"},
 		{text: "[wifi]\ncountry = \"UK\"\n", want: "expected GB"},
 		{text: "[wifi]\ncountry = \"de\"\n", want: "two letters in capitals"},
+		{text: "[wifi]\ninternet = \"yes\"\n", want: "expected true or false without quotes"},
+		{text: "[wifi]\ninternet = 1\n", want: "wifi.internet: a number: expected true or false"},
 		{text: "[wifi]\nchannel = 14\n", want: "wifi.channel: 14"},
 		{text: "[wifi]\nchannel = \"6\"\n", want: "without quotes"},
 		{text: "[wifi]\nband = \"5\"\nchannel = 6\n", want: "wifi.channel: 6"},
@@ -126,7 +129,7 @@ func TestSchemaSaysWhatFlagsSay(t *testing.T) {
 	if c := doc.Properties["camera"]; c.Default != "auto" || !strings.Contains(c.Description, "/dev/videoN") {
 		t.Errorf("camera: %+v", c)
 	}
-	if w := doc.Properties["wifi"].Properties; w["mode"].Default != "off" || w["channel"].Default != 0.0 {
+	if w := doc.Properties["wifi"].Properties; w["mode"].Default != "off" || w["channel"].Default != 0.0 || w["internet"].Default != false {
 		t.Errorf("wifi: %+v", w)
 	}
 	if got := len(doc.Properties); got != reflect.TypeFor[Settings]().NumField() {

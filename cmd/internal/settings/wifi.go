@@ -16,6 +16,7 @@ type Wifi struct {
 	Band     string `toml:"band" default:"auto" enum:"auto,2.4,5" help:"GHz: ${enum}."`
 	Country  string `toml:"country" is:"country" help:"Where the kit is, two letters (ISO 3166-1): which channels are allowed."`
 	Channel  int    `toml:"channel" default:"0" min:"0" max:"177" help:"Channel; 0: the kit chooses."`
+	Internet bool   `toml:"internet" default:"false" help:"Visitors reach the internet too, slowly, by the network the kit is in; never what else is in that network."`
 }
 
 // The channels of the two bands that an access point may be asked for, before the country's rules (IEEE 802.11-2020,

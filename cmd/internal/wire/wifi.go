@@ -9,9 +9,16 @@ import "time"
 //	POST /stations/{mac}/kick        send a phone away; it may come back
 //	POST /stations/{mac}/block       and let it in no more until the kit is switched off
 //	POST /stations/{mac}/unblock
+//	POST /stations/{mac}/rest        send a phone away and let it in no more for WifiRest
+//	GET  /guests/{ip}                a WifiGuest: who has that address in the kit's network, which nobody else can send from
+//	PUT  /guests/{ip}/accepted       it has been through the captive portal: names are answered as the internet's from now on
+//	DELETE /guests/{ip}/accepted     and has not any more
 //
-// A POST that was done is a 204; a refusal is a Problem.
+// What was done is a 204; a refusal is a Problem, with the reason unknown (404) where no such phone is on, or no phone has that address.
 const WifiSocket = "edgeap.sock"
+
+// WifiRest is for how long a phone rests that gave its place to another.
+const WifiRest = 2 * time.Minute
 
 // Wifi is how the access point does. There is nothing secret in it.
 type Wifi struct {
@@ -30,8 +37,20 @@ type Wifi struct {
 	PID      int           `json:"pid,omitzero"` // hostapd's
 	Starts   int           `json:"starts"`       // how often hostapd was started by this edgeap
 	Adopted  bool          `json:"adopted"`      // hostapd was running already, and was taken over
+	Portal   WifiPortal    `json:"portal"`
 	Stations []WifiStation `json:"stations"`
 	Blocked  []string      `json:"blocked"` // addresses of phones that are let in no more
+}
+
+// WifiPortal counts what became of phones' requests since edgeap started.
+type WifiPortal struct {
+	Leases      int    `json:"leases"`                 // addresses in use
+	Full        uint64 `json:"full"`                   // a phone found none left
+	Foreign     uint64 `json:"foreign"`                // a phone asked in another's name
+	Flooded     uint64 `json:"flooded"`                // a phone asked too often, for addresses or names
+	Questions   uint64 `json:"questions"`              // for names, answered
+	Unanswered  uint64 `json:"unanswered"`             // by the servers upstream
+	InternetVia string `json:"internet_via,omitempty"` // the interface by which visitors reach the internet
 }
 
 // WifiStation is a phone that is on.
@@ -46,4 +65,14 @@ type WifiStation struct {
 	TxBytes     uint64 `json:"tx_bytes"`
 	IdleMS      int64  `json:"idle_ms"`
 	ConnectedMS int64  `json:"connected_ms"`
+	IP          string `json:"ip,omitempty"` // the address that it was given
+	Accepted    bool   `json:"accepted"`     // it has been through the captive portal
+}
+
+// WifiGuest is a phone by its address in the kit's network.
+type WifiGuest struct {
+	IP         string `json:"ip"`
+	MAC        string `json:"mac"` // names a visit, not a person: phones make up another for each network. Not to be kept or logged
+	Accepted   bool   `json:"accepted"`
+	AcceptedMS int64  `json:"accepted_ms,omitzero"` // ago
 }

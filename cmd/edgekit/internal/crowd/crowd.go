@@ -23,10 +23,8 @@ const (
 	// network has been full by then: an empty place is of use to few, and a picture to who watches it.
 	watched = 10 * time.Minute
 	full    = time.Minute
-	// Notice is how long a person is told before.
-	Notice = 20 * time.Second
-	// Rest is for how long a phone that had to go does not come back by itself.
-	Rest = 2 * time.Minute
+	// notice is how long a person is told before.
+	notice = 20 * time.Second
 )
 
 // Phone is one that is in the network.
@@ -41,8 +39,8 @@ type Phone struct {
 type Air interface {
 	// Phones are those in it, and how many it takes; 0: it is not up.
 	Phones() (list []Phone, most int)
-	// Rest sends a phone away, and lets it in no more for a while.
-	Rest(ctx context.Context, mac string, d time.Duration) error
+	// Rest sends a phone away, and lets it in no more for some minutes: they come back by themselves.
+	Rest(ctx context.Context, mac string) error
 }
 
 // Pages are the visitors' pages, by the address of their phone.
@@ -101,8 +99,8 @@ func (c *Crowd) step(ctx context.Context, now time.Time) {
 		return
 	}
 	if p, ok := c.watcher(now, phones); ok {
-		c.goes, c.asked = now.Add(Notice), p
-		c.pages.Leaving(p.IP, Notice)
+		c.goes, c.asked = now.Add(notice), p
+		c.pages.Leaving(p.IP, notice)
 	}
 }
 
@@ -111,12 +109,12 @@ func (c *Crowd) due(ctx context.Context, now time.Time, phones []Phone) {
 	switch p := c.asked; {
 	case !slices.ContainsFunc(phones, func(is Phone) bool { return is.MAC == p.MAC && is.IP == p.IP }):
 		c.asked = Phone{} // they went by themselves
-	case p.IP != "" && c.pages.Acted(p.IP).After(c.goes.Add(-Notice)):
+	case p.IP != "" && c.pages.Acted(p.IP).After(c.goes.Add(-notice)):
 		c.stays()
 	case now.Before(c.goes):
 	default:
 		c.pages.Leaving(p.IP, 0)
-		if err := c.air.Rest(ctx, p.MAC, Rest); err != nil {
+		if err := c.air.Rest(ctx, p.MAC); err != nil {
 			c.log.Warn("the Wi-Fi is full, and a phone could not be let go", "err", err)
 		} else {
 			c.log.Info("a phone was let go: the Wi-Fi was full", "on_for", p.Connected.Round(time.Second), "silent_for", p.Idle.Round(time.Second))

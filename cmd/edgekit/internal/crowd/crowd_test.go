@@ -33,8 +33,8 @@ func newStall(most int) *stall {
 }
 
 func (s *stall) Phones() ([]Phone, int) { return slices.Clone(s.phones), s.most }
-func (s *stall) Rest(_ context.Context, mac string, d time.Duration) error {
-	if s.fails || d != Rest {
+func (s *stall) Rest(_ context.Context, mac string) error {
+	if s.fails {
 		return errors.New("no")
 	}
 	s.rested = append(s.rested, mac)
@@ -120,7 +120,7 @@ func TestAWatcherIsAskedAndMayStay(t *testing.T) {
 	s.join("c", true)
 	s.pass(full + look)
 	s.is(t, "asked again", "", "ip-b 20s")
-	s.pass(Notice)
+	s.pass(notice)
 	s.is(t, "it went", "b", "ip-b 0s")
 }
 
@@ -167,7 +167,7 @@ func TestTheRule(t *testing.T) {
 				s.pass(look)
 				for _, told := range s.told {
 					ip, in, _ := strings.Cut(told, " ")
-					if in == Notice.String() {
+					if in == notice.String() {
 						warned[ip] = s.now
 					}
 				}
@@ -176,7 +176,7 @@ func TestTheRule(t *testing.T) {
 					if len(before) < s.most || p.Connected+look < settle || s.now.Sub(s.acted[p.IP]) < settle {
 						t.Fatalf("%+v went: %d of %d on, tapped %v ago", p, len(before), s.most, s.now.Sub(s.acted[p.IP]))
 					}
-					if s.open[p.IP] && s.now.Sub(warned[p.IP]) > Notice+look {
+					if s.open[p.IP] && s.now.Sub(warned[p.IP]) > notice+look {
 						t.Fatalf("%+v went without a word", p)
 					}
 				}

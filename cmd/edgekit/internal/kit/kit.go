@@ -24,6 +24,7 @@ import (
 	"edgekit.internal/capture/overlay"
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
+	"edgekit.internal/cmd/edgekit/internal/crowd"
 	"edgekit.internal/cmd/edgekit/internal/disk"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/logs"
@@ -37,6 +38,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/wifi"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/ui"
+	names "edgekit.internal/drivers/portal"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/hardware/identity"
@@ -254,7 +256,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	visitors := portal.New(portal.Config{Stall: k.config.Stall, Names: []string{"edgekit.internal"}, Stations: k.wifi, Shop: k.web, Tickets: k.store.TicketsOf, Key: k.web.Key, Next: page, Log: k.log})
+	visitors := portal.New(portal.Config{Stall: k.config.Stall, Names: []string{names.Name}, Stations: k.wifi, Shop: k.web, Tickets: k.store.TicketsOf, Key: k.web.Key, Next: page, Log: k.log})
 	operators, console := k.operators, k.console.Handler()
 	if k.scheme() == "http" {
 		console = listen.AtHome(console)
@@ -281,6 +283,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.tell)
 	run(k.machine.Run)
 	run(k.wifi.Run)
+	run(crowd.New(k.wifi, k.web, k.log).Run)
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)

@@ -17,7 +17,7 @@ func (l *Link) Station(ctx context.Context, addr netip.Addr) (portal.Station, bo
 	if !own.IsValid() || !own.Contains(addr) || own.Addr() == addr {
 		return portal.Station{}, false
 	}
-	var g wire.Guest
+	var g wire.WifiGuest
 	if _, err := l.call(ctx, http.MethodGet, "/guests/"+addr.String(), &g); err != nil {
 		return portal.Station{}, false // nobody's, or edgeap is away: then no phone is held back
 	}

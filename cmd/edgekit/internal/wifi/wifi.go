@@ -32,9 +32,10 @@ type Link struct {
 	data   string
 	wanted bool // the settings ask for an access point
 
-	mu  sync.Mutex
-	row drivers.Status
-	net netip.Prefix // the kit's own network; not valid: there is none
+	mu   sync.Mutex
+	row  drivers.Status
+	net  netip.Prefix // the kit's own network; not valid: there is none
+	last wire.Wifi    // as of the last look; zero: edgeap did not answer
 }
 
 // New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point.
@@ -51,7 +52,7 @@ func (l *Link) Run(ctx context.Context) error {
 		}
 		row := l.rowOf(w, err)
 		l.mu.Lock()
-		l.row = row
+		l.row, l.last = row, w
 		if err == nil { // else what was holds on: the network outlives its program
 			l.net, _ = netip.ParsePrefix(w.Address)
 		}

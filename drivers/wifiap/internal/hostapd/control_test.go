@@ -161,7 +161,7 @@ func TestWhoIsKeptOutIsKept(t *testing.T) {
 	if err := Allow(path, "02:00:00:00:02:00"); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := denied(path); err != nil || cmp.Diff([]string{"02:00:00:00:01:00"}, all) != "" {
+	if all, err := Denied(path); err != nil || cmp.Diff([]string{"02:00:00:00:01:00"}, all) != "" {
 		t.Error(all, err)
 	}
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"edgekit.internal/hardware/clock"
+)
+
+func newTestReception(t *testing.T, dir string) *reception {
+	t.Helper()
+	r, err := newReception(dir, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestARestartForgetsNobody: what edgeap left in its run folder is what the next one knows; what it cannot read it does without.
+func TestARestartForgetsNobody(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	ip := netip.MustParseAddr("10.66.0.20")
+	r := newTestReception(t, dir)
+	if _, ok := r.guest(ip); ok || r.accept(ip, true) {
+		t.Error("somebody is there")
+	}
+	leases := `[{"mac":"02:00:00:00:01:00","ip":"10.66.0.20","until":` + fmt.Sprint(int64(clock.Uptime())+3e11) + `}]`
+	if err := os.WriteFile(filepath.Join(dir, leasesName), []byte(leases), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = newTestReception(t, dir)
+	if g, ok := r.guest(ip); !ok || g.MAC != "02:00:00:00:01:00" || g.Accepted || r.count().Leases != 1 {
+		t.Errorf("%+v %v", g, ok)
+	}
+	if !r.accept(ip, true) {
+		t.Error("not accepted")
+	}
+	r = newTestReception(t, dir)
+	if g, ok := r.guest(ip); !ok || !g.Accepted || r.addresses()[g.MAC] != g {
+		t.Errorf("%+v %v", g, ok)
+	}
+	if r.accept(ip, false); slices.ContainsFunc(kinds(r), func(accepted bool) bool { return accepted }) {
+		t.Error("still accepted")
+	}
+	for _, name := range []string{leasesName, guestsName} {
+		if st, err := os.Stat(filepath.Join(dir, name)); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", name, st, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("rubbish"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r = newTestReception(t, dir); r.count().Leases != 0 {
+		t.Error("rubbish made leases")
+	}
+	// Before the settings are read nobody knows where the page is: then there is no network.
+	if err := r.guard("wlan0"); err == nil || !strings.Contains(err.Error(), "do not say yet") {
+		t.Error(err)
+	}
+}
+
+func kinds(r *reception) (accepted []bool) {
+	for _, g := range r.addresses() {
+		accepted = append(accepted, g.Accepted)
+	}
+	return accepted
+}
+
+func TestServersForNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	kit := netip.MustParseAddr("10.66.0.1")
+	for text, want := range map[string]string{
+		"": "[]",
+		"# nameserver 1.1.1.1\nsearch lan\nnameserver 192.168.178.1\noptions edns0\n":    "[192.168.178.1:53]",
+		"nameserver 10.66.0.1\nnameserver fe80::1%eth0\nnameserver\tx\n":                 "[[fe80::1%eth0]:53]",
+		"nameserver 9.9.9.9\nnameserver 1.1.1.1\nnameserver 8.8.8.8\nnameserver 4.4.4.4": "[9.9.9.9:53 1.1.1.1:53 8.8.8.8:53]",
+		strings.Repeat("nameserver 9.9.9.9\n", 10_000):                                   "[]",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSpace(fmt.Sprint(nameservers(path, kit))); got != want {
+			t.Errorf("%.60q: %s, want %s", text, got, want)
+		}
+	}
+	if got := nameservers(path+".none", kit); got != nil {
+		t.Errorf("without the file: %v", got)
+	}
+}
+
+func FuzzNameservers(f *testing.F) {
+	f.Add("nameserver 9.9.9.9\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(t.TempDir(), "resolv.conf")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := nameservers(path, netip.MustParseAddr("10.66.0.1")); len(got) > maxServers || slices.ContainsFunc(got, func(a netip.AddrPort) bool { return !a.IsValid() || a.Addr().String() == "10.66.0.1" }) {
+			t.Errorf("%v", got)
+		}
+	})
+}

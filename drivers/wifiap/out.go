@@ -1,0 +1,142 @@
+package wifiap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"edgekit.internal/drivers/wifiap/internal/hostapd"
+)
+
+// Kick sends a station away; it may come back. An ErrUnknown when it is not on.
+func (a *AP) Kick(_ context.Context, mac string) error {
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	answer, err := c.Ask("STA " + mac)
+	if err != nil {
+		return err
+	}
+	if s, err := hostapd.ParseStation(answer); err != nil || s.MAC != mac {
+		return ErrUnknown
+	}
+	return c.Do("DEAUTHENTICATE " + mac)
+}
+
+// Block sends a station away and lets it in no more, until the kit is switched off. It need not be on. mac is written as in
+// Station.
+func (a *AP) Block(ctx context.Context, mac string) error {
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	if err := hostapd.Deny(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
+		return err
+	}
+	if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
+		return err
+	}
+	if err := a.Kick(ctx, mac); !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	return nil
+}
+
+// Unblock lets a station in again that was blocked.
+func (a *AP) Unblock(_ context.Context, mac string) error {
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	if err := hostapd.Allow(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
+		return err
+	}
+	return c.Do("DENY_ACL DEL_MAC " + mac)
+}
+
+// Blocked lists the stations that are let in no more, in the order in which they were blocked; at most 1000.
+func (a *AP) Blocked() ([]string, error) {
+	return hostapd.Denied(filepath.Join(a.config.Dir, hostapd.DenyName))
+}
+
+// longestRest and mostResting bound Rest.
+const (
+	longestRest = 10 * time.Minute
+	mostResting = 256
+)
+
+// Rest sends a station away and lets it in no more for a while, at most 10 minutes; that ends early when hostapd or this program
+// does. It need not be on. mac is written as in Station.
+func (a *AP) Rest(ctx context.Context, mac string, d time.Duration) error {
+	if d <= 0 || d > longestRest {
+		return fmt.Errorf("keep a phone out for %v: expected at most %v", d, longestRest)
+	}
+	c, err := a.ask()
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	if _, known := a.resting[mac]; !known && len(a.resting) >= mostResting {
+		a.mu.Unlock()
+		return fmt.Errorf("%d phones are kept out for a while already", mostResting)
+	}
+	a.resting[mac] = time.Now().Add(d)
+	a.mu.Unlock()
+	if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
+		return err
+	}
+	if err := a.Kick(ctx, mac); !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	return nil
+}
+
+// rested lets those in again whose rest is over.
+func (a *AP) rested(c *hostapd.Control, now time.Time) error {
+	a.mu.Lock()
+	var over []string
+	for mac, until := range a.resting {
+		if !now.Before(until) {
+			over = append(over, mac)
+			delete(a.resting, mac)
+		}
+	}
+	a.mu.Unlock()
+	if len(over) == 0 {
+		return nil
+	}
+	blocked, err := a.Blocked()
+	if err != nil {
+		return err
+	}
+	for _, mac := range over {
+		if slices.Contains(blocked, mac) {
+			continue
+		}
+		if err := c.Do("DENY_ACL DEL_MAC " + mac); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sync has a hostapd that was taken over keep out those who are blocked, and nobody who was to rest for a program that is gone.
+func (a *AP) sync(c *hostapd.Control) error {
+	blocked, err := a.Blocked()
+	if err != nil {
+		return err
+	}
+	if err := c.Do("DENY_ACL CLEAR"); err != nil {
+		return err
+	}
+	for _, mac := range blocked {
+		if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
+			return err
+		}
+	}
+	return nil
+}
