@@ -297,7 +297,7 @@ func TestLabVisitors(t *testing.T) {
 		}
 	})
 	t.Run("one phone starves nobody", func(t *testing.T) {
-		sent := one.send(t, net.HardwareAddr{255, 255, 255, 255, 255, 255}, discover, 2000)
+		sent := one.send(t, net.HardwareAddr{255, 255, 255, 255, 255, 255}, discover, 300)
 		w := l.until("what it asked for refused", func(w wire.Wifi) bool { return w.Portal.Foreign+w.Portal.Flooded >= 100 })
 		if w.Portal.Leases != 2 || w.Portal.Full != 0 {
 			t.Errorf("after %d messages: %+v", sent, w.Portal)
