@@ -72,11 +72,11 @@ func TestLabAccessPoint(t *testing.T) {
 	})
 
 	t.Run("phones reach the kit and not one another", func(t *testing.T) {
-		for n := 1; n <= 2; n++ {
-			l.run("in-ns", fmt.Sprint("c", n), "ip", "addr", "add", fmt.Sprintf("10.66.0.%d/24", n+1), "dev", fmt.Sprint("wlan", n))
-			kittest.Until(t, "the kit answers", func() bool { return ping(n, "10.66.0.1") == nil })
+		for _, p := range []*phone{one, two} {
+			p.lease(t)
+			kittest.Until(t, "the kit answers", func() bool { return ping(p.n, "10.66.0.1") == nil })
 		}
-		if ping(1, "10.66.0.3") == nil || ping(2, "10.66.0.2") == nil {
+		if ping(1, two.ip) == nil || ping(2, one.ip) == nil {
 			t.Error("phones reach one another")
 		}
 	})
@@ -274,6 +274,22 @@ func (l *lab) post(mac, verb string, want int) {
 	}
 }
 
+func (l *lab) put(path string) {
+	l.t.Helper()
+	req, err := http.NewRequest(http.MethodPut, "http://kit"+path, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	res, err := l.client(wire.WifiSocket).Do(req)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		l.t.Errorf("PUT %s: %s", path, res.Status)
+	}
+}
+
 // status is what edgeap says; nothing while it does not answer.
 func (l *lab) status() (w wire.Wifi) {
 	l.get(wire.WifiSocket, "/status", &w)
@@ -325,10 +341,11 @@ func ping(n int, to string) error {
 
 // phone is wpa_supplicant in a network namespace of its own.
 type phone struct {
-	t   *testing.T
-	n   int
-	dir string
-	cmd *exec.Cmd
+	t       *testing.T
+	n       int
+	dir     string
+	cmd     *exec.Cmd
+	ip, dns string // what it was given
 }
 
 func (l *lab) phone(t *testing.T, n int, how, password string) *phone {

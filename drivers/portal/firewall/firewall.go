@@ -58,6 +58,7 @@ type Firewall struct {
 	config Config
 	up     bool
 	guests []portal.Lease
+	stale  bool // the table does not know them
 }
 
 // Set has the table be this. It is the same already, if it is there and nothing is different. An error leaves it as it was.
@@ -79,6 +80,7 @@ func (f *Firewall) Guests(ls []portal.Lease) error {
 	if !f.up {
 		return nil
 	}
+	f.stale = true
 	c, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
@@ -96,17 +98,19 @@ func (f *Firewall) Guests(ls []portal.Lease) error {
 	} else if err != nil {
 		return fmt.Errorf("firewall: let %d stations through: %w", len(ls), err)
 	}
+	f.stale = false
 	return f.place(was)
 }
 
-// Check puts the table back if somebody took it away, and what the kernel forgot of stations when its interface went down.
+// Check puts the table back if somebody took it away, tells it of stations that it could not be told of, and fixes again what the
+// kernel forgot when its interface went down.
 func (f *Firewall) Check() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case !f.up:
 		return nil
-	case !f.there():
+	case f.stale, !f.there():
 		return f.put(f.config)
 	}
 	return f.place(nil)
@@ -148,7 +152,7 @@ func (f *Firewall) put(config Config) error {
 		return fmt.Errorf("firewall: replace the table: %w", err)
 	}
 	was := f.config.Internet
-	f.config, f.up = config, true
+	f.config, f.up, f.stale = config, true, false
 	if err := f.route(config, was); err != nil {
 		return err
 	}

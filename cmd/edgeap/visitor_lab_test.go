@@ -1,0 +1,361 @@
+//go:build lab
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
+	"github.com/mdlayher/packet"
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers/portal/firewall"
+)
+
+// inPhone runs a function on a thread in a phone's network namespace, and returns when it has. Sockets that it opens itself are the
+// phone's; it must not call t.Fatal. The thread goes back to where it was: it may be one whose end would end a child.
+func inPhone(t *testing.T, n int, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		here, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			done <- err
+			return
+		}
+		defer here.Close()
+		there, err := os.Open(fmt.Sprintf("/run/netns/c%d", n))
+		if err == nil {
+			err = errors.Join(unix.Setns(int(there.Fd()), unix.CLONE_NEWNET), there.Close())
+		}
+		if err == nil {
+			f()
+			if err = unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err == nil {
+				runtime.UnlockOSThread()
+			}
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lease has a phone ask for an address, by a client that is not this project's, and use it as a phone does.
+func (p *phone) lease(t *testing.T) *nclient4.Lease {
+	t.Helper()
+	var c *nclient4.Client
+	var err error
+	inPhone(t, p.n, func() {
+		c, err = nclient4.New(p.name(), nclient4.WithTimeout(time.Second), nclient4.WithRetry(30))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	l, err := c.Request(t.Context())
+	if err != nil {
+		t.Fatalf("phone %d: no address: %v", p.n, err)
+	}
+	p.run(t, "ip", "addr", "flush", "dev", p.name())
+	p.run(t, "ip", "addr", "add", l.ACK.YourIPAddr.String()+"/24", "dev", p.name())
+	p.run(t, "ip", "route", "add", "default", "via", l.ACK.Router()[0].String())
+	p.ip, p.dns = l.ACK.YourIPAddr.String(), l.ACK.DNS()[0].String()
+	return l
+}
+
+func (p *phone) name() string { return fmt.Sprint("wlan", p.n) }
+
+func (p *phone) run(t *testing.T, command ...string) string {
+	t.Helper()
+	out, err := exec.Command("in-ns", append([]string{fmt.Sprint("c", p.n)}, command...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("phone %d: %v: %v: %s", p.n, command, err, out)
+	}
+	return string(out)
+}
+
+// ask has a phone ask for a name's address; "" is none.
+func (p *phone) ask(t *testing.T, name string) (answer string) {
+	t.Helper()
+	var err error
+	inPhone(t, p.n, func() {
+		var r *dns.Msg
+		c := dns.Client{Timeout: 5 * time.Second}
+		if r, _, err = c.Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), p.dns+":53"); err != nil {
+			return
+		}
+		for _, rr := range r.Answer {
+			if a, ok := rr.(*dns.A); ok {
+				answer = a.A.String()
+			}
+		}
+	})
+	if err != nil {
+		t.Errorf("phone %d asks for %s: %v", p.n, name, err)
+	}
+	return answer
+}
+
+// open has a phone open a page, by its name, as a browser does.
+func (p *phone) open(t *testing.T, url string) (status int, body string, err error) {
+	t.Helper()
+	client := http.Client{Timeout: kittest.Limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
+			host, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			inPhone(t, p.n, func() {
+				r, _, e := new(dns.Client).Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA), p.dns+":53")
+				if err = e; err == nil {
+					if len(r.Answer) == 0 {
+						err = fmt.Errorf("%s: %s", host, dns.RcodeToString[r.Rcode])
+						return
+					}
+					c, err = net.DialTimeout("tcp", net.JoinHostPort(r.Answer[0].(*dns.A).A.String(), port), kittest.Limit)
+				}
+			})
+			return c, err
+		}}}
+	res, err := client.Get(url)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	return res.StatusCode, string(b), err
+}
+
+// reaches is whether a phone gets through to a TCP port within two seconds.
+func (p *phone) reaches(t *testing.T, address string) (yes bool) {
+	t.Helper()
+	inPhone(t, p.n, func() {
+		c, err := net.DialTimeout("tcp", address, 2*time.Second)
+		if yes = err == nil; yes {
+			c.Close()
+		}
+	})
+	return yes
+}
+
+// send has a phone put packets of its own making on the air, to the kit.
+func (p *phone) send(t *testing.T, to net.HardwareAddr, next func(n int) []byte, times int) (sent int) {
+	t.Helper()
+	var err error
+	inPhone(t, p.n, func() {
+		var i *net.Interface
+		if i, err = net.InterfaceByName(p.name()); err != nil {
+			return
+		}
+		var c *packet.Conn
+		if c, err = packet.Listen(i, packet.Datagram, unix.ETH_P_IP, nil); err != nil {
+			return
+		}
+		defer c.Close()
+		for n := range times {
+			if _, e := c.WriteTo(next(n), &packet.Addr{HardwareAddr: to}); e == nil {
+				sent++
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sent
+}
+
+// discover is the n-th DISCOVER of a phone that wants all addresses.
+func discover(n int) []byte {
+	m, err := dhcpv4.NewDiscovery(net.HardwareAddr{6, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+	if err != nil {
+		panic(err)
+	}
+	return datagram([4]byte{}, [4]byte{255, 255, 255, 255}, 68, 67, m.ToBytes())
+}
+
+// datagram is an IPv4 packet with a UDP datagram, whose checksum says that it has none.
+func datagram(from, to [4]byte, source, port uint16, payload []byte) []byte {
+	size := 28 + len(payload)
+	p := append([]byte{0x45, 0, byte(size >> 8), byte(size), 0, 0, 0, 0, 64, 17, 0, 0}, from[:]...)
+	p = append(p, to[:]...)
+	sum := uint32(0)
+	for n := 0; n < len(p); n += 2 {
+		sum += uint32(p[n])<<8 | uint32(p[n+1])
+	}
+	sum = ^(sum>>16 + sum&0xffff)
+	p[10], p[11] = byte(sum>>8), byte(sum)
+	size -= 20
+	p = append(p, byte(source>>8), byte(source), byte(port>>8), byte(port), byte(size>>8), byte(size), 0, 0)
+	return append(p, payload...)
+}
+
+// TestLabVisitors is what phones meet on the access point, over the kernel's own 802.11: an address, names, the page of a kit that
+// runs, and nothing else; whatever one of them tries, and while the programs that give it to them are killed.
+func TestLabVisitors(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\n")
+	l.start()
+	l.ready("access point")
+	kittest.StartIn(t, l.data, "-picture", "160x90@1", "-listen", ":8080")
+	secret, err := net.Listen("tcp", ":8443") // stands for the operators' door, which is open to all the kit's networks
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secret.Close()
+	kitMAC := net.HardwareAddr{2, 0, 0, 0, 0, 0}
+
+	began := time.Now()
+	one := l.phone(t, 1, "SAE", l.join.Password)
+	l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, 1) })
+	joined := time.Since(began)
+	lease := one.lease(t)
+	leased := time.Since(began)
+	kittest.UntilWithin(t, "the page by its name", 2*kittest.Limit, func() bool {
+		status, body, err := one.open(t, "http://edgekit.internal/")
+		if err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+			t.Log(err) // a machine that emulates is slower than the kit's patience at times, as a bad radio is: phones try again
+		}
+		return err == nil && status == http.StatusOK && strings.Contains(body, "<html")
+	})
+	t.Logf("from nothing to the page: %v; joined after %v, address after %v", time.Since(began).Round(time.Millisecond), joined.Round(time.Millisecond), leased.Round(time.Millisecond))
+	if api := string(lease.ACK.Options.Get(dhcpv4.GenericOptionCode(114))); api != "http://edgekit.internal/captive" {
+		t.Errorf("captive portal's API: %q", api)
+	}
+	two := l.phone(t, 2, "WPA-PSK", l.join.Password)
+	l.until("another phone on", func(w wire.Wifi) bool { return authorized(w, 2) })
+	two.lease(t)
+	if one.ip == two.ip {
+		t.Fatalf("both have %s", one.ip)
+	}
+	w := l.until("both phones' addresses", func(w wire.Wifi) bool { return station(w, 1).IP == one.ip && station(w, 2).IP == two.ip })
+	if w.Portal.Leases != 2 {
+		t.Errorf("%+v", w.Portal)
+	}
+
+	t.Run("names, before the portal and after it", func(t *testing.T) {
+		if a := one.ask(t, "shop.example.com"); a != "10.66.0.1" {
+			t.Errorf("before: %q", a)
+		}
+		l.put("/guests/" + one.ip + "/accepted")
+		if a, b, c := one.ask(t, "shop.example.com"), one.ask(t, "captive.apple.com"), one.ask(t, "edgekit.internal"); a != "" || b != "10.66.0.1" || c != "10.66.0.1" {
+			t.Errorf("after: %q %q %q", a, b, c)
+		}
+		if a := two.ask(t, "shop.example.com"); a != "10.66.0.1" {
+			t.Errorf("another phone is through too: %q", a)
+		}
+	})
+	var door net.Listener // of phone 2's own: it would answer whoever got through
+	if inPhone(t, 2, func() { door, err = net.Listen("tcp", ":8080") }); err != nil {
+		t.Fatal(err)
+	}
+	defer door.Close()
+	hostile := func(t *testing.T, when string) {
+		t.Helper()
+		for _, address := range []string{"10.66.0.1:8443", two.ip + ":8080"} {
+			if one.reaches(t, address) {
+				t.Errorf("%s: %s is open to visitors", when, address)
+			}
+		}
+	}
+	t.Run("nothing else", func(t *testing.T) {
+		hostile(t, "on a good day")
+		if !one.reaches(t, "10.66.0.1:80") || !one.reaches(t, "10.66.0.1:8080") {
+			t.Error("and the page is not")
+		}
+	})
+	t.Run("another's address is not taken for it", func(t *testing.T) {
+		var a [4]byte
+		copy(a[:], net.ParseIP(two.ip).To4())
+		before := l.status().Portal.Questions
+		q, err := new(dns.Msg).SetQuestion("spoofed.example.com.", dns.TypeA).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		one.send(t, kitMAC, func(int) []byte { return datagram(a, [4]byte{10, 66, 0, 1}, 5353, 53, q) }, 20)
+		one.ask(t, "edgekit.internal") // behind them on the air
+		if after := l.status().Portal.Questions; after != before+1 {
+			t.Errorf("%d questions answered, expected one", after-before)
+		}
+	})
+	t.Run("one phone starves nobody", func(t *testing.T) {
+		sent := one.send(t, net.HardwareAddr{255, 255, 255, 255, 255, 255}, discover, 300)
+		w := l.until("what it asked for refused", func(w wire.Wifi) bool { return w.Portal.Foreign+w.Portal.Flooded >= 100 })
+		if w.Portal.Leases != 2 || w.Portal.Full != 0 {
+			t.Errorf("after %d messages: %+v", sent, w.Portal)
+		}
+		was := two.ip
+		if two.lease(t); two.ip != was {
+			t.Errorf("another phone had %s, and has %s", was, two.ip)
+		}
+	})
+	t.Run("edgeap killed: shut as before, and all know one another when it is back", func(t *testing.T) {
+		l.kill()
+		hostile(t, "with edgeap gone")
+		if !one.reaches(t, "10.66.0.1:80") {
+			t.Error("the page is gone with edgeap")
+		}
+		l.start()
+		hostile(t, "while edgeap starts")
+		w := l.ready("access point taken over")
+		if !w.Adopted || w.Portal.Leases != 2 || station(w, 1).IP != one.ip || !station(w, 1).Accepted || station(w, 2).Accepted {
+			t.Errorf("%+v", w)
+		}
+		was := two.ip
+		kittest.Until(t, "names are answered again", func() bool { return two.ask(t, "edgekit.internal") == "10.66.0.1" })
+		if two.lease(t); two.ip != was {
+			t.Errorf("a phone had %s, and has %s", was, two.ip)
+		}
+	})
+	t.Run("hostapd killed: phones come back to what they had", func(t *testing.T) {
+		was, pid := two.ip, l.status().PID
+		killed := time.Now()
+		unix.Kill(pid, unix.SIGKILL)
+		hostile(t, "with hostapd gone")
+		l.until("another hostapd", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.PID != pid })
+		t.Logf("up again %v after it was killed", time.Since(killed).Round(time.Millisecond))
+		l.until("both phones back", func(w wire.Wifi) bool { return authorized(w, 1) && authorized(w, 2) })
+		if two.lease(t); two.ip != was {
+			t.Errorf("a phone had %s, and has %s", was, two.ip)
+		}
+		if status, _, err := two.open(t, "http://edgekit.internal/"); err != nil || status != http.StatusOK {
+			t.Errorf("the page: %d %v", status, err)
+		}
+		hostile(t, "after it")
+	})
+	t.Run("switched off, nothing is left", func(t *testing.T) {
+		one.end()
+		two.end()
+		l.set("mode = \"off\"\n")
+		l.until("off", func(w wire.Wifi) bool { return w.Device.State == "absent" && w.Mode == "off" })
+		tables, err := (&nftables.Conn{}).ListTables()
+		if err != nil || slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == firewall.TableName }) {
+			t.Errorf("tables: %v %v", tables, err)
+		}
+	})
+	l.cmd.Process.Signal(unix.SIGTERM)
+	if err := l.cmd.Wait(); err != nil {
+		t.Errorf("SIGTERM: %v", err)
+	}
+	if log := l.log(); strings.Contains(log, mac(1)) || strings.Contains(log, mac(2)) {
+		t.Errorf("a phone's address in the log:\n%s", log)
+	}
+}
