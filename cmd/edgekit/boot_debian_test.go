@@ -26,8 +26,9 @@ func wifiSettings(password string) string {
 }
 
 // TestBootDebianSellsOverTheAir boots an image with Debian's kernel, in which the kernel's own drivers have devices: a phone
-// joins the network that the card's settings ask for (edgeap, Debian's hostapd), gets the page, taps, and its slip comes out at
-// the end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there are.
+// joins the network that the card's settings ask for (edgeap, Debian's hostapd), gets an address, is led to the sheet, taps, and
+// its slip comes out at the end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there
+// are.
 func TestBootDebianSellsOverTheAir(t *testing.T) {
 	m := newMachineOf(t, *bootLabImage)
 	password := rand.Text()
@@ -59,8 +60,22 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 		t.Logf("%s: %s", want.device, is.Name)
 	}
 
-	if err := m.Join(t.Context(), boottest.Join{SSID: "Blue Door", Password: password, Address: "10.66.0.2", Kit: "10.66.0.1:80"}); err != nil {
+	if err := m.Join(t.Context(), boottest.Join{SSID: "Blue Door", Password: password}); err != nil {
 		t.Fatal(err)
+	}
+	// Its system asks whether the network leads anywhere, and is led to the sheet.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.Air+"/generate_204", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "connectivitycheck.gstatic.com"
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusFound || res.Header.Get("Location") != "http://10.66.0.1/portal" {
+		t.Errorf("the phone's question whether it is connected: %s, %s", res.Status, res.Header.Get("Location"))
 	}
 	v, err := kittest.NewVisitor(m.Air)
 	if err != nil {

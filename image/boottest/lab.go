@@ -17,12 +17,8 @@ const (
 	AirPort   = 9092 // the kit's visitor page as a phone in its Wi-Fi has it, once it has joined
 )
 
-// Join is what the phone joins the kit's network with, and finds its page by.
-type Join struct {
-	SSID, Password string
-	Address        string // the phone's own: IPv4, in a network of 256
-	Kit            string // host and port of the page
-}
+// Join is what the phone joins the kit's network with. It finds the page as phones do: by what DHCP says.
+type Join struct{ SSID, Password string }
 
 // LabReady is the state of a device that is there.
 const LabReady = "ready"

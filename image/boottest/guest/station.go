@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/image/boottest"
@@ -47,7 +49,8 @@ func station(ctx context.Context) error {
 	if err := until(ctx, "the kit's Wi-Fi", func() bool { return running("wlan1") }); err != nil {
 		return err
 	}
-	if err := address("wlan1", j.Address); err != nil {
+	kit, err := lease(ctx)
+	if err != nil {
 		return err
 	}
 	if err := os.Remove(stationSocket); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -58,9 +61,26 @@ func station(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(stationJoined)
-	go relay(l, func() (net.Conn, error) { return net.Dial("tcp", j.Kit) })
+	go relay(l, func() (net.Conn, error) { return net.Dial("tcp", kit) })
 	<-ctx.Done()
 	return nil
+}
+
+// lease takes an address from the network and is where the kit's visitor page is by it: at the router.
+func lease(ctx context.Context) (kit string, err error) {
+	c, err := nclient4.New("wlan1", nclient4.WithTimeout(5*time.Second), nclient4.WithRetry(12))
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	l, err := c.Request(ctx)
+	if err != nil {
+		return "", fmt.Errorf("an address: %w", err)
+	}
+	if len(l.ACK.Router()) == 0 {
+		return "", errors.New("an address: it came without a router")
+	}
+	return net.JoinHostPort(l.ACK.Router()[0].String(), "80"), address("wlan1", l.ACK.YourIPAddr.String())
 }
 
 // running tells whether an interface can carry packets: with wpa_supplicant, that it has joined.
