@@ -61,7 +61,9 @@ func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", when, ap, why)
 		}
 	}
-	off("no settings", "switched off")
+	off("no settings", "for the first time")
+	put("[wifi]\nmode = \"off\"\n")
+	off("switched off", "switched off")
 	put("[wifi]\nmode = \"ap\"\n")
 	off("a kit that starts for the first time", "for the first time")
 	off("and is looked at again", "for the first time")

@@ -83,7 +83,7 @@ func (f *follower) look() {
 	}
 	f.now.Store(&s.Wifi.Mode)
 	switch s.Wifi.Mode {
-	case "ap":
+	case "ap", "auto": // this program runs on kits only
 		who, err := identity.Read(f.data)
 		if errors.Is(err, fs.ErrNotExist) {
 			f.ap.Off("The kit is starting for the first time.")

@@ -70,7 +70,7 @@ func TestSchemaAndKitAgree(t *testing.T) {
 		{text: "camra = \"auto\"\n", want: "line 1, column 1: unknown key \"camra\": expected a known one; did you mean camera?"},
 		{text: "stall = \"a\"\n  [wfii]\nmode = \"ap\"\n", want: "line 2, column 4: unknown section \"wfii\": expected a known one; did you mean wifi?"},
 		{text: "ssid = \"x\"\n", want: "expected ssid below a line [wifi]"},
-		{text: "[wifi]\nmode = \"on\"\n", want: "line 2, column 1: wifi.mode: \"on\": expected ap, venue or off"},
+		{text: "[wifi]\nmode = \"on\"\n", want: "line 2, column 1: wifi.mode: \"on\": expected auto, ap, venue or off"},
 		{text: "[[wifi]]\nmode = \"ap\"\n", want: "expected [wifi], with one pair"},
 		{text: "wifi = \"ap\"\n", want: "expected a section"},
 		{text: "listen = 8080\n", want: "listen: a number: expected an address and port such as :8080, in quotes"},
@@ -129,7 +129,7 @@ func TestSchemaSaysWhatFlagsSay(t *testing.T) {
 	if c := doc.Properties["camera"]; c.Default != "auto" || !strings.Contains(c.Description, "/dev/videoN") {
 		t.Errorf("camera: %+v", c)
 	}
-	if w := doc.Properties["wifi"].Properties; w["mode"].Default != "off" || w["channel"].Default != 0.0 || w["internet"].Default != false {
+	if w := doc.Properties["wifi"].Properties; w["mode"].Default != "auto" || w["channel"].Default != 0.0 || w["internet"].Default != false {
 		t.Errorf("wifi: %+v", w)
 	}
 	if got := len(doc.Properties); got != reflect.TypeFor[Settings]().NumField() {

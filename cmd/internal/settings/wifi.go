@@ -9,7 +9,7 @@ import (
 
 // Wifi is the section [wifi]. edgekit checks and keeps it, and prints what visitors join with; edgeap does it.
 type Wifi struct {
-	Mode     string `toml:"mode" default:"off" enum:"ap,venue,off" help:"ap: the kit makes a network. venue: it joins one. off: neither."`
+	Mode     string `toml:"mode" default:"auto" enum:"auto,ap,venue,off" help:"ap: the kit makes a network. venue: it joins one. off: neither. auto: ap on a kit that has a radio for it, off on a laptop."`
 	SSID     string `toml:"ssid" max:"32" help:"The network's name, at most 32 bytes. Default: the stall's name, or the kit's."`
 	Password string `toml:"password" secret:"yes" pattern:"^([ -~]{8,63})?$" expect:"8 to 63 letters, digits and signs without accents" help:"8 to 63 characters. Default: one that the kit makes for itself."`
 	Security string `toml:"security" default:"wpa2" enum:"wpa2,wpa3,mixed,open" help:"wpa2, wpa3, mixed (phones choose) or open (no password)."`
@@ -40,7 +40,8 @@ const maxSSID = 32
 const JoinSecret = "wifi"
 
 // Join is what a phone needs to join the kit's own network. Secret is the kit's, of which a password is made where none
-// is set: the same one for as long as the kit is the same. ok is false when the kit makes no network.
+// is set: the same one for as long as the kit is the same. ok is false when the kit makes no network; with mode
+// auto it makes one only if it has a radio.
 func (s Settings) Join(kit string, secret []byte) (j Join, ok bool) {
 	w := s.Wifi
 	j = Join{SSID: w.SSID, Password: w.Password, Open: w.Security == "open"}
@@ -53,7 +54,7 @@ func (s Settings) Join(kit string, secret []byte) (j Join, ok bool) {
 	case j.Password == "":
 		j.Password = password(secret)
 	}
-	return j, w.Mode == "ap"
+	return j, w.Mode == "ap" || w.Mode == "auto"
 }
 
 // networkName is the stall's, cut to what fits. Many kits may have the name that they come with: those add their own.

@@ -26,7 +26,9 @@ const (
 	// operatorIn is how long a kit waits for its operator's device until it prints a code for the next one: an open console
 	// is back within seconds.
 	operatorIn = 2 * time.Minute
-	forever    = 100 * 365 * 24 * time.Hour
+	// radioIn is how long a kit's radio may take to be found: its driver comes, and its firmware.
+	radioIn = 15 * time.Second
+	forever = 100 * 365 * 24 * time.Hour
 )
 
 // setupSlip is the slip as it would be printed now.
@@ -79,6 +81,9 @@ func (k *Kit) printOnce(ctx context.Context, kind, of string, data []byte) error
 
 // printDue prints the slips about the set-up that are due. It waits for the printer as long as that takes.
 func (k *Kit) printDue(ctx context.Context) error {
+	if k.findsRadio() {
+		k.until(ctx, radioIn, func() bool { return k.wifi.Radio() != "" }) // a slip tells how to join
+	}
 	due, unlessSeen, again := k.setupDue()
 	if due {
 		k.until(ctx, addressIn, func() bool { return len(k.consoles()) > 0 }) // the address is what the slip is for

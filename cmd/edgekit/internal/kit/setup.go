@@ -84,11 +84,21 @@ func (k *Kit) refusedLines() (lines []string) {
 
 // join is what visitors join the kit's own Wi-Fi with; nil: it makes none.
 func (k *Kit) join() *settings.Join {
-	if j, ok := k.config.Join(k.id, k.wifiSecret); ok {
-		return &j
+	j, ok := k.config.Join(k.id, k.wifiSecret)
+	if !ok || !k.makesWifi() {
+		return nil
 	}
-	return nil
+	return &j
 }
+
+// makesWifi tells whether the kit makes a network of its own: if it is to, or, where it is to see for itself, on a card's system
+// with a radio.
+func (k *Kit) makesWifi() bool {
+	return k.config.Wifi.Mode == "ap" || k.findsRadio() && k.wifi.Radio() != ""
+}
+
+// findsRadio tells whether it is the radio that decides.
+func (k *Kit) findsRadio() bool { return k.config.Wifi.Mode == "auto" && k.config.Boot != "" }
 
 // provision shows the way in the picture where there is no printer to print it.
 func (k *Kit) provision(ctx context.Context) error {

@@ -72,6 +72,13 @@ func (l *Link) Device() (row drivers.Status, ok bool) {
 	return l.row, l.row.Device != ""
 }
 
+// Radio is the radio that makes the kit's own network, or would; "": none is known.
+func (l *Link) Radio() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last.Radio
+}
+
 // Up asks now, and is the reason why there is no access point although there should be. It is about the system, not what is
 // plugged in: a kit without a radio that can be one is well, and so is one that is to have none.
 func (l *Link) Up(ctx context.Context) error {
