@@ -129,7 +129,7 @@ func (c *Console) putOffer(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !slices.Contains(pipeline.OfferStates, want.State) {
-		refuse(rw, http.StatusBadRequest, "malformed", "There is no such state. Expected hidden, soon, live, over or withdrawn.")
+		refuse(rw, http.StatusBadRequest, "malformed", "There is no such state. Expected hidden, soon, live, over, withdrawn or sold-out.")
 		return
 	}
 	err := c.Book.SetOffer(r.Context(), r.PathValue("offer"), want.State)

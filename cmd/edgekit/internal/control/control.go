@@ -134,7 +134,7 @@ func (c *Control) getTickets(rw http.ResponseWriter, r *http.Request) {
 func (c *Control) putOffer(rw http.ResponseWriter, r *http.Request) {
 	var want wire.OfferState
 	if err := json.NewDecoder(r.Body).Decode(&want); err != nil || !slices.Contains(pipeline.OfferStates, pipeline.OfferState(want.State)) {
-		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`there is no state %q: expected hidden, soon, live, over or withdrawn`, want.State))
+		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`there is no state %q: expected hidden, soon, live, over, withdrawn or sold-out`, want.State))
 		return
 	}
 	err := c.Book.SetOffer(r.Context(), r.PathValue("offer"), pipeline.OfferState(want.State))

@@ -38,9 +38,9 @@ func fault(format string, args ...any) error {
 func Parse(args []string, file *settings.File) (c Config, help bool, err error) {
 	options := []kong.Option{kong.Name("edgekit"), kong.Description("The kit's daemon: pictures, taps, slips."),
 		kong.Exit(func(int) { help = true }), kong.Writers(os.Stdout, os.Stderr)}
-	c.Wifi = settings.Default().Wifi
+	c.Wifi, c.Press = settings.Default().Wifi, settings.Default().Press
 	if file != nil {
-		c.Wifi = file.Settings.Wifi
+		c.Wifi, c.Press = file.Settings.Wifi, file.Settings.Press
 		options = append(options, kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 			if v := file.Values[f.Name]; v != nil {
 				return fmt.Sprint(v), nil

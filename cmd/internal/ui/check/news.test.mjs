@@ -27,6 +27,7 @@ test("a device that fails or comes back is said", () => {
 test("an offer's new state is said, and that it sold out, once", () => {
   assert.equal(news(calm, offer({ state: "over" })), "Mug is over.");
   assert.equal(news(calm, offer({ state: "soon" })), "Mug is announced.");
+  assert.equal(news(calm, offer({ state: "sold-out" })), "Mug is sold out.");
   assert.equal(news(calm, offer({ left: 0 })), "Mug is sold out.");
   assert.equal(news(offer({ left: 0 }), offer({ left: 0 })), "");
 });

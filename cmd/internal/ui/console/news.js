@@ -33,7 +33,7 @@ function offerNews(before, now) {
     const old = was.get(o.id);
     if (!old) return [];
     if (o.state === "live" && o.left === 0 && (old.left > 0 || old.state !== "live")) return [`${o.title} is sold out.`];
-    if (o.state !== old.state) return [`${o.title} is ${o.state === "soon" ? "announced" : o.state}.`];
+    if (o.state !== old.state) return [`${o.title} is ${o.state === "soon" ? "announced" : o.state.replace("-", " ")}.`];
     return [];
   });
 }

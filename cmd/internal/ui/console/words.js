@@ -27,13 +27,17 @@ const announce = { verb: "Announce", to: "soon", kind: "calm" };
 /** @type {Action} */
 const withdraw = { verb: "Withdraw", to: "withdrawn", kind: "calm" };
 
+/** @type {Action} */
+const soldOut = { verb: "Sold out", to: "sold-out", kind: "calm" };
+
 /** @type {Record<string, Action[]>} */
 const actionsIn = {
   hidden: [start, announce],
   soon: [start, withdraw],
-  live: [stop, withdraw],
+  live: [stop, soldOut, withdraw],
   over: [start, announce, withdraw],
   withdrawn: [start, announce],
+  "sold-out": [start, withdraw],
 };
 
 /**
@@ -51,6 +55,7 @@ const offerWords = {
   live: { word: "Live", mood: "good" },
   over: { word: "Over", mood: "calm" },
   withdrawn: { word: "Withdrawn", mood: "calm" },
+  "sold-out": { word: "Sold out", mood: "warn" },
 };
 
 /**
