@@ -41,6 +41,8 @@ type Config struct {
 	Setup   Setup
 	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
 	Viewers func() int
+	Buttons func() wire.Buttons
+	Press   http.Handler // of a wire.PressRequest
 	Metrics http.Handler // for Prometheus
 	Ready   func() error // why the kit cannot sell; nil when it can
 	Logs    func(level string, last int) wire.Logs
@@ -87,6 +89,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("PUT /api/operator/settings", c.putSettings)
 	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
 	inner.HandleFunc("GET /api/operator/logs", c.getLogs)
+	inner.Handle("POST /api/operator/press", c.Press)
 	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
 	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 

@@ -35,14 +35,16 @@ type Book interface {
 
 // Control serves the control socket. All fields are needed.
 type Control struct {
-	Book   Book
-	Status func() wire.KitStatus
-	Health func(ctx context.Context) wire.Health
-	System func() wire.System
-	Update http.Handler         // of PUT /update
-	Now    func() time.Duration // kit time
-	Setup  Setup
-	Log    Log
+	Book    Book
+	Status  func() wire.KitStatus
+	Health  func(ctx context.Context) wire.Health
+	System  func() wire.System
+	Update  http.Handler // of PUT /update
+	Press   http.Handler // of a wire.PressRequest
+	Buttons func() wire.Buttons
+	Now     func() time.Duration // kit time
+	Setup   Setup
+	Log     Log
 	// Crashes are what programs of the kit left when they crashed, newest first.
 	Crashes func() []wire.CrashReport
 }
@@ -86,6 +88,8 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
+	mux.HandleFunc("GET /buttons", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Buttons()) })
+	mux.Handle("POST /press", c.Press)
 	mux.HandleFunc("GET /logs", c.getLogs)
 	mux.HandleFunc("GET /crashes", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Crashes()) })
 	mux.HandleFunc("GET /settings", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Setup.Settings()) })

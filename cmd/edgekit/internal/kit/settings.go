@@ -154,6 +154,7 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 	for _, check := range []func() error{
 		c.camera,
 		func() error { _, err := thermal.New(thermal.Config{Spec: c.Printer}); return prefixed("printer", err) },
+		func() error { return (&Kit{config: c, log: k.log}).openDesk() },
 		func() error {
 			if c.Catalog == "" {
 				return nil
