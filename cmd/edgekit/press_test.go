@@ -171,3 +171,43 @@ func TestShutDownByAButton(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, k.Log())
 	}
 }
+
+// deviceState is how the console shows a device; empty: not at all.
+func deviceState(t *testing.T, op *kittest.Operator, device string) string {
+	t.Helper()
+	var s struct{ Devices []wire.Device }
+	if _, b, err := op.Get("/api/operator/state"); err != nil || json.Unmarshal(b, &s) != nil {
+		t.Fatal(string(b), err)
+	}
+	for _, d := range s.Devices {
+		if d.Device == device {
+			return d.State
+		}
+	}
+	return ""
+}
+
+// TestButtonsInABrowser: a drop is started from the console, why another is not is said, and a call for help is seen at once, and
+// taken back.
+func TestButtonsInABrowser(t *testing.T) {
+	k := kittest.StartIn(t, t.TempDir(), "-catalog", kittest.File(t, "drops.json", strings.Replace(drops, "hidden", "over", 1)), "-buttons", "virtual", "-lights", "virtual")
+	browser := kittest.Browser(t, watchful)
+	see := func(what, expr string) { t.Helper(); kittest.See(t, browser, what, expr) }
+	kittest.Open(t, browser, k.Console+"/console")
+	enter(t, browser, k.Code)
+	see("the buttons and lights are there", under("Devices")+`.match(/Buttons[^]*virtual[^]*Lights/)`)
+	see("nothing was pressed", under("Buttons")+`.includes("No button was pressed yet.")`)
+	press(t, browser, "Start the next drop")
+	see("it is live", under("Buttons")+`.match(/Two mugs is live\.[^]*Next drop \(from a console\)/)`)
+	press(t, browser, "Start the next drop")
+	see("there is no other", under("Buttons")+`.match(/announce one in the console|just now/)`)
+	press(t, browser, "Call help")
+	see("help is called", `[...document.querySelectorAll("[role=alert]")].some(e => !e.hidden && e.innerText.includes("Help is called."))`)
+	press(t, browser, "Somebody is there")
+	see("and not any more", `document.getElementById("help").hidden`)
+	press(t, browser, "Sold out Two mugs")
+	see("an offer is sold out by hand", under("Offers")+`.includes("Sold out")`)
+	if got := kittest.Read(t, browser, `JSON.stringify(wrongs)`); got != "[]" {
+		t.Errorf("the page did wrong: %s", got)
+	}
+}

@@ -85,7 +85,7 @@ var ErrBusy = errors.New("press: the kit is busy with other presses: try again i
 
 // New makes a desk; Run starts it. The error is for a spec that cannot be, and names the setting: "buttons" or "lights".
 func New(c Config) (d *Desk, setting string, err error) {
-	d = &Desk{cfg: c, bound: c.Press.Bindings(), queue: make(chan request, maxQueue), slow: make(chan pipeline.PressOutcome, 1), ended: make(chan struct{})}
+	d = &Desk{cfg: c, bound: c.Press.Bindings(), queue: make(chan request, maxQueue), slow: make(chan pipeline.PressOutcome, 1), ended: make(chan struct{}), recent: []wire.Press{}}
 	buttons := button.Config{Spec: c.Buttons, Tell: d.pressed, Twin: c.Twin, Log: c.Log}
 	for _, name := range Buttons {
 		has := func(g button.Gesture) bool { _, ok := d.bound[name][string(g)]; return ok }

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, pressText, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+
+test("a press says what it did and where it was", () => {
+  const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
+  assert.equal(pressText(press), "Sold out (sold-out, long)");
+  assert.equal(pressText({ ...press, via: "console" }), "Sold out (sold-out, long, from a console)");
+  assert.equal(pressText({ ...press, gesture: "short", action: "" }), "Nothing (sold-out, short)");
+  assert.equal(pressText({ action: "clear-help", via: "console" }), "Help, taken back (from a console)");
+  assert.equal(pressText({ action: "new", via: "console" }), "new (from a console)");
+});
 
 test("an offer's buttons follow its state", () => {
   for (const [state, want] of Object.entries({
