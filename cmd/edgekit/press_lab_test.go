@@ -31,7 +31,9 @@ func TestLabAPressStartsADrop(t *testing.T) {
 	}
 	kittest.Until(t, "the announced drop", state("soon"))
 	op := k.Pair(t)
-	kittest.Until(t, "the buttons", func() bool { return deviceState(t, op, "buttons") == "ready" && deviceState(t, op, "lights") == "ready" })
+	kittest.Until(t, "the buttons", func() bool {
+		return deviceState(t, op, "buttons") == "ready" && deviceState(t, op, "lights") == "ready"
+	})
 
 	press := func(line int, held time.Duration) {
 		pins.Set(line, false, true, false, true, true, false)

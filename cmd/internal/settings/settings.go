@@ -35,8 +35,9 @@ type Settings struct {
 	Edgecam  string `toml:"edgecam" help:"The camera program. Default: edgecam beside this program."`
 	Stall    string `toml:"stall" default:"edgekit" max:"100" help:"Name of the stall, printed on slips."`
 
-	Press Press `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
-	Wifi  Wifi  `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
+	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
+	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`
+	Wifi    Wifi    `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
 }
 
 // Default is what holds where nothing is said.

@@ -29,6 +29,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/press"
+	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
@@ -95,6 +96,7 @@ type Kit struct {
 	restart     chan struct{} // capacity 1
 	off         chan struct{} // capacity 1
 	desk        *press.Desk
+	counter     *scan.Counter
 }
 
 // newsQueue bounds the decisions that wait to be told to page and picture. What does not fit is counted and left out:
@@ -166,7 +168,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap")
 	k.console = console.New(console.Config{
-		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
 		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime,
 	})
@@ -286,6 +288,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.machine.Run)
 	run(k.wifi.Run)
 	run(k.desk.Run)
+	run(k.counter.Run)
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)

@@ -7,6 +7,7 @@ import (
 
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/press"
+	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/led"
 	"edgekit.internal/hardware/pins"
@@ -23,7 +24,11 @@ func (k *Kit) openDesk() error {
 			return p.String()
 		}})
 	k.desk = desk
-	return prefixed(setting, err)
+	if err != nil {
+		return prefixed(setting, err)
+	}
+	k.counter, err = scan.New(scan.Config{Scanner: k.config.Scanner, Book: k.store, Told: k.desk.Tell, Log: k.log})
+	return prefixed("scanner.device", err)
 }
 
 // cannot is why a press is in vain, before it is recorded.

@@ -123,7 +123,7 @@ func (k *Kit) with(book *setup.Book, args []string) *Kit {
 	return k
 }
 
-var flagNamed = regexp.MustCompile(`^edgekit: --([a-z]+)(.*)$`)
+var flagNamed = regexp.MustCompile(`^edgekit: --([a-z.]+)(.*)$`)
 
 // problemOf is a fault that shows only when things are opened, at its place in the file. Without a place it is not of what
 // the file says, but of a flag, or of the machine.

@@ -174,7 +174,7 @@ func (k *Kit) devices() []drivers.Status {
 	if row, ok := k.wifi.Device(); ok {
 		list = append(list, row)
 	}
-	list = append(list, k.desk.Devices()...)
+	list = append(append(list, k.desk.Devices()...), k.counter.Devices()...)
 	return append(append(list, k.machine.Devices()...), k.upkeep.Devices()...)
 }
 

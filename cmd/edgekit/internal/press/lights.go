@@ -42,5 +42,14 @@ func (d *Desk) look() {
 // Sold shows a sale.
 func (d *Desk) Sold() { d.lights.Flash(readyLight, led.Sale) }
 
+// Tell answers something done at the counter, such as a scan.
+func (d *Desk) Tell(ok bool) {
+	if ok {
+		d.lights.Flash(alertLight, led.Yes)
+	} else {
+		d.lights.Flash(alertLight, led.No)
+	}
+}
+
 // Showing is what each light shows, by its name.
 func (d *Desk) Showing() map[string]string { return d.lights.Showing() }

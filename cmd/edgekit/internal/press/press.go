@@ -274,11 +274,7 @@ func (d *Desk) doSlow(ctx context.Context) {
 // answer tells what became of a press: by the light, in the console, and to who waits.
 func (d *Desk) answer(out pipeline.PressOutcome, reply chan<- wire.Press) {
 	w := toWire(out)
-	if out.OK() {
-		d.lights.Flash(alertLight, led.Yes)
-	} else {
-		d.lights.Flash(alertLight, led.No)
-	}
+	d.Tell(out.OK())
 	d.mu.Lock()
 	d.recent = slices.DeleteFunc(d.recent, func(p wire.Press) bool { return p.ID == w.ID })
 	d.recent = slices.Insert(d.recent, 0, w)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, pressText, problemText, slipLabel, timeOfDay, took, way } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, way } = await load("console/words.js");
 
 test("a press says what it did and where it was", () => {
   const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
@@ -11,6 +11,10 @@ test("a press says what it did and where it was", () => {
   assert.equal(pressText({ ...press, gesture: "short", action: "" }), "Nothing (sold-out, short)");
   assert.equal(pressText({ action: "clear-help", via: "console" }), "Help, taken back (from a console)");
   assert.equal(pressText({ action: "new", via: "console" }), "new (from a console)");
+});
+
+test("a scan is ours or not, in words", () => {
+  assert.deepEqual([true, false].map((ok) => scanLabel({ ok })), [{ word: "Ours", mood: "good" }, { word: "Not ours", mood: "bad" }]);
 });
 
 test("an offer's buttons follow its state", () => {

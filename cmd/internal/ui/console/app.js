@@ -9,6 +9,7 @@ import { news } from "./news.js";
 import { Offers } from "./offers.js";
 import { pair } from "./pair.js";
 import { Sales } from "./sales.js";
+import { Scans } from "./scans.js";
 import { Settings } from "./settings.js";
 import { System } from "./system.js";
 import { Tickets } from "./tickets.js";
@@ -18,6 +19,7 @@ import { Tickets } from "./tickets.js";
 const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets();
+const scans = new Scans(el("scans"), el("scanned"));
 const devices = new Devices(el("devices"), el("trouble"));
 const buttons = new Buttons(() => link.leave());
 const settings = new Settings(() => link.leave());
@@ -39,6 +41,7 @@ function show(s) {
   el("no-offers").hidden = s.offers.length > 0;
   sales.set(s.tickets);
   tickets.set(s.tickets);
+  scans.set(s.scans);
   devices.set(s.devices);
   buttons.set(s.buttons);
   settings.set(s.refused);
@@ -50,7 +53,7 @@ function show(s) {
 
 /** What a device saw is not left on it when it is logged out. */
 function forget() {
-  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, taken: { ...now.taken, text: "" } });
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], taken: { ...now.taken, text: "" } });
   now = spoken = null;
   text(el("news"), "");
   text(el("link"), "");

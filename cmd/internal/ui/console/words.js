@@ -7,8 +7,9 @@
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
+ * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string}} Scan
  * @typedef {{presses: Press[], help: boolean}} Buttons
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons}} State
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[]}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
@@ -82,6 +83,15 @@ const slipWords = {
  */
 export function slipLabel(state) {
   return slipWords[state] || { word: state, mood: "calm" };
+}
+
+/**
+ * Whether what was scanned is a ticket.
+ * @param {Scan} s
+ * @returns {Label}
+ */
+export function scanLabel(s) {
+  return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
 }
 
 /** @type {Record<string, Label>} */
