@@ -32,7 +32,7 @@ type Queue struct {
 	Log  *slog.Logger
 
 	wake chan struct{}
-	back atomic.Int64     // number of the first ticket that is unprinted again; 0: none
+	back atomic.Int64    // number of the first ticket that is unprinted again; 0: none
 	hand map[int64]*hand // tickets with which something went wrong, by number; Run's
 }
 

@@ -13,6 +13,9 @@ const (
 	alertLight = "alert-light"
 )
 
+// Lights are their names, in the order of their lines.
+var Lights = []string{readyLight, alertLight}
+
 // lookEvery is how often the lights are brought in line with the kit.
 const lookEvery = 500 * time.Millisecond
 

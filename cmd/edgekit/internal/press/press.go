@@ -4,15 +4,12 @@ package press
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"edgekit.internal/cmd/internal/settings"
@@ -63,13 +60,6 @@ type Desk struct {
 	recent []wire.Press // newest first
 }
 
-// request is a press that waits.
-type request struct {
-	press  pipeline.Press
-	refuse string            // it is for nothing, for this reason
-	reply  chan<- wire.Press // capacity 1; nil: nobody waits
-}
-
 const (
 	// maxQueue bounds the presses that wait while the disk is slow. Those beyond it are refused: who presses on and on does not
 	// want all of it.
@@ -79,9 +69,6 @@ const (
 	// patience is how long the store may take for one.
 	patience = 10 * time.Second
 )
-
-// ErrBusy says that too many presses wait. Nothing was done.
-var ErrBusy = errors.New("press: the kit is busy with other presses: try again in a moment")
 
 // New makes a desk; Run starts it. The error is for a spec that cannot be, and names the setting: "buttons" or "lights".
 func New(c Config) (d *Desk, setting string, err error) {
@@ -95,9 +82,11 @@ func New(c Config) (d *Desk, setting string, err error) {
 	if d.buttons, err = button.New(buttons); err != nil {
 		return nil, "buttons", err
 	}
-	d.lights, err = led.New(led.Config{Spec: c.Lights, Twin: c.Lit, Log: c.Log,
-		Lights: []led.Light{{Name: readyLight, Line: c.Named(readyLight)}, {Name: alertLight, Line: c.Named(alertLight)}}})
-	if err != nil {
+	lights := led.Config{Spec: c.Lights, Twin: c.Lit, Log: c.Log}
+	for _, name := range Lights {
+		lights.Lights = append(lights.Lights, led.Light{Name: name, Line: c.Named(name)})
+	}
+	if d.lights, err = led.New(lights); err != nil {
 		return nil, "lights", err
 	}
 	return d, "", nil
@@ -124,84 +113,6 @@ func (d *Desk) Run(ctx context.Context) error {
 	})
 	return all.Wait()
 }
-
-// remember brings back what the console showed before a restart.
-func (d *Desk) remember(ctx context.Context) {
-	ps, err := d.cfg.Book.Presses(ctx, shown)
-	if err != nil {
-		d.cfg.Log.Warn("earlier presses are not shown", "err", err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range ps {
-		d.recent = append(d.recent, toWire(p))
-	}
-}
-
-// pressed takes a press from the buttons' driver, which must not wait.
-func (d *Desk) pressed(e button.Event) {
-	if e.Reached {
-		d.lights.Flash(alertLight, led.Held)
-		return
-	}
-	r := d.request(pipeline.Press{ID: ulid.Make().String(), Button: e.Button, Gesture: string(e.Gesture), Via: pipeline.ViaButton})
-	select {
-	case d.queue <- r:
-	default:
-		d.dropped.Add(1)
-		d.lights.Flash(alertLight, led.No)
-		d.cfg.Log.Warn("a press was not taken: too many wait", "button", e.Button)
-	}
-}
-
-// request finds out what a press is for.
-func (d *Desk) request(p pipeline.Press) request {
-	if p.Action == "" {
-		p.Action = d.bound[p.Button][p.Gesture]
-	}
-	r := request{press: p}
-	if p.Action == "" {
-		r.refuse = d.hint(p.Button, p.Gesture)
-	}
-	return r
-}
-
-// Press takes a press from elsewhere, and answers when it is decided. A repeat of an id gets the first answer. The error is
-// ErrBusy, an Unknown, or that of ctx: then it may have been decided.
-func (d *Desk) Press(ctx context.Context, in wire.PressRequest, via pipeline.Channel) (wire.Press, error) {
-	p := pipeline.Press{ID: in.ID, Button: in.Button, Gesture: in.Gesture, Action: pipeline.Action(in.Action), Via: via}
-	switch {
-	case !pipeline.ValidTapID(p.ID):
-		return wire.Press{}, Unknown("the press's id must be a ULID: 26 characters of 0-9 and A-Z without I, L, O, U")
-	case p.Action != "" && (p.Button != "" || !slices.Contains(pipeline.Actions, p.Action)):
-		return wire.Press{}, Unknown(fmt.Sprintf("there is no action %.40q: expected one of %q, without a button", in.Action, pipeline.Actions))
-	case p.Action == "" && !slices.Contains(Buttons, p.Button):
-		return wire.Press{}, Unknown(fmt.Sprintf("there is no button %.40q: expected one of %q", in.Button, Buttons))
-	case p.Action == "" && !slices.Contains(gestures, p.Gesture):
-		return wire.Press{}, Unknown(fmt.Sprintf("there is no gesture %.40q: expected one of %q", in.Gesture, gestures))
-	}
-	r, reply := d.request(p), make(chan wire.Press, 1)
-	r.reply = reply
-	select {
-	case d.queue <- r:
-	default:
-		d.dropped.Add(1)
-		return wire.Press{}, ErrBusy
-	}
-	select {
-	case out := <-reply:
-		return out, nil
-	case <-ctx.Done():
-		return wire.Press{}, ctx.Err()
-	case <-d.ended:
-		return wire.Press{}, ErrBusy
-	}
-}
-
-// Unknown is a press that cannot be: why, for people.
-type Unknown string
-
-func (u Unknown) Error() string { return string(u) }
 
 // serve decides a press and does what it is for.
 func (d *Desk) serve(ctx context.Context, r request) {
@@ -286,19 +197,6 @@ func (d *Desk) answer(out pipeline.PressOutcome, reply chan<- wire.Press) {
 	}
 }
 
-// Recent are the latest presses and what became of them, newest first.
-func (d *Desk) Recent() []wire.Press {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.recent)
-}
-
-// Help tells whether help is called.
-func (d *Desk) Help() bool { return d.cfg.Book.Help() }
-
-// Dropped counts presses that were not taken, since too many waited.
-func (d *Desk) Dropped() int64 { return d.dropped.Load() }
-
 // Devices are the buttons and lights for the console: those there are, or that were asked for by name.
 func (d *Desk) Devices() (list []drivers.Status) {
 	for _, w := range []*drivers.Watch{d.buttons.Watch(), d.lights.Watch()} {
@@ -307,12 +205,4 @@ func (d *Desk) Devices() (list []drivers.Status) {
 		}
 	}
 	return list
-}
-
-func toWire(p pipeline.PressOutcome) wire.Press {
-	w := wire.Press{ID: p.ID, Button: p.Button, Gesture: p.Gesture, Action: string(p.Action), Via: string(p.Via), OK: p.OK(), Detail: p.Details, Offer: p.Offer, At: p.Wall.UTC()}
-	if p.Ticket > 0 {
-		w.Ticket = pipeline.TicketNumber(p.Ticket)
-	}
-	return w
 }
