@@ -17,6 +17,8 @@ const module = "edgekit.internal/"
 var allowed = map[string]string{
 	"hardware/identity → hardware/whole": "a key is written whole or not at all",
 	"pipeline/store → pipeline/journal":  "a sale and its journal entry are one transaction",
+	"drivers/button → drivers/gpio":      "one client of the kernel's lines, for what is wired to them",
+	"drivers/led → drivers/gpio":         "the same",
 	"capture/fanout → capture/h264":      "packets are cut where NAL units begin",
 	"image/pack → image/update":          "a bundle is written by the code that reads it",
 	"image/boottest → image/update":      "bad bundles are made of good ones",

@@ -47,10 +47,11 @@ const (
 	OfferLive      OfferState = "live"      // for sale
 	OfferOver      OfferState = "over"      // its time has run out
 	OfferWithdrawn OfferState = "withdrawn" // taken back by the operator
+	OfferSoldOut   OfferState = "sold-out"  // none is left, says the operator, whatever the count says
 )
 
 // OfferStates lists the states that a catalogue or an operator may set.
-var OfferStates = []OfferState{OfferHidden, OfferSoon, OfferLive, OfferOver, OfferWithdrawn}
+var OfferStates = []OfferState{OfferHidden, OfferSoon, OfferLive, OfferOver, OfferWithdrawn, OfferSoldOut}
 
 // Line is so many pieces of a SKU in an offer.
 type Line struct {

@@ -127,6 +127,8 @@ func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) 
 	switch state := levels.StateAt(t.Offer, t.At); {
 	case state == OfferSoon && known: // pages have no token for what cannot be bought
 		return Order{}, refuse(NotYet, "This offer has not started yet.")
+	case forged && known && state == OfferSoldOut:
+		return Order{}, refuse(SoldOut, "Sold out.")
 	case forged && known && (state == OfferOver || state == OfferWithdrawn):
 		return Order{}, refuse(TooLate, "This offer is over.")
 	case forged:
@@ -135,6 +137,8 @@ func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) 
 		return Order{}, refuse(UnknownOffer, "This offer is not there any more.")
 	case state == OfferHidden:
 		return Order{}, refuse(NotYet, "This offer has not started yet.")
+	case state == OfferSoldOut:
+		o.Decision, o.Details = SoldOut, "Sold out."
 	case state != OfferLive:
 		o.Decision, o.Details = TooLate, "This offer is over."
 	case err != nil:

@@ -60,6 +60,7 @@ func TestAPromptThatCannotBeBoughtSaysWhy(t *testing.T) {
 		{OfferLive, "good", Confirmed}, {OfferLive, "", TokenInvalid}, {OfferLive, "old", TokenExpired},
 		{OfferSoon, "", NotYet}, {OfferSoon, "good", NotYet},
 		{OfferOver, "", TooLate}, {OfferOver, "good", TooLate}, {OfferWithdrawn, "", TooLate},
+		{OfferSoldOut, "", SoldOut}, {OfferSoldOut, "good", SoldOut}, {OfferSoldOut, "old", SoldOut},
 		{OfferHidden, "", TokenInvalid},
 	} {
 		s, l := saleIn(c.state)

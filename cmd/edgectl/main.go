@@ -38,6 +38,7 @@ type cli struct {
 	Offers   offersVerb   `cmd:"" help:"What is for sale."`
 	Tickets  ticketVerb   `cmd:"" help:"What was sold."`
 	Drop     dropVerb     `cmd:"" help:"Start and stop an offer."`
+	Button   buttonVerb   `cmd:"" help:"Press the kit's buttons from here."`
 	Catalog  importVerb   `cmd:"" help:"What the kit sells from."`
 	Image    imageVerb    `cmd:"" help:"The SD card."`
 }

@@ -78,6 +78,23 @@ func TestAKitIsLookedAfterFromTheShell(t *testing.T) {
 	if a, err := v.Buy("pen"); err != nil || a.Status != 200 {
 		t.Errorf("after drop start: %+v, %v", a, err)
 	}
+	press := "01J0000000000000000000000A"
+	for range 2 { // the same one
+		var done wire.Press
+		if code, errs := ctl(t, &done, at("button", "press", "call-help", "--id", press)...); code != 0 || !done.OK || done.Action != "call-help" {
+			t.Errorf("%d %s %+v", code, errs, done)
+		}
+	}
+	var buttons wire.Buttons
+	if code, errs := ctl(t, &buttons, at("button", "list")...); code != 0 || !buttons.Help || len(buttons.Buttons) != 4 || len(buttons.Presses) != 1 || buttons.Presses[0].ID != press {
+		t.Errorf("%d %s %+v", code, errs, buttons)
+	}
+	if code, errs := ctl(t, nil, "--kit", k.Data, "button", "press", "start-drop"); code != 1 || !strings.Contains(errs, "No drop is left to start") {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, errs := ctl(t, nil, at("button", "press", "big-red")...); code != 2 || !strings.Contains(errs, "start-drop") {
+		t.Errorf("%d %s", code, errs)
+	}
 	var status wire.KitStatus
 	if ctl(t, &status, at("kit", "status")...); status.Viewer != k.Viewer || status.Tickets != 2 || len(status.Devices) < 2 {
 		t.Errorf("%+v", status)

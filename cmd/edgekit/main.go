@@ -60,6 +60,12 @@ func run(args []string) int {
 	case errors.As(err, &reboot):
 		ring.Close()
 		err = update.Restart(string(reboot))
+	case errors.Is(err, kit.ErrShutDown):
+		ring.Close()
+		err = nil
+		if k.Appliance() {
+			err = update.PowerOff()
+		}
 	case errors.Is(err, kit.ErrRestart):
 		ring.Close()
 		err = again(args)

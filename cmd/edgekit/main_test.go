@@ -37,6 +37,8 @@ func TestWhatCanBeMendedIsOneLine(t *testing.T) {
 		{"bad paper", []string{"-paper", "70"}, []string{"--paper", "58"}},
 		{"bad picture", []string{"-picture", "big"}, []string{"--picture", "1280x720@30"}},
 		{"bad printer", []string{"-printer", "parallel:1"}, []string{"--printer", "parallel:1", "usb:"}},
+		{"bad buttons", []string{"-buttons", "gpio:/dev/gpiochip0:5"}, []string{"--buttons", "1 lines, expected 4"}},
+		{"bad lights", []string{"-lights", "lamp"}, []string{"--lights", "lamp", "gpio:"}},
 		{"port in use", []string{"-listen", taken}, []string{taken, "address already in use"}},
 		{"operator's port in use", []string{"-operator", taken}, []string{"--operator", taken}},
 		{"data is a file", []string{"-data", file}, []string{"--data", file, "folder"}},

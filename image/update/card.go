@@ -81,6 +81,12 @@ func Restart(argument string) error {
 	return os.NewSyscallError("reboot", e)
 }
 
+// PowerOff ends this run of the machine. Whoever calls it has written what matters.
+func PowerOff() error {
+	unix.Sync()
+	return os.NewSyscallError("reboot", unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
+}
+
 // writeFile writes a whole file, and returns when it is on the card. A power cut in it may leave a part.
 func writeFile(path string, text []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)

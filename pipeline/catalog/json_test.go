@@ -58,7 +58,7 @@ func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 		{"no lines", change(`[{"sku":"MUG","n":1}]`, `[]`), `f.json:2:45: lines: expected at least one {"sku", "n"}`},
 		{"offer twice", change(`"two"`, `"mug"`), `f.json:3:8: offer "mug" is there twice`},
 		{"key twice", change(`"price":1000`, `"price":1000,"price":1`), `f.json:2:80: "price" is there twice`},
-		{"state", change(`"live"`, `"open"`), `f.json:2:98: state: expected one of ["hidden" "soon" "live" "over" "withdrawn"]`},
+		{"state", change(`"live"`, `"open"`), `f.json:2:98: state: expected one of ["hidden" "soon" "live" "over" "withdrawn" "sold-out"]`},
 		{"id for an address", change(`"id":"mug"`, `"id":"m ug"`), "f.json:2:17: id: expected 1 to 64 of the characters"},
 		{"a printer's command in a title", change(`"title":"Mug"`, `"title":"M\u001b@ug"`), "f.json:1:48: title: expected a text on one line without control characters"},
 		{"two lines", change(`"title":"Mug"`, `"title":"Mug\nfree"`), "f.json:1:48: title: expected a text on one line"},

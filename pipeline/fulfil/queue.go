@@ -5,6 +5,7 @@ package fulfil
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"edgekit.internal/pipeline"
@@ -31,6 +32,7 @@ type Queue struct {
 	Log  *slog.Logger
 
 	wake chan struct{}
+	back atomic.Int64    // number of the first ticket that is unprinted again; 0: none
 	hand map[int64]*hand // tickets with which something went wrong, by number; Run's
 }
 
@@ -65,12 +67,26 @@ func (q *Queue) Wake() {
 	}
 }
 
+// Again tells that a ticket which was printed is unprinted in the book once more. It never blocks.
+func (q *Queue) Again(number int64) {
+	for {
+		was := q.back.Load()
+		if was > 0 && was <= number || q.back.CompareAndSwap(was, number) {
+			break
+		}
+	}
+	q.Wake()
+}
+
 // Run prints until ctx ends. Tickets that were being sent when the last run ended, by crash or otherwise, are printed
 // again as possible copies.
 func (q *Queue) Run(ctx context.Context) error {
 	done := int64(0) // all tickets up to it are printed
 	said := ""       // the last error logged: one that lasts is said once
 	for {
+		if n := q.back.Swap(0); n > 0 {
+			done = min(done, n-1)
+		}
 		ts, err := q.Book.Unprinted(ctx, done, atOnce)
 		printed := false
 		for _, t := range q.turns(ts) {

@@ -182,3 +182,32 @@ type fullBook struct{ book }
 func (*fullBook) SetPrint(context.Context, int64, pipeline.PrintState) error {
 	return errors.New("no space")
 }
+
+// TestAPrintedSlipComesOutAgain as a possible copy, and those after it only once.
+func TestAPrintedSlipComesOutAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p := &book{}, &paper{}
+		for n := range int64(3) {
+			b.add(n + 1)
+		}
+		q := New(b, p.slip, nil, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- q.Run(ctx) }()
+		synctest.Wait()
+		for _, n := range []int64{3, 2} {
+			if err := b.SetPrint(ctx, n, pipeline.PrintSending); err != nil {
+				t.Fatal(err)
+			}
+			q.Again(n)
+		}
+		synctest.Wait()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if want := []string{"A-001", "A-002", "A-003", "A-002 copy?", "A-003 copy?"}; !slices.Equal(p.out, want) {
+			t.Error(p.out)
+		}
+	})
+}

@@ -18,6 +18,8 @@ type Kind uint8
 const (
 	Sale Kind = 1
 	Fix  Kind = 2 // at kit time Kit of Boot it was Wall, give or take Within, by Source
+	// Press is one of an operator's buttons: Button was pressed for Action, about Offer or Ticket; Tap is its ULID.
+	Press Kind = 3
 )
 
 // Entry is one record. Amounts are in minor units of Currency.
@@ -36,6 +38,9 @@ type Entry struct {
 	Boot     uint32 `cbor:"12,keyasint,omitzero"` // the kit's boot: Kit has no gaps within one; 0: not known
 	Source   string `cbor:"13,keyasint,omitzero"` // of a fix: ntp, rtc or phone
 	Within   int64  `cbor:"14,keyasint,omitzero"` // of a fix: milliseconds that it may be off, either way
+	Button   string `cbor:"15,keyasint,omitzero"` //
+	Action   string `cbor:"16,keyasint,omitzero"` // see pipeline.Action
+	Refused  string `cbor:"17,keyasint,omitzero"` // why it was not done; empty: it was
 }
 
 // Line is one line of a sale.

@@ -28,6 +28,14 @@ func TestEntryComesBack(t *testing.T) {
 	if got, err := Decode(f); err != nil || !cmp.Equal(fix, got, cmpopts.IgnoreUnexported(Line{})) || len(f) > 40 {
 		t.Errorf("%d bytes: %+v, %v", len(f), got, err)
 	}
+	press := Entry{Kind: Press, Kit: 5_000, Wall: 1_790_000_000_000, Boot: 3, Tap: bytes.Repeat([]byte{7}, 16), Button: "start-drop", Action: "start-next-drop", Offer: "mug", Via: "button", Refused: "refused"}
+	p, err := Encode(press)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Decode(p); err != nil || !cmp.Equal(press, got, cmpopts.IgnoreUnexported(Line{})) {
+		t.Errorf("%+v, %v", got, err)
+	}
 	if len(b) > 90 {
 		t.Errorf("a small sale takes %d bytes", len(b))
 	}

@@ -84,6 +84,8 @@ func (g *group) take(o pipeline.Order, out *pipeline.Outcome) error {
 	}
 	offer, i, ok := g.levels.Catalogue.Offer(o.Offer)
 	switch {
+	case ok && g.levels.StateAt(o.Offer, g.at) == pipeline.OfferSoldOut:
+		out.Reason, out.Details = pipeline.SoldOut, "Sold out: somebody was a moment faster."
 	case !ok || g.levels.StateAt(o.Offer, g.at) != pipeline.OfferLive: // it changed since the tap was validated
 		out.Reason, out.Details = pipeline.TooLate, "This offer is over."
 	case offer.Price != o.Total.Minor || g.levels.Catalogue.Currency != o.Total.Currency:

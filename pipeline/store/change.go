@@ -132,16 +132,21 @@ func (e ErrUnknown) Error() string { return fmt.Sprintf("there is no %s %q", e.W
 
 // SetOffer puts an offer into a state. Going live starts its time anew.
 func (s *Store) SetOffer(ctx context.Context, id string, state pipeline.OfferState) error {
-	return s.change(ctx, func(g *group) error {
-		offer, i, ok := g.levels.Catalogue.Offer(id)
-		if !ok {
-			return ErrUnknown{"offer", id}
-		}
-		g.levels.Offers[i].State = state
-		g.levels.Offers[i].Ends = ends(offer, state, g.at)
-		g.offers[i] = true
+	return s.change(ctx, func(g *group) error { return g.setOffer(id, state) })
+}
+
+func (g *group) setOffer(id string, state pipeline.OfferState) error {
+	offer, i, ok := g.levels.Catalogue.Offer(id)
+	if !ok {
+		return ErrUnknown{"offer", id}
+	}
+	g.levels.Offers[i].State = state
+	g.levels.Offers[i].Ends = ends(offer, state, g.at)
+	g.offers[i] = true
+	if state != pipeline.OfferLive {
 		return nil
-	})
+	}
+	return setMeta(g.conn, metaDrop, []byte(id))
 }
 
 // AddFix puts a fix of the wall clock into the journal, so that whoever reads that can date the other entries.

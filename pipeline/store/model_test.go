@@ -39,6 +39,8 @@ func (m *model) act(o pipeline.Order) pipeline.Outcome {
 	switch {
 	case m.burned[o.Nonce]:
 		out.Reason = pipeline.TokenUsed
+	case m.state[o.Offer] == pipeline.OfferSoldOut:
+		out.Reason = pipeline.SoldOut
 	case m.state[o.Offer] != pipeline.OfferLive:
 		out.Reason = pipeline.TooLate
 	case !enough || offer.Limit > 0 && m.sold[o.Offer] >= offer.Limit:

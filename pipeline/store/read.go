@@ -20,6 +20,8 @@ const (
 	metaDigest    = "catalogue-digest"
 	metaFile      = "catalogue-file-digest" // of the file a start imported last
 	metaClock     = "clock"
+	metaDrop      = "drop" // id of the offer that went live last by somebody's hand: the one on show
+	metaHelp      = "help" // kit ms since when help is called, 8 bytes; empty: it is not
 )
 
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

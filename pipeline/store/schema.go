@@ -41,6 +41,11 @@ CREATE TABLE journal (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);
 
 -- A visitor's latest choice; wall: Unix ms as believed.
 CREATE TABLE consents (viewer TEXT PRIMARY KEY, version INTEGER NOT NULL, choice TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL) WITHOUT ROWID;
+`, `
+-- Presses of the operator's buttons, and what became of each; at: kit ms; wall: Unix ms as believed; ticket: 0 for none.
+CREATE TABLE presses (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, button TEXT NOT NULL, gesture TEXT NOT NULL, action TEXT NOT NULL,
+	via TEXT NOT NULL, reason TEXT NOT NULL, details TEXT NOT NULL, offer TEXT NOT NULL, ticket INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
+CREATE INDEX presses_by_action ON presses (action, reason, seq);
 `},
 }
 

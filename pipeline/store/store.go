@@ -58,7 +58,8 @@ type Store struct {
 
 	levels   atomic.Pointer[pipeline.Levels]
 	taken    taken
-	consents sync.Map // viewer → pipeline.Consent, a copy of the table
+	consents sync.Map    // viewer → pipeline.Consent, a copy of the table
+	help     atomic.Bool // of the meta table
 
 	commits, orders, failures atomic.Int64
 }
@@ -122,6 +123,11 @@ func (s *Store) load(path string) (err error) {
 	if err := s.readConsents(); err != nil {
 		return err
 	}
+	called, err := getMeta(s.conn, metaHelp)
+	if err != nil {
+		return err
+	}
+	s.help.Store(len(called) > 0)
 	s.read, err = sqlitex.NewPool(path, sqlitex.PoolOptions{Flags: sqlite.OpenReadOnly, PoolSize: readers})
 	return err
 }

@@ -16,6 +16,7 @@ const anchorEvery = time.Minute
 
 // group is one transaction in the making.
 type group struct {
+	store  *Store
 	conn   *sqlite.Conn
 	levels *pipeline.Levels // a copy, published when the transaction is committed
 	stock  map[int]bool     // places of SKUs changed
@@ -103,7 +104,7 @@ func (s *Store) transact(rs []request, results []result) (g *group, err error) {
 		return nil, err
 	}
 	defer func() { end(&err) }()
-	g = &group{conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{}, at: s.opt.Now(), wall: s.opt.Wall()}
+	g = &group{store: s, conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{}, at: s.opt.Now(), wall: s.opt.Wall()}
 	if s.opt.Boot != nil {
 		g.boot = s.opt.Boot()
 	}

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -36,8 +37,11 @@ func fieldsOf(t reflect.Type, prefix string, at []int) (fs []field) {
 		if e := sf.Tag.Get("enum"); e != "" {
 			f.enum = strings.Split(e, ",")
 		}
-		if sf.Tag.Get("is") == "country" {
+		switch sf.Tag.Get("is") {
+		case "country":
 			f.enum = append(countries(), "")
+		case "action":
+			f.enum = actions()
 		}
 		if p := sf.Tag.Get("pattern"); p != "" {
 			f.pattern = regexp.MustCompile(p)
@@ -48,11 +52,15 @@ func fieldsOf(t reflect.Type, prefix string, at []int) (fs []field) {
 }
 
 // sections are the names of the file's tables, with what they are about.
-func sections() map[string]string {
+func sections() map[string]string { return sectionsOf(reflect.TypeFor[Settings](), "") }
+
+func sectionsOf(t reflect.Type, prefix string) map[string]string {
 	names := map[string]string{}
-	for t, i := reflect.TypeFor[Settings](), 0; i < t.NumField(); i++ {
+	for i := range t.NumField() {
 		if sf := t.Field(i); sf.Type.Kind() == reflect.Struct {
-			names[sf.Tag.Get("toml")] = sf.Tag.Get("help")
+			name := prefix + sf.Tag.Get("toml")
+			names[name] = sf.Tag.Get("help")
+			maps.Copy(names, sectionsOf(sf.Type, name+"."))
 		}
 	}
 	return names

@@ -2,7 +2,9 @@ package settings
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,14 +38,13 @@ func Schema() []byte {
 	closed := false
 	root := &schema{Schema: "https://json-schema.org/draft/2020-12/schema", Title: "edgekit.toml", Description: "Settings of an edgekit.",
 		Type: "object", Properties: map[string]*schema{}, Additional: &closed}
-	for name, help := range sections() {
-		root.Properties[name] = &schema{Description: help, Type: "object", Properties: map[string]*schema{}, Additional: &closed}
+	all := sections()
+	for _, name := range slices.Sorted(maps.Keys(all)) { // a section before those in it
+		at, key := root.section(name)
+		at.Properties[key] = &schema{Description: all[name], Type: "object", Properties: map[string]*schema{}, Additional: &closed}
 	}
 	for _, f := range fields() {
-		at, key := root, f.key
-		if section, last, ok := strings.Cut(f.key, "."); ok {
-			at, key = root.Properties[section], last
-		}
+		at, key := root.section(f.key)
 		at.Properties[key] = f.schema()
 	}
 	root.Properties["wifi"].AllOf = wifiRules()
@@ -52,6 +53,16 @@ func Schema() []byte {
 		panic("settings: schema: " + err.Error()) // it is all plain values
 	}
 	return append(b, '\n')
+}
+
+// section is where a key such as press.reprint.short is, and its last part.
+func (s *schema) section(key string) (at *schema, last string) {
+	parts := strings.Split(key, ".")
+	at, last = s, parts[len(parts)-1]
+	for _, name := range parts[:len(parts)-1] {
+		at = at.Properties[name]
+	}
+	return at, last
 }
 
 func (f field) schema() *schema {

@@ -26,7 +26,8 @@ type Settings struct {
 	Camera   string `toml:"camera" default:"auto" pattern:"^(auto|synthetic|file:.+|/dev/.+)$" expect:"auto, synthetic, file:PATH or /dev/videoN" help:"auto, synthetic, file:PATH or /dev/videoN."`
 	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:.+|serial:.+|tcp:.+:[0-9]{1,5})$" expect:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT" help:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT."`
 	Paper    string `toml:"paper" default:"80" enum:"58,80" help:"Width of the printer's paper in mm: ${enum}."`
-	Buttons  string `toml:"buttons" default:"auto" enum:"auto,virtual,none" help:"Buttons: ${enum}."`
+	Buttons  string `toml:"buttons" default:"auto" pattern:"^(auto|virtual|none|gpio:.+:[0-9]{1,4}(,[0-9]{1,4}){3})$" expect:"auto, virtual, none or gpio:CHIP:A,B,C,D" help:"auto, virtual, none, or gpio:CHIP:A,B,C,D for lines of your own: start drop, sold out, reprint, call help."`
+	Lights   string `toml:"lights" default:"auto" pattern:"^(auto|virtual|none|gpio:.+:[0-9]{1,4},[0-9]{1,4})$" expect:"auto, virtual, none or gpio:CHIP:A,B" help:"auto, virtual, none, or gpio:CHIP:A,B for lines of your own: ready, alert."`
 	Catalog  string `toml:"catalog" help:"Catalogue (JSON) to sell from; imported when it changed."`
 	Picture  string `toml:"picture" default:"1280x720@30" pattern:"^[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}$" expect:"WIDTHxHEIGHT@RATE, such as 1280x720@30" help:"Size and rate of the large picture."`
 	Layers   string `toml:"layers" pattern:"^([0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6}(,[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6})*)?$" expect:"WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600" help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture and half of it."`
@@ -34,7 +35,9 @@ type Settings struct {
 	Edgecam  string `toml:"edgecam" help:"The camera program. Default: edgecam beside this program."`
 	Stall    string `toml:"stall" default:"edgekit" max:"100" help:"Name of the stall, printed on slips."`
 
-	Wifi Wifi `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
+	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
+	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`
+	Wifi    Wifi    `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
 }
 
 // Default is what holds where nothing is said.

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pelletier/go-toml/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"edgekit.internal/pipeline"
 )
 
 // schemaOf compiles what Schema publishes, as an editor would.
@@ -63,10 +65,20 @@ func TestSchemaAndKitAgree(t *testing.T) {
 		{text: "paper = 80\n"},
 		{text: "[wifi]\nmode = \"ap\"\nssid = \"Blau; \\\"Tür\\\"\"\npassword = \"correct horse\"\nsecurity = \"mixed\"\nband = 2.4\nchannel = 6\ncountry = \"DE\"\n"},
 		{text: "wifi = { mode = \"venue\", ssid = \"Halle 3\", security = \"open\" }\n"},
+		{text: "[press]\nstart-drop.short = \"none\"\n[press.reprint]\nhold = \"none\"\n"},
+		{text: "press = { sold-out = { long = \"none\", double = \"sold-out\" } }\nbuttons = \"gpio:/dev/gpiochip4:5,6,13,19\"\nlights = \"virtual\"\n"},
 		{text: "wifi.mode = \"off\"\nwifi.band = 5\nwifi.channel = 36\n"},
 		{text: "[wifi]\nmode = \"ap\"\nsecurity = \"open\"\n"},
 		{text: "[wifi]\ninternet = true\n"},
 
+		{text: "[press.sold-out]\nlong = \"sell-out\"\n", want: "line 2, column 1: press.sold-out.long: \"sell-out\": expected none, start-next-drop, sold-out,"},
+		{text: "[press.soldout]\nlong = \"sold-out\"\n", want: "unknown section \"press.soldout\": expected a known one; did you mean press.sold-out?"},
+		{text: "[press]\nsold-out = \"none\"\n", want: "expected a section: a line [press.sold-out]"},
+		{text: "[press]\nstart-drop.shrt = \"none\"\n", want: "did you mean press.start-drop.short?"},
+		{text: "buttons = \"gpio:/dev/gpiochip0:5,6\"\n", want: "buttons: \"gpio:/dev/gpiochip0:5,6\": expected auto, virtual, none or gpio:CHIP:A,B,C,D"},
+		{text: "[scanner]\ndevice = \"0c2e:0b61\"\nlayout = \"ch\"\n"},
+		{text: "[scanner]\ndevice = \"keyboard\"\n", want: "scanner.device: \"keyboard\": expected auto, VENDOR:PRODUCT"},
+		{text: "[scanner]\nlayout = \"dvorak\"\n", want: "expected auto, us, de, fr, es, it, gb or ch"},
 		{text: "camra = \"auto\"\n", want: "line 1, column 1: unknown key \"camra\": expected a known one; did you mean camera?"},
 		{text: "stall = \"a\"\n  [wfii]\nmode = \"ap\"\n", want: "line 2, column 4: unknown section \"wfii\": expected a known one; did you mean wifi?"},
 		{text: "ssid = \"x\"\n", want: "expected ssid below a line [wifi]"},
@@ -196,6 +208,23 @@ func TestWhateverNotepadSaves(t *testing.T) {
 		if _, got := Parse([]byte(raw)); len(got) != 1 || !strings.Contains(got[0].String(), want) {
 			t.Errorf("%.40q: %v, want %s", raw, got, want)
 		}
+	}
+}
+
+func TestWhatButtonsDo(t *testing.T) {
+	want := map[string]map[string]pipeline.Action{"start-drop": {"short": "start-next-drop"}, "sold-out": {"long": "sold-out"},
+		"reprint": {"short": "reprint-last", "hold": "shut-down"}, "call-help": {"short": "call-help", "hold": "setup-slip"}}
+	if d := cmp.Diff(want, Default().Press.Bindings()); d != "" {
+		t.Error(d)
+	}
+	f, problems := Parse([]byte("press.reprint.hold = \"none\"\npress.start-drop.double = \"sold-out\"\n"))
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	delete(want["reprint"], "hold")
+	want["start-drop"]["double"] = pipeline.MarkSoldOut
+	if d := cmp.Diff(want, f.Settings.Press.Bindings()); d != "" {
+		t.Error(d)
 	}
 }
 

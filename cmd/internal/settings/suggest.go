@@ -10,8 +10,8 @@ import (
 func (w *walk) instead(name string) string {
 	all := slices.Sorted(maps.Keys(w.known))
 	for _, key := range all {
-		if section, last, ok := strings.Cut(key, "."); ok && last == name {
-			return last + " below a line [" + section + "]"
+		if at := strings.LastIndexByte(key, '.'); at >= 0 && key[at+1:] == name {
+			return name + " below a line [" + key[:at] + "]"
 		}
 	}
 	for section := range w.sections {

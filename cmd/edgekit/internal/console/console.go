@@ -41,6 +41,9 @@ type Config struct {
 	Setup   Setup
 	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
 	Viewers func() int
+	Buttons func() wire.Buttons
+	Press   http.Handler // of a wire.PressRequest
+	Scans   func() []wire.Scan
 	Metrics http.Handler // for Prometheus
 	Ready   func() error // why the kit cannot sell; nil when it can
 	Logs    func(level string, last int) wire.Logs
@@ -87,6 +90,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("PUT /api/operator/settings", c.putSettings)
 	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
 	inner.HandleFunc("GET /api/operator/logs", c.getLogs)
+	inner.Handle("POST /api/operator/press", c.Press)
 	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
 	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 
@@ -129,7 +133,7 @@ func (c *Console) putOffer(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !slices.Contains(pipeline.OfferStates, want.State) {
-		refuse(rw, http.StatusBadRequest, "malformed", "There is no such state. Expected hidden, soon, live, over or withdrawn.")
+		refuse(rw, http.StatusBadRequest, "malformed", "There is no such state. Expected hidden, soon, live, over, withdrawn or sold-out.")
 		return
 	}
 	err := c.Book.SetOffer(r.Context(), r.PathValue("offer"), want.State)

@@ -69,7 +69,7 @@ func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
 		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Logs: func(level string, last int) wire.Logs {
 			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
-		}, Log: slog.New(slog.DiscardHandler),
+		}, Log: slog.New(slog.DiscardHandler), Buttons: func() wire.Buttons { return wire.Buttons{} }, Press: http.NotFoundHandler(), Scans: func() []wire.Scan { return nil },
 	})
 	c.pairing.tries, c.pairing.each = rate.NewLimiter(rate.Inf, 1000), pipeline.NewLimiter(1000, 1000, 8)
 	return c, codes, b
@@ -295,5 +295,21 @@ func TestTheTimeOfAPairedDeviceIsTold(t *testing.T) {
 	do(c, httptest.NewRequest("POST", "/api/operator/pair", strings.NewReader(`{"code":"`+codes.latest()+`"}`))) // an older page
 	if len(told) != 1 || told[0] != 1_790_000_000_000 {
 		t.Errorf("told %v", told)
+	}
+}
+
+// TestACodeMadeByAButton takes the place of the one before, whatever was tried on that.
+func TestACodeMadeByAButton(t *testing.T) {
+	c, codes, _ := newConsole(func() time.Duration { return 0 })
+	old := c.Code()
+	for range wrongCodes - 1 {
+		pair(t, c, "999-999")
+	}
+	c.NewCode()
+	if pair(t, c, old) != nil || len(codes.codes) != 2 {
+		t.Errorf("the old one is good, or a new one was lost to its wrong tries: %v", codes.codes)
+	}
+	if pair(t, c, c.Code()) == nil {
+		t.Error("the new one is not")
 	}
 }

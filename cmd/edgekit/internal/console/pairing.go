@@ -95,6 +95,13 @@ func (p *pairing) take(code, address string) (ok bool, wait time.Duration) {
 // pause is the time between tries.
 func (p *pairing) pause() time.Duration { return min(time.Second<<min(p.lost, 10), slowest) }
 
+// NewCode makes a new code for the next device, in place of the one before. Tries are counted anew for it, and not made faster.
+func (c *Console) NewCode() {
+	c.pairing.mu.Lock()
+	defer c.pairing.mu.Unlock()
+	c.pairing.renew(false)
+}
+
 // Code is the code that pairs the next device.
 func (c *Console) Code() string { return c.Setup.Code() }
 

@@ -35,15 +35,17 @@ type Book interface {
 
 // Control serves the control socket. All fields are needed.
 type Control struct {
-	Book   Book
-	Status func() wire.KitStatus
-	Health func(ctx context.Context) wire.Health
-	System func() wire.System
-	Update http.Handler         // of PUT /update
-	Wifi   http.Handler         // of what is below /wifi: see wire.WifiSocket
-	Now    func() time.Duration // kit time
-	Setup  Setup
-	Log    Log
+	Book    Book
+	Status  func() wire.KitStatus
+	Health  func(ctx context.Context) wire.Health
+	System  func() wire.System
+	Update  http.Handler // of PUT /update
+	Wifi    http.Handler // of what is below /wifi: see wire.WifiSocket
+	Press   http.Handler // of a wire.PressRequest
+	Buttons func() wire.Buttons
+	Now     func() time.Duration // kit time
+	Setup   Setup
+	Log     Log
 	// Crashes are what programs of the kit left when they crashed, newest first.
 	Crashes func() []wire.CrashReport
 }
@@ -87,6 +89,8 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
+	mux.HandleFunc("GET /buttons", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Buttons()) })
+	mux.Handle("POST /press", c.Press)
 	mux.HandleFunc("GET /logs", c.getLogs)
 	mux.HandleFunc("GET /crashes", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Crashes()) })
 	mux.HandleFunc("GET /settings", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Setup.Settings()) })
@@ -136,7 +140,7 @@ func (c *Control) getTickets(rw http.ResponseWriter, r *http.Request) {
 func (c *Control) putOffer(rw http.ResponseWriter, r *http.Request) {
 	var want wire.OfferState
 	if err := json.NewDecoder(r.Body).Decode(&want); err != nil || !slices.Contains(pipeline.OfferStates, pipeline.OfferState(want.State)) {
-		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`there is no state %q: expected hidden, soon, live, over or withdrawn`, want.State))
+		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`there is no state %q: expected hidden, soon, live, over, withdrawn or sold-out`, want.State))
 		return
 	}
 	err := c.Book.SetOffer(r.Context(), r.PathValue("offer"), pipeline.OfferState(want.State))

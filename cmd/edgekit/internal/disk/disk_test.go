@@ -152,3 +152,23 @@ func TestRoomOnARealDisk(t *testing.T) {
 		t.Error("room where there is nothing")
 	}
 }
+
+// TestAFolderIsOneKits: also for two that start at the same moment.
+func TestAFolderIsOneKits(t *testing.T) {
+	dir := t.TempDir()
+	mine, err := Own(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Own(dir); err == nil {
+		t.Fatal("two own it")
+	}
+	if err := mine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Own(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}

@@ -38,9 +38,12 @@ func fault(format string, args ...any) error {
 func Parse(args []string, file *settings.File) (c Config, help bool, err error) {
 	options := []kong.Option{kong.Name("edgekit"), kong.Description("The kit's daemon: pictures, taps, slips."),
 		kong.Exit(func(int) { help = true }), kong.Writers(os.Stdout, os.Stderr)}
-	c.Wifi = settings.Default().Wifi
+	sections := settings.Default()
 	if file != nil {
-		c.Wifi = file.Settings.Wifi
+		sections = file.Settings
+	}
+	c.Press, c.Scanner, c.Wifi = sections.Press, sections.Scanner, sections.Wifi
+	if file != nil {
 		options = append(options, kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 			if v := file.Values[f.Name]; v != nil {
 				return fmt.Sprint(v), nil

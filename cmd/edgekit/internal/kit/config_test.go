@@ -92,23 +92,3 @@ func TestWhatTheCameraProgramWouldNotTake(t *testing.T) {
 		}
 	}
 }
-
-// TestAFolderIsOneKits: also for two that start at the same moment.
-func TestAFolderIsOneKits(t *testing.T) {
-	dir := t.TempDir()
-	mine, err := own(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := own(dir); err == nil {
-		t.Fatal("two own it")
-	}
-	if err := mine.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := own(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.Close()
-}

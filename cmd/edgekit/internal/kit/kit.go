@@ -30,6 +30,8 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/portal"
+	"edgekit.internal/cmd/edgekit/internal/press"
+	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
@@ -95,6 +97,9 @@ type Kit struct {
 	fingerprint string
 	wifiSecret  []byte
 	restart     chan struct{} // capacity 1
+	off         chan struct{} // capacity 1
+	desk        *press.Desk
+	counter     *scan.Counter
 }
 
 // newsQueue bounds the decisions that wait to be told to page and picture. What does not fit is counted and left out:
@@ -108,7 +113,7 @@ const maxViewers = 256
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
 func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (_ *Kit, err error) {
-	k := &Kit{config: c, state: state, log: log, ring: ring, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1)}
+	k := &Kit{config: c, state: state, log: log, ring: ring, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1), off: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			k.Close()
@@ -117,7 +122,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err := os.MkdirAll(filepath.Join(c.Data, "tickets"), 0o700); err != nil {
 		return nil, fault("edgekit: --data: %v: expected a folder that can be written to", err)
 	}
-	if k.folder, err = own(c.Data); err != nil {
+	if k.folder, err = disk.Own(c.Data); err != nil {
 		return nil, fault("edgekit: --data: %v", err)
 	}
 	k.openLogs()
@@ -153,6 +158,9 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err := k.openPrinter(); err != nil {
 		return nil, err
 	}
+	if err := k.openDesk(); err != nil {
+		return nil, err
+	}
 	k.machine = machine.New(machine.Config{Modules: c.Modules, SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
@@ -161,9 +169,9 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.upkeep = upkeep.New(c.Data, log)
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || c.Wifi.Mode == "auto" && c.Boot != "")
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler()}
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
 	k.console = console.New(console.Config{
-		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
 		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime,
 	})
@@ -284,6 +292,8 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.machine.Run)
 	run(k.wifi.Run)
 	run(crowd.New(k.wifi, k.web, k.log).Run)
+	run(k.desk.Run)
+	run(k.counter.Run)
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)
@@ -295,6 +305,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return listen.Serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return listen.Serve(ctx, k.local, k.control.Handler(), k.log) })
 	run(k.untilUpdated)
+	run(k.untilShutDown)
 	k.serving.Store(true)
 	fmt.Fprintf(k.said, "viewer %s\nconsole %s/console\n", listen.Address("http", k.visitors), listen.Address(k.scheme(), k.operators))
 	k.sayCode(k.console.Code())

@@ -123,7 +123,7 @@ func (k *Kit) with(book *setup.Book, args []string) *Kit {
 	return k
 }
 
-var flagNamed = regexp.MustCompile(`^edgekit: --([a-z]+)(.*)$`)
+var flagNamed = regexp.MustCompile(`^edgekit: --([a-z.]+)(.*)$`)
 
 // problemOf is a fault that shows only when things are opened, at its place in the file. Without a place it is not of what
 // the file says, but of a flag, or of the machine.
@@ -154,6 +154,7 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 	for _, check := range []func() error{
 		c.camera,
 		func() error { _, err := thermal.New(thermal.Config{Spec: c.Printer}); return prefixed("printer", err) },
+		func() error { return (&Kit{config: c, log: k.log}).openDesk() },
 		func() error {
 			if c.Catalog == "" {
 				return nil

@@ -107,6 +107,8 @@ func (s *show) draw() bool {
 			} else if ends := levels.Offers[i].Ends; ends > 0 {
 				p.Ends = (mono - kit + ends).Round(100 * time.Millisecond) // rounded: the clocks are read one after the other
 			}
+		case pipeline.OfferSoldOut:
+			p.State, p.Left = capture.PromptSoldOut, 0
 		case pipeline.OfferSoon:
 			p.State = capture.PromptSoon
 		default:

@@ -51,6 +51,7 @@ func (k *Kit) tell(ctx context.Context) error {
 		select {
 		case d := <-k.news:
 			if d.Outcome.OK() {
+				k.desk.Sold()
 				k.show.confirm(d.Outcome)
 				k.web.Refresh()
 			}
@@ -173,6 +174,7 @@ func (k *Kit) devices() []drivers.Status {
 	if row, ok := k.wifi.Device(); ok {
 		list = append(list, row)
 	}
+	list = append(append(list, k.desk.Devices()...), k.counter.Devices()...)
 	return append(append(list, k.machine.Devices()...), k.upkeep.Devices()...)
 }
 

@@ -27,7 +27,7 @@ func Compose(t pipeline.Ticket, stall string, again bool, p thermal.Profile, tex
 	for _, tax := range taxes(t.Lines) {
 		d.Pair("incl. tax "+tax.rate.String(), amount(tax.sum, t.Total.Currency), thermal.Style{Small: true})
 	}
-	d.QR("edgekit:"+t.Number+":"+t.Tap, 6)
+	d.QR(Code(t), 6)
 	d.Line("Show this slip at the counter", centre)
 	d.Feed(3)
 	d.Cut()

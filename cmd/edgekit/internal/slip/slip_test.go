@@ -85,3 +85,16 @@ func FuzzCompose(f *testing.F) {
 		}
 	})
 }
+
+// TestACodeComesBack, and nothing else is one.
+func TestACodeComesBack(t *testing.T) {
+	const tap = "01J0000000000000000000ZYXW"
+	if number, back, ok := ParseCode(Code(pipeline.Ticket{Number: "A-042", Tap: tap})); number != "A-042" || back != tap || !ok {
+		t.Error(number, back, ok)
+	}
+	for _, text := range []string{"", "4006381333931", "edgekit:", "edgekit:A-042", "edgekit:A-042:", "edgekit:A-42:" + tap, "edgekit:A-042:" + tap + "0", "EDGEKIT:A-042:" + tap, "edgekit:A-042:" + tap + ":x"} {
+		if _, _, ok := ParseCode(text); ok {
+			t.Error(text)
+		}
+	}
+}

@@ -33,6 +33,9 @@ func (w *Web) list(viewer string, levels *pipeline.Levels) wire.Offers {
 		}
 		f := wire.Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}),
 			Left: levels.Left(o.ID), State: string(state), Area: areaOf(areas, o.ID)}
+		if state == pipeline.OfferSoldOut {
+			f.Left = 0 // whatever the count says
+		}
 		if state == pipeline.OfferLive {
 			if f.Left == 0 {
 				f.State = "sold-out"

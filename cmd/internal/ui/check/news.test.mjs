@@ -7,7 +7,7 @@ const calm = {
   offers: [{ id: "mug", title: "Mug", state: "live", left: 2, sold: 3 }],
   devices: [{ device: "camera", state: "ready" }, { device: "printer", state: "ready" }],
   tickets: [{ ticket: "A-002", title: "Mug" }, { ticket: "A-001", title: "Pen" }],
-  viewers: 3, pairing: "123-456",
+  viewers: 3, pairing: "123-456", buttons: { presses: [], help: false },
 };
 const with_ = (change) => ({ ...calm, ...change });
 const offer = (change) => with_({ offers: [{ ...calm.offers[0], ...change }] });
@@ -24,9 +24,16 @@ test("a device that fails or comes back is said", () => {
   assert.equal(news(with_({ devices: [] }), calm), "Camera: ready. Printer: ready.");
 });
 
+test("a call for help is said first", () => {
+  const called = with_({ buttons: { presses: [], help: true }, devices: [calm.devices[0], { device: "printer", state: "failed" }] });
+  assert.equal(news(calm, called), "Help is called. Printer: problem.");
+  assert.equal(news(called, calm), "Help is not called any more. Printer: ready.");
+});
+
 test("an offer's new state is said, and that it sold out, once", () => {
   assert.equal(news(calm, offer({ state: "over" })), "Mug is over.");
   assert.equal(news(calm, offer({ state: "soon" })), "Mug is announced.");
+  assert.equal(news(calm, offer({ state: "sold-out" })), "Mug is sold out.");
   assert.equal(news(calm, offer({ left: 0 })), "Mug is sold out.");
   assert.equal(news(offer({ left: 0 }), offer({ left: 0 })), "");
 });

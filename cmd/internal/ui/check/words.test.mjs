@@ -2,22 +2,35 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, phoneText, problemText, slipLabel, timeOfDay, took, way, wifiText } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, way, wifiText } = await load("console/words.js");
+
+test("a press says what it did and where it was", () => {
+  const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
+  assert.equal(pressText(press), "Sold out (sold-out, long)");
+  assert.equal(pressText({ ...press, via: "console" }), "Sold out (sold-out, long, from a console)");
+  assert.equal(pressText({ ...press, gesture: "short", action: "" }), "Nothing (sold-out, short)");
+  assert.equal(pressText({ action: "clear-help", via: "console" }), "Help, taken back (from a console)");
+  assert.equal(pressText({ action: "new", via: "console" }), "new (from a console)");
+});
+
+test("a scan is ours or not, in words", () => {
+  assert.deepEqual([true, false].map((ok) => scanLabel({ ok })), [{ word: "Ours", mood: "good" }, { word: "Not ours", mood: "bad" }]);
+});
 
 test("an offer's buttons follow its state", () => {
   for (const [state, want] of Object.entries({
-    hidden: "Start live, Announce soon", soon: "Start live, Withdraw withdrawn", live: "Stop over, Withdraw withdrawn",
-    over: "Start live, Announce soon, Withdraw withdrawn", withdrawn: "Start live, Announce soon", "unheard of": "",
+    hidden: "Start live, Announce soon", soon: "Start live, Withdraw withdrawn", live: "Stop over, Sold out sold-out, Withdraw withdrawn",
+    over: "Start live, Announce soon, Withdraw withdrawn", withdrawn: "Start live, Announce soon", "sold-out": "Start live, Withdraw withdrawn", "unheard of": "",
   })) assert.equal(actions(state).map((a) => `${a.verb} ${a.to}`).join(", "), want, state);
 });
 
 test("no button leads where the offer is", () => {
-  for (const state of ["hidden", "soon", "live", "over", "withdrawn"]) assert.ok(actions(state).every((a) => a.to !== state), state);
+  for (const state of ["hidden", "soon", "live", "over", "withdrawn", "sold-out"]) assert.ok(actions(state).every((a) => a.to !== state), state);
 });
 
 test("states are words as well as colours", () => {
   const offer = (state, left = 1) => offerLabel({ state, left }).word;
-  assert.deepEqual([offer("live"), offer("live", 0), offer("over", 0), offer("soon")], ["Live", "Sold out", "Over", "Announced"]);
+  assert.deepEqual([offer("live"), offer("live", 0), offer("over", 0), offer("soon"), offer("sold-out")], ["Live", "Sold out", "Over", "Announced", "Sold out"]);
   assert.deepEqual(["ready", "opening", "absent", "failed"].map((s) => deviceLabel(s).mood), ["good", "warn", "bad", "bad"]);
   assert.deepEqual(["queued", "printing", "printed"].map((s) => slipLabel(s).word), ["Waiting", "Printing", "Printed"]);
   for (const label of [offerLabel({ state: "new", left: 1 }), deviceLabel("new"), slipLabel("new")]) assert.deepEqual(label, { word: "new", mood: "calm" });

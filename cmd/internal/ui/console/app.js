@@ -1,5 +1,6 @@
 // The operators' page: pairs, then shows what the kit says of itself for as long as it is paired.
 import { ask } from "./api.js";
+import { Buttons } from "./buttons.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
 import { Link } from "./link.js";
@@ -8,6 +9,7 @@ import { news } from "./news.js";
 import { Offers } from "./offers.js";
 import { pair } from "./pair.js";
 import { Sales } from "./sales.js";
+import { Scans } from "./scans.js";
 import { Settings } from "./settings.js";
 import { System } from "./system.js";
 import { Tickets } from "./tickets.js";
@@ -18,7 +20,9 @@ import { Wifi } from "./wifi.js";
 const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets();
+const scans = new Scans(el("scans"), el("scanned"));
 const devices = new Devices(el("devices"), el("trouble"));
+const buttons = new Buttons(() => link.leave());
 const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
 const system = new System(() => link.leave());
@@ -39,7 +43,9 @@ function show(s) {
   el("no-offers").hidden = s.offers.length > 0;
   sales.set(s.tickets);
   tickets.set(s.tickets);
+  scans.set(s.scans);
   devices.set(s.devices);
+  buttons.set(s.buttons);
   settings.set(s.refused);
   text(el("taken"), s.taken.text);
   text(el("viewers"), String(s.viewers));
@@ -49,12 +55,13 @@ function show(s) {
 
 /** What a device saw is not left on it when it is logged out. */
 function forget() {
-  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", taken: { ...now.taken, text: "" } });
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], taken: { ...now.taken, text: "" } });
   now = spoken = null;
   text(el("news"), "");
   text(el("link"), "");
   /** @type {HTMLDetailsElement} */ (el("another")).open = false;
   tickets.slip.forget();
+  buttons.forget();
   settings.forget();
   logs.forget();
   system.forget();

@@ -10,7 +10,16 @@ import { capital, deviceLabel } from "./words.js";
  * @returns {string} empty: nothing
  */
 export function news(before, now) {
-  return [...deviceNews(before, now), ...offerNews(before, now), ...saleNews(before, now)].join(" ");
+  return [...helpNews(before, now), ...deviceNews(before, now), ...offerNews(before, now), ...saleNews(before, now)].join(" ");
+}
+
+/**
+ * @param {State} before
+ * @param {State} now
+ */
+function helpNews(before, now) {
+  if (now.buttons.help === before.buttons.help) return [];
+  return [now.buttons.help ? "Help is called." : "Help is not called any more."];
 }
 
 /**
@@ -33,7 +42,7 @@ function offerNews(before, now) {
     const old = was.get(o.id);
     if (!old) return [];
     if (o.state === "live" && o.left === 0 && (old.left > 0 || old.state !== "live")) return [`${o.title} is sold out.`];
-    if (o.state !== old.state) return [`${o.title} is ${o.state === "soon" ? "announced" : o.state}.`];
+    if (o.state !== old.state) return [`${o.title} is ${o.state === "soon" ? "announced" : o.state.replace("-", " ")}.`];
     return [];
   });
 }

@@ -6,7 +6,10 @@
  * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean}} State
+ * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
+ * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string}} Scan
+ * @typedef {{presses: Press[], help: boolean}} Buttons
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[]}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
@@ -29,13 +32,17 @@ const announce = { verb: "Announce", to: "soon", kind: "calm" };
 /** @type {Action} */
 const withdraw = { verb: "Withdraw", to: "withdrawn", kind: "calm" };
 
+/** @type {Action} */
+const soldOut = { verb: "Sold out", to: "sold-out", kind: "calm" };
+
 /** @type {Record<string, Action[]>} */
 const actionsIn = {
   hidden: [start, announce],
   soon: [start, withdraw],
-  live: [stop, withdraw],
+  live: [stop, soldOut, withdraw],
   over: [start, announce, withdraw],
   withdrawn: [start, announce],
+  "sold-out": [start, withdraw],
 };
 
 /**
@@ -53,6 +60,7 @@ const offerWords = {
   live: { word: "Live", mood: "good" },
   over: { word: "Over", mood: "calm" },
   withdrawn: { word: "Withdrawn", mood: "calm" },
+  "sold-out": { word: "Sold out", mood: "warn" },
 };
 
 /**
@@ -77,6 +85,15 @@ const slipWords = {
  */
 export function slipLabel(state) {
   return slipWords[state] || { word: state, mood: "calm" };
+}
+
+/**
+ * Whether what was scanned is a ticket.
+ * @param {Scan} s
+ * @returns {Label}
+ */
+export function scanLabel(s) {
+  return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
 }
 
 /** @type {Record<string, Label>} */
@@ -197,6 +214,21 @@ export function offsetOf(text, line, column) {
  */
 export function logText(r) {
   return [r.msg, ...Object.entries(r.attrs || {}).map(([key, value]) => `${key}=${value}`)].join(" ");
+}
+
+/** @type {Record<string, string>} */
+const actionWords = {
+  "start-next-drop": "Next drop", "sold-out": "Sold out", "reprint-last": "Reprint", "call-help": "Help", "clear-help": "Help, taken back",
+  "setup-slip": "Set-up slip", "shut-down": "Shut down",
+};
+
+/**
+ * What was pressed, and where.
+ * @param {Press} p
+ */
+export function pressText(p) {
+  const what = (p.action && actionWords[p.action]) || p.action || "Nothing";
+  return p.button ? `${what} (${p.button}, ${p.gesture}${p.via === "button" ? "" : ", from a console"})` : `${what} (from a console)`;
 }
 
 /**

@@ -1,4 +1,4 @@
-package kit
+package disk
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own makes a data folder this process's until the file is closed, or the process ends in whatever way (flock(2)). Two
+// Own makes a data folder this process's until the file is closed, or the process ends in whatever way (flock(2)). Two
 // that sell from one folder would each count the stock by itself.
-func own(dir string) (io.Closer, error) {
+func Own(dir string) (io.Closer, error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err

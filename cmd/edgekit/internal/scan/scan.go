@@ -1,0 +1,139 @@
+// Package scan is what the counter's scanner is for: a slip's code is held against the ticket, and the console shows which it is.
+// Nothing is changed by a scan yet.
+package scan
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/scanner"
+	"edgekit.internal/pipeline"
+)
+
+// Book is where tickets are.
+type Book interface {
+	Ticket(ctx context.Context, number string) (pipeline.Ticket, bool, error)
+}
+
+// Config says which scanner there is, and who is told.
+type Config struct {
+	Scanner settings.Scanner
+	Book    Book
+	Told    func(ok bool) // told each scan; must not block
+	Twin    *scanner.Twin // of a virtual scanner; nil: it is never plugged in
+	Log     *slog.Logger
+}
+
+// Counter reads the scanner. Its methods are safe for concurrent use.
+type Counter struct {
+	cfg     Config
+	scanner *scanner.Scanner
+
+	mu     sync.Mutex
+	recent []wire.Scan // newest first
+}
+
+const (
+	// shown is how many scans the console shows.
+	shown = 5
+	// patience is how long a look at a ticket may take.
+	patience = 2 * time.Second
+)
+
+// New makes a counter; Run starts it. The error is for a scanner that cannot be.
+func New(c Config) (*Counter, error) {
+	k := &Counter{cfg: c, recent: []wire.Scan{}}
+	var err error
+	k.scanner, err = scanner.New(scanner.Config{Device: c.Scanner.Device, Layout: c.Scanner.Layout, Known: k.known, Twin: c.Twin, Log: c.Log})
+	return k, err
+}
+
+// Run reads the scanner until ctx ends.
+func (k *Counter) Run(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return k.scanner.Run(ctx) })
+	all.Go(func() error {
+		for {
+			select {
+			case s := <-k.scanner.Scans():
+				k.scanned(ctx, s)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return all.Wait()
+}
+
+// known tells whether a text is the code of one of the kit's tickets.
+func (k *Counter) known(text string) bool {
+	_, ok, err := k.ticket(context.Background(), text)
+	return ok && err == nil
+}
+
+// ticket finds the ticket that a code is of; ok is false where there is none, or the code was made up.
+func (k *Counter) ticket(ctx context.Context, text string) (t pipeline.Ticket, ok bool, err error) {
+	number, tap, ok := slip.ParseCode(text)
+	if !ok {
+		return t, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	t, ok, err = k.cfg.Book.Ticket(ctx, number)
+	return t, ok && t.Tap == tap, err
+}
+
+func (k *Counter) scanned(ctx context.Context, s scanner.Scan) {
+	t, ok, err := k.ticket(ctx, s.Text)
+	w := wire.Scan{At: s.At.UTC(), Text: s.Text, OK: ok && err == nil}
+	_, _, ours := slip.ParseCode(s.Text)
+	switch {
+	case err != nil:
+		k.cfg.Log.Warn("ticket not looked up", "err", err)
+		w.Detail = "The kit cannot look that ticket up right now. Scan it again."
+	case ok:
+		w.Ticket, w.Title, w.Print = t.Number, t.Title, t.Print.String()
+		m := wire.FromMoney(t.Total)
+		w.Total = &m
+		w.Detail = fmt.Sprintf("%s: %s, %s.", t.Number, t.Title, t.Total)
+	case ours:
+		w.Detail = "This kit has sold no ticket with that code: another kit's, or made up. Hand nothing over for it."
+	default:
+		w.Detail = "That is no ticket's code."
+	}
+	k.cfg.Told(w.OK)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.recent = slices.Insert(k.recent, 0, w)
+	k.recent = k.recent[:min(len(k.recent), shown)]
+}
+
+// Recent are the latest scans, newest first.
+func (k *Counter) Recent() []wire.Scan {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]wire.Scan{}, k.recent...)
+}
+
+// Devices are the scanner for the console, if there is one.
+func (k *Counter) Devices() []drivers.Status {
+	s, _ := k.scanner.Watch().Get()
+	named := k.cfg.Scanner.Device != "auto" && k.cfg.Scanner.Device != "none" && k.cfg.Scanner.Device != "virtual"
+	if s.State == drivers.Absent && (!named || s.Reason == "") {
+		return nil
+	}
+	if n := k.scanner.Torn(); n > 0 && s.Reason == "" {
+		s.Reason = fmt.Sprintf("%d codes did not come whole. If that goes on, have the scanner send Enter behind each code: its manual has a code to scan for that.", n)
+	}
+	return []drivers.Status{s}
+}

@@ -1,0 +1,32 @@
+// What the scanner at the counter read last, and which ticket it is.
+import { List, label, make, text } from "./dom.js";
+import { brief, scanLabel, slipLabel, timeOfDay } from "./words.js";
+
+/** @typedef {import("./words.js").Scan} Scan */
+
+export class Scans {
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLElement} section shown once something was scanned
+   */
+  constructor(list, section) {
+    this.section = section;
+    /** @type {List<Scan, ReturnType<typeof row>>} */
+    this.list = new List(list, (s) => s.at + s.text, row);
+  }
+
+  set(/** @type {Scan[]} */ scans) {
+    this.list.set(scans);
+    this.section.hidden = scans.length === 0;
+  }
+}
+
+/** @param {Scan} s */
+function row(s) {
+  const li = make("li", "scan"), head = make("div", "head"), state = make("span"), more = make("p", "small");
+  head.append(make("b", "", s.ticket || "Not a ticket"), state);
+  li.append(head, make("p", "", brief(s.detail)), more);
+  label(state, scanLabel(s));
+  text(more, [timeOfDay(s.at), s.print ? `slip: ${slipLabel(s.print).word.toLowerCase()}` : s.text].filter(Boolean).join(", "));
+  return { li, update: () => {} }; // a scan never changes
+}

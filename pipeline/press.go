@@ -1,0 +1,55 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+)
+
+// Action is what a press of a button asks for. The texts are stable: they are what is set in edgekit.toml, and in the journal.
+type Action string
+
+// The actions.
+const (
+	StartNextDrop Action = "start-next-drop" // the first offer that is announced, else the first that is prepared, goes live
+	MarkSoldOut   Action = "sold-out"        // the offer that is on show is sold out, whatever the count says
+	ReprintLast   Action = "reprint-last"    // the last slip comes out once more, as a possible copy
+	CallHelp      Action = "call-help"       // the console and the light call somebody; once more takes it back
+	ClearHelp     Action = "clear-help"      // takes it back
+	NewSetupSlip  Action = "setup-slip"      // a set-up slip with a new pairing code
+	ShutDown      Action = "shut-down"
+)
+
+// Actions lists all there are.
+var Actions = []Action{StartNextDrop, MarkSoldOut, ReprintLast, CallHelp, ClearHelp, NewSetupSlip, ShutDown}
+
+// ViaButton is the channel of a button that is wired to the kit; a press in the console is ViaConsole's.
+const ViaButton Channel = "button"
+
+// Press is one wish of an operator, by a button. ID is a ULID made where it was pressed: a repeat is the same Press.
+type Press struct {
+	ID      string
+	Button  string // its name; at most 32 bytes
+	Gesture string // how it was pressed
+	Action  Action
+	Via     Channel
+}
+
+// Valid tells whether it is one that can be recorded.
+func (p Press) Valid() bool {
+	return ValidTapID(p.ID) && len(p.Button) <= 32 && len(p.Gesture) <= 16 && slices.Contains(Actions, p.Action)
+}
+
+// PressOutcome is what became of a press: Confirmed, or Refused with the reason in Details.
+type PressOutcome struct {
+	Press
+	Reason  Reason
+	Details string // a sentence for people, either way
+	Offer   string // that it was about
+	Ticket  int64  // that it was about
+	At      time.Duration
+	Wall    time.Time
+	Repeat  bool // it had been decided before, and this is that decision
+}
+
+// OK tells whether it is done.
+func (o PressOutcome) OK() bool { return o.Reason == Confirmed }
