@@ -83,7 +83,7 @@ func (s *street) set(c Config) {
 
 func (s *street) guests(ls []portal.Lease) {
 	s.t.Helper()
-	s.do(func() error { return s.f.Guests(ls) })
+	s.do(func() error { return s.f.Guests(ls, ls) })
 }
 
 func (s *street) do(f func() error) {
@@ -300,6 +300,11 @@ func TestLabTheWayOut(t *testing.T) {
 	s.set(shut)
 	s.expect(s.one, "silence", "tcp", "8.8.8.8:80")
 	s.set(open)
+	s.do(func() error { return s.f.Guests(guests, guests[1:]) })
+	s.expect(s.one, "silence", "tcp", "8.8.8.8:80") // it has not been through the portal
+	s.expect(s.one, "yes", "tcp", "10.66.0.1:80")
+	s.expect(s.two, "yes", "tcp", "8.8.8.8:80")
+	s.guests(guests)
 	s.expect(s.one, "yes", "tcp", "8.8.8.8:80", "10.66.0.1:80")
 	s.expect(s.one, "yes", "udp", "8.8.8.8:7777")
 	s.expect(s.one, "silence", "tcp", "192.168.178.1:80", "192.168.178.20:80", "44.1.2.9:80", "8.8.8.8:25")

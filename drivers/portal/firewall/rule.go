@@ -93,9 +93,9 @@ func lookup(s *nftables.Set, invert bool) []expr.Any {
 	return []expr.Any{&expr.Lookup{SourceRegister: first, SetName: s.Name, SetID: s.ID, Invert: invert}}
 }
 
-// notGuest holds for IPv4 packets whose sender's two addresses are no pair of those that are let through.
-func (t *table) notGuest() []expr.Any {
-	return append([]expr.Any{payload(expr.PayloadBaseNetworkHeader, 12, 4), &expr.Payload{DestRegister: second, Base: expr.PayloadBaseLLHeader, Offset: 6, Len: 6}}, lookup(t.guests, true)...)
+// notIn holds for IPv4 packets whose sender's two addresses are no pair of the set.
+func notIn(s *nftables.Set) []expr.Any {
+	return append([]expr.Any{payload(expr.PayloadBaseNetworkHeader, 12, 4), &expr.Payload{DestRegister: second, Base: expr.PayloadBaseLLHeader, Offset: 6, Len: 6}}, lookup(s, true)...)
 }
 
 // over holds for a station's packets beyond so many a second; of is what tells stations apart. It remembers 1024, each for a minute.
@@ -130,9 +130,11 @@ func goTo(chain string) []expr.Any {
 	return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: chain}}
 }
 
-// guestSet has the pairs that are let through.
-func guestSet(t *nftables.Table) *nftables.Set {
-	return &nftables.Set{Table: t, Name: "guests", Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeEtherAddr)}
+// Sets of the pairs of addresses that are let through: to the kit, and out.
+const guestsName, acceptedName = "guests", "accepted"
+
+func pairs(t *nftables.Table, name string) *nftables.Set {
+	return &nftables.Set{Table: t, Name: name, Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeEtherAddr)}
 }
 
 func elements(ls []portal.Lease) (es []nftables.SetElement) {
