@@ -329,6 +329,37 @@ func TestLabTheWayOut(t *testing.T) {
 		}
 		s.expect(s.two, "yes", "udp", "8.8.8.8:7777")
 	})
+	t.Run("the table of connections is not one station's to fill", func(t *testing.T) {
+		tracked := func() (n int) {
+			fmt.Sscan(s.kit.Sysctl("net/netfilter/nf_conntrack_count"), &n)
+			return n
+		}
+		before := tracked()
+		for range 40 {
+			s.expect(s.two, "yes", "tcp", "10.66.0.1:80")
+		}
+		if after := tracked(); after > before+5 {
+			t.Errorf("%d connections to the kit are in it", after-before)
+		}
+		s.one.Do(func() {
+			c, err := net.ListenPacket("udp4", ":0")
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			for n := range 5000 {
+				c.WriteTo([]byte{1}, &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 10000 + n})
+			}
+		})
+		if after := tracked(); after < before+50 || after > before+10*connections {
+			t.Errorf("%d more after 5000 new ones at once", after-before)
+		}
+		c := open
+		c.Visitors = 7777
+		s.set(c)
+		s.expect(s.two, "yes", "tcp", "10.66.0.1:80", "10.66.0.1:7777")
+		s.set(open)
+	})
 	if is := s.kit.Sysctl("net/ipv4/conf/air/forwarding"); is != "1" {
 		t.Errorf("forwarding %s", is)
 	}

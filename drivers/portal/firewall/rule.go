@@ -74,6 +74,10 @@ func port(p uint16) []expr.Any {
 	return []expr.Any{payload(expr.PayloadBaseTransportHeader, 2, 2), equal(binaryutil.BigEndian.PutUint16(p))}
 }
 
+func fromPort(p uint16) []expr.Any {
+	return []expr.Any{payload(expr.PayloadBaseTransportHeader, 0, 2), equal(binaryutil.BigEndian.PutUint16(p))}
+}
+
 func byteAt(base expr.PayloadBase, offset uint32, is byte) []expr.Any {
 	return []expr.Any{payload(base, offset, 1), equal([]byte{is})}
 }
@@ -83,10 +87,13 @@ func flags(are, mask byte) []expr.Any {
 	return []expr.Any{payload(expr.PayloadBaseTransportHeader, 13, 1), &expr.Bitwise{SourceRegister: first, DestRegister: first, Len: 1, Mask: []byte{mask}, Xor: []byte{0}}, equal([]byte{are})}
 }
 
-// stateNot holds for packets of connections in none of these states.
-func stateNot(states uint32) []expr.Any {
+// stateNot holds for packets of connections in none of these states, stateIs for those in one of them.
+func stateNot(states uint32) []expr.Any { return append(state(states), equal(make([]byte, 4))) }
+func stateIs(states uint32) []expr.Any  { return append(state(states), notEqual(make([]byte, 4))) }
+
+func state(mask uint32) []expr.Any {
 	return []expr.Any{&expr.Ct{Key: expr.CtKeySTATE, Register: first},
-		&expr.Bitwise{SourceRegister: first, DestRegister: first, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(states), Xor: make([]byte, 4)}, equal(make([]byte, 4))}
+		&expr.Bitwise{SourceRegister: first, DestRegister: first, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(mask), Xor: make([]byte, 4)}}
 }
 
 func lookup(s *nftables.Set, invert bool) []expr.Any {

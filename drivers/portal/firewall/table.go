@@ -37,6 +37,7 @@ func build(c *nftables.Conn, config Config, guests, accepted []portal.Lease) err
 	}
 	if config.Internet.Interface != "" {
 		t.masquerade()
+		t.untrack()
 	}
 	return t.err
 }
@@ -101,8 +102,8 @@ func (t *table) input() {
 	t.rule(air, counter(), drop())
 }
 
-// forward is what goes through the kit: nothing, or out and back, for those who have been through the portal. A station never reaches another, nor does anybody outside reach one
-// that has not asked.
+// forward is what goes through the kit: nothing, or out and back, for those who have been through the portal. A station never reaches
+// another, nor does anybody outside reach one that has not asked.
 func (t *table) forward() {
 	fwd, out, back := t.hook("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, ahead), t.chain("out"), t.chain("back")
 	t.rule(fwd, iif(t.config.Interface), goTo("out"))
@@ -115,7 +116,7 @@ func (t *table) forward() {
 		t.rule(out, oifNot(way.Interface), drop())                           // oifname != eth0 drop
 		t.rule(out, destination(), lookup(closed, false), counter(), drop()) // ip daddr @closed drop
 		t.rule(out, l4(unix.IPPROTO_TCP), port(25), drop())                  // tcp dport 25 drop: nobody mails by way of the operator
-		t.rule(out, l4(unix.IPPROTO_TCP), flags(syn, syn|ack), t.over("outgoing", source(), connections, expr.LimitTypePkts, 4*connections), drop())
+		t.rule(out, stateIs(expr.CtStateBitNEW), t.over("outgoing", source(), connections, expr.LimitTypePkts, 4*connections), drop())
 		t.rule(out, t.over("up", source(), wayOut, expr.LimitTypePktBytes, wayOutAtOnce), drop())
 		t.rule(out, accept())
 		t.rule(back, iifNot(way.Interface), drop())
@@ -139,6 +140,20 @@ func (t *table) redirect() {
 func (t *table) masquerade() {
 	c := t.hook("leave", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 	t.rule(c, oif(t.config.Internet.Interface), ipv4(), within(t.config.Kit), []expr.Any{&expr.Masq{}})
+}
+
+// untrack keeps what is between stations and the kit itself out of the kernel's table of connections, which masquerading fills: who
+// filled it would shut the page for all. But for what redirect has to find again.
+func (t *table) untrack() {
+	notrack := []expr.Any{&expr.Notrack{}}
+	in := t.hook("arrive", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw)
+	out := t.hook("answer", nftables.ChainTypeFilter, nftables.ChainHookOutput, *nftables.ChainPriorityRaw)
+	if t.config.Visitors != 80 {
+		t.rule(in, iif(t.config.Interface), ipv4(), to(t.config.Kit.Addr()), l4(unix.IPPROTO_TCP), port(80), accept())
+		t.rule(out, oif(t.config.Interface), l4(unix.IPPROTO_TCP), fromPort(t.config.Visitors), accept())
+	}
+	t.rule(in, iif(t.config.Interface), ipv4(), to(t.config.Kit.Addr()), notrack) // iifname wlan0 ip daddr 10.66.0.1 notrack
+	t.rule(out, oif(t.config.Interface), notrack)                                 // oifname wlan0 notrack
 }
 
 // never is where no station goes, whatever the kit's routes are: private, shared, local, for documentation and tests, many at once,
