@@ -38,6 +38,7 @@ func (r *reception) accept(ip netip.Addr, accepted bool) bool {
 	if err := note(m); err != nil {
 		r.log.Warn("a visitor may meet the captive portal once more when edgeap is started again", "err", err)
 	}
+	r.dhcp.Tell() // and by that the firewall
 	return true
 }
 

@@ -95,7 +95,13 @@ func (r *reception) keep(name string) func([]byte) error {
 
 // bind lets stations through that have leases, and no others.
 func (r *reception) bind(ls []portal.Lease) {
-	if err := r.firewall.Guests(ls); err != nil {
+	var accepted []portal.Lease
+	for _, l := range ls {
+		if _, ok := r.guests.Accepted(l.MAC); ok {
+			accepted = append(accepted, l)
+		}
+	}
+	if err := r.firewall.Guests(ls, accepted); err != nil {
 		r.log.Warn("the firewall does not know a station yet; it is told again", "err", err)
 	}
 }

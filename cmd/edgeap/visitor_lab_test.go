@@ -20,6 +20,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
+	"github.com/jsimonetti/rtnetlink/v2"
+	"github.com/jsimonetti/rtnetlink/v2/driver"
 	"github.com/mdlayher/packet"
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
@@ -33,6 +35,11 @@ import (
 // phone's; it must not call t.Fatal. The thread goes back to where it was: it may be one whose end would end a child.
 func inPhone(t *testing.T, n int, f func()) {
 	t.Helper()
+	inNet(t, fmt.Sprint("c", n), f)
+}
+
+func inNet(t *testing.T, name string, f func()) {
+	t.Helper()
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -42,7 +49,7 @@ func inPhone(t *testing.T, n int, f func()) {
 			return
 		}
 		defer here.Close()
-		there, err := os.Open(fmt.Sprintf("/run/netns/c%d", n))
+		there, err := os.Open("/run/netns/" + name)
 		if err == nil {
 			err = errors.Join(unix.Setns(int(there.Fd()), unix.CLONE_NEWNET), there.Close())
 		}
@@ -181,6 +188,55 @@ func (p *phone) send(t *testing.T, to net.HardwareAddr, next func(n int) []byte,
 		t.Fatal(err)
 	}
 	return sent
+}
+
+// outside is a network behind the kit, with a router, a server for names, and a page in the internet. It goes with the test.
+func outside(t *testing.T, l *lab) {
+	t.Helper()
+	l.run("sh", "-c", ": >/run/netns/up && unshare --net=/run/netns/up true")
+	there, err := os.Open("/run/netns/up")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	peer := &rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{Name: "lan", NetNS: rtnetlink.NetNSForFD(uint32(there.Fd()))}}
+	if err := c.Link.New(&rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{Name: "wan", Info: &rtnetlink.LinkInfo{Kind: "veth", Data: &driver.Veth{PeerInfo: peer}}}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.run("ip", "link", "del", "wan") })
+	for _, command := range []string{"in-ns up ip link set lo up", "in-ns up ip link set lan up", "in-ns up ip addr add 192.168.9.1/24 dev lan", "in-ns up ip addr add 8.8.8.8/32 dev lan",
+		"ip link set wan up", "ip addr add 192.168.9.2/24 dev wan", "ip route add default via 192.168.9.1"} {
+		l.run(strings.Fields(command)...)
+	}
+	var page net.Listener
+	var names net.PacketConn
+	inNet(t, "up", func() {
+		if page, err = net.Listen("tcp", ":80"); err == nil {
+			names, err = net.ListenPacket("udp4", "8.8.8.8:53")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "outside") })}
+	go web.Serve(page)
+	server := &dns.Server{PacketConn: names, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		r := new(dns.Msg)
+		r.SetReply(q)
+		r.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: net.IPv4(8, 8, 8, 8)}}
+		w.WriteMsg(r)
+	})}
+	go server.ActivateAndServe()
+	t.Cleanup(func() { web.Close(); names.Close() })
+	if err := os.WriteFile(resolvConf, []byte("nameserver 8.8.8.8\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(resolvConf) })
 }
 
 // discover is the n-th DISCOVER of a phone that wants all addresses.
@@ -340,6 +396,32 @@ func TestLabVisitors(t *testing.T) {
 			t.Errorf("the page: %d %v", status, err)
 		}
 		hostile(t, "after it")
+	})
+	t.Run("the way out, where the operator allows it", func(t *testing.T) {
+		outside(t, l)
+		l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\ninternet = true\n")
+		l.until("a way out", func(w wire.Wifi) bool { return w.Portal.InternetVia == "wan" })
+		if w := l.status(); !station(w, 1).Accepted || station(w, 2).Accepted {
+			t.Fatalf("%+v", w)
+		}
+		kittest.Until(t, "a page outside, by its name", func() bool {
+			_, body, err := one.open(t, "http://shop.example.com/")
+			return err == nil && body == "outside"
+		})
+		for _, address := range []string{"192.168.9.1:80", "192.168.9.2:8080", two.ip + ":8080"} {
+			if one.reaches(t, address) {
+				t.Errorf("%s is open to visitors", address)
+			}
+		}
+		if two.reaches(t, "8.8.8.8:80") || two.ask(t, "shop.example.com") != "10.66.0.1" {
+			t.Error("who has not been through the portal gets out")
+		}
+		hostile(t, "with a way out")
+		l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\n")
+		l.until("no way out", func(w wire.Wifi) bool { return w.Portal.InternetVia == "" })
+		if one.reaches(t, "8.8.8.8:80") {
+			t.Error("a way out that was forbidden")
+		}
 	})
 	t.Run("switched off, nothing is left", func(t *testing.T) {
 		one.end()

@@ -35,4 +35,4 @@ for f in NotoSans-Regular.ttf NotoSans-Bold.ttf; do
 	files+=(--file "/usr/share/fonts/truetype/noto/$f:/programs/fonts/$f")
 done
 echo "booting"
-image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-1500}" "${files[@]}" --out "$out/result" sh /tests/all.sh
+image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-1800}" "${files[@]}" --out "$out/result" sh /tests/all.sh

@@ -122,6 +122,14 @@ func (s *Server) Sweep() {
 	}
 }
 
+// Tell has Bind be told again, whatever it knows.
+func (s *Server) Tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bound = s.pool.active(s.config.Now())
+	s.config.Bind(s.bound)
+}
+
 // tell has Bind know which leases hold, if they are others than it knows.
 func (s *Server) tell() {
 	is := s.pool.active(s.config.Now())

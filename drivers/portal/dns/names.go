@@ -44,7 +44,7 @@ var windowsExpects, windowsExpects6 = netip.MustParseAddr("131.107.255.255"), ne
 // canaries are names whose absence tells a program that it is to use the network's own names: Firefox's to leave DNS over HTTPS
 // (Mozilla, Canary domain use-application-dns.net), Apple's to leave Private Relay, with a word to its user (Apple, Prepare your
 // network for iCloud Private Relay: no answer or NXDOMAIN, and no silence).
-var canaries = []string{"use-application-dns.net", "mask.icloud.com", "mask-h2.icloud.com", "mask-api.icloud.com"}
+var canaries = []string{"use-application-dns.net", "mask.icloud.com", "mask-h2.icloud.com"}
 
 // ours are names that are nobody's outside: asked of the operator's network they would tell visitors what is in it. Special-use names
 // (RFC 6761, RFC 6762, RFC 8375), what home routers make up, and private addresses' (RFC 6303).

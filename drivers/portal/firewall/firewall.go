@@ -54,11 +54,12 @@ const (
 
 // Firewall is the table. Its methods are safe for concurrent use.
 type Firewall struct {
-	mu     sync.Mutex
-	config Config
-	up     bool
-	guests []portal.Lease
-	stale  bool // the table does not know them
+	mu       sync.Mutex
+	config   Config
+	up       bool
+	guests   []portal.Lease
+	accepted []portal.Lease
+	stale    bool // the table does not know them
 }
 
 // Set has the table be this. It is the same already, if it is there and nothing is different. An error leaves it as it was.
@@ -71,12 +72,13 @@ func (f *Firewall) Set(c Config) error {
 	return f.put(c)
 }
 
-// Guests has the table let these stations through, each by its address, and no others.
-func (f *Firewall) Guests(ls []portal.Lease) error {
+// Guests has the table let these stations through, each by its address, and no others; those of them that are accepted also to the
+// way out, if there is one.
+func (f *Firewall) Guests(all, accepted []portal.Lease) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	was := f.guests
-	f.guests = slices.Clone(ls)
+	f.guests, f.accepted = slices.Clone(all), slices.Clone(accepted)
 	if !f.up {
 		return nil
 	}
@@ -86,17 +88,19 @@ func (f *Firewall) Guests(ls []portal.Lease) error {
 		return fmt.Errorf("firewall: %w", err)
 	}
 	t := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
-	s := guestSet(t)
-	c.FlushSet(s)
-	if len(ls) > 0 {
-		if err := c.SetAddElements(s, elements(ls)); err != nil {
-			return fmt.Errorf("firewall: %w", err)
+	for name, ls := range map[string][]portal.Lease{guestsName: all, acceptedName: accepted} {
+		s := pairs(t, name)
+		c.FlushSet(s)
+		if len(ls) > 0 {
+			if err := c.SetAddElements(s, elements(ls)); err != nil {
+				return fmt.Errorf("firewall: %w", err)
+			}
 		}
 	}
 	if err := c.Flush(); errors.Is(err, os.ErrNotExist) { // somebody flushed it
 		return f.put(f.config)
 	} else if err != nil {
-		return fmt.Errorf("firewall: let %d stations through: %w", len(ls), err)
+		return fmt.Errorf("firewall: let %d stations through: %w", len(all), err)
 	}
 	f.stale = false
 	return f.place(was)
@@ -145,7 +149,7 @@ func (f *Firewall) put(config Config) error {
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
-	if err := build(c, config, f.guests); err != nil {
+	if err := build(c, config, f.guests, f.accepted); err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
 	if err := c.Flush(); err != nil {

@@ -83,7 +83,7 @@ func (s *street) set(c Config) {
 
 func (s *street) guests(ls []portal.Lease) {
 	s.t.Helper()
-	s.do(func() error { return s.f.Guests(ls) })
+	s.do(func() error { return s.f.Guests(ls, ls) })
 }
 
 func (s *street) do(f func() error) {
@@ -300,6 +300,11 @@ func TestLabTheWayOut(t *testing.T) {
 	s.set(shut)
 	s.expect(s.one, "silence", "tcp", "8.8.8.8:80")
 	s.set(open)
+	s.do(func() error { return s.f.Guests(guests, guests[1:]) })
+	s.expect(s.one, "silence", "tcp", "8.8.8.8:80") // it has not been through the portal
+	s.expect(s.one, "yes", "tcp", "10.66.0.1:80")
+	s.expect(s.two, "yes", "tcp", "8.8.8.8:80")
+	s.guests(guests)
 	s.expect(s.one, "yes", "tcp", "8.8.8.8:80", "10.66.0.1:80")
 	s.expect(s.one, "yes", "udp", "8.8.8.8:7777")
 	s.expect(s.one, "silence", "tcp", "192.168.178.1:80", "192.168.178.20:80", "44.1.2.9:80", "8.8.8.8:25")
@@ -323,6 +328,37 @@ func TestLabTheWayOut(t *testing.T) {
 			t.Errorf("%d kB of 4000 came back at once, expected at most about %d", got, wayOutAtOnce/1000)
 		}
 		s.expect(s.two, "yes", "udp", "8.8.8.8:7777")
+	})
+	t.Run("the table of connections is not one station's to fill", func(t *testing.T) {
+		tracked := func() (n int) {
+			fmt.Sscan(s.kit.Sysctl("net/netfilter/nf_conntrack_count"), &n)
+			return n
+		}
+		before := tracked()
+		for range 40 {
+			s.expect(s.two, "yes", "tcp", "10.66.0.1:80")
+		}
+		if after := tracked(); after > before+5 {
+			t.Errorf("%d connections to the kit are in it", after-before)
+		}
+		s.one.Do(func() {
+			c, err := net.ListenPacket("udp4", ":0")
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			for n := range 5000 {
+				c.WriteTo([]byte{1}, &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 10000 + n})
+			}
+		})
+		if after := tracked(); after < before+50 || after > before+10*connections {
+			t.Errorf("%d more after 5000 new ones at once", after-before)
+		}
+		c := open
+		c.Visitors = 7777
+		s.set(c)
+		s.expect(s.two, "yes", "tcp", "10.66.0.1:80", "10.66.0.1:7777")
+		s.set(open)
 	})
 	if is := s.kit.Sysctl("net/ipv4/conf/air/forwarding"); is != "1" {
 		t.Errorf("forwarding %s", is)

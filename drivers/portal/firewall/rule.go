@@ -74,6 +74,10 @@ func port(p uint16) []expr.Any {
 	return []expr.Any{payload(expr.PayloadBaseTransportHeader, 2, 2), equal(binaryutil.BigEndian.PutUint16(p))}
 }
 
+func fromPort(p uint16) []expr.Any {
+	return []expr.Any{payload(expr.PayloadBaseTransportHeader, 0, 2), equal(binaryutil.BigEndian.PutUint16(p))}
+}
+
 func byteAt(base expr.PayloadBase, offset uint32, is byte) []expr.Any {
 	return []expr.Any{payload(base, offset, 1), equal([]byte{is})}
 }
@@ -83,19 +87,22 @@ func flags(are, mask byte) []expr.Any {
 	return []expr.Any{payload(expr.PayloadBaseTransportHeader, 13, 1), &expr.Bitwise{SourceRegister: first, DestRegister: first, Len: 1, Mask: []byte{mask}, Xor: []byte{0}}, equal([]byte{are})}
 }
 
-// stateNot holds for packets of connections in none of these states.
-func stateNot(states uint32) []expr.Any {
+// stateNot holds for packets of connections in none of these states, stateIs for those in one of them.
+func stateNot(states uint32) []expr.Any { return append(state(states), equal(make([]byte, 4))) }
+func stateIs(states uint32) []expr.Any  { return append(state(states), notEqual(make([]byte, 4))) }
+
+func state(mask uint32) []expr.Any {
 	return []expr.Any{&expr.Ct{Key: expr.CtKeySTATE, Register: first},
-		&expr.Bitwise{SourceRegister: first, DestRegister: first, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(states), Xor: make([]byte, 4)}, equal(make([]byte, 4))}
+		&expr.Bitwise{SourceRegister: first, DestRegister: first, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(mask), Xor: make([]byte, 4)}}
 }
 
 func lookup(s *nftables.Set, invert bool) []expr.Any {
 	return []expr.Any{&expr.Lookup{SourceRegister: first, SetName: s.Name, SetID: s.ID, Invert: invert}}
 }
 
-// notGuest holds for IPv4 packets whose sender's two addresses are no pair of those that are let through.
-func (t *table) notGuest() []expr.Any {
-	return append([]expr.Any{payload(expr.PayloadBaseNetworkHeader, 12, 4), &expr.Payload{DestRegister: second, Base: expr.PayloadBaseLLHeader, Offset: 6, Len: 6}}, lookup(t.guests, true)...)
+// notIn holds for IPv4 packets whose sender's two addresses are no pair of the set.
+func notIn(s *nftables.Set) []expr.Any {
+	return append([]expr.Any{payload(expr.PayloadBaseNetworkHeader, 12, 4), &expr.Payload{DestRegister: second, Base: expr.PayloadBaseLLHeader, Offset: 6, Len: 6}}, lookup(s, true)...)
 }
 
 // over holds for a station's packets beyond so many a second; of is what tells stations apart. It remembers 1024, each for a minute.
@@ -130,9 +137,11 @@ func goTo(chain string) []expr.Any {
 	return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: chain}}
 }
 
-// guestSet has the pairs that are let through.
-func guestSet(t *nftables.Table) *nftables.Set {
-	return &nftables.Set{Table: t, Name: "guests", Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeEtherAddr)}
+// Sets of the pairs of addresses that are let through: to the kit, and out.
+const guestsName, acceptedName = "guests", "accepted"
+
+func pairs(t *nftables.Table, name string) *nftables.Set {
+	return &nftables.Set{Table: t, Name: name, Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeEtherAddr)}
 }
 
 func elements(ls []portal.Lease) (es []nftables.SetElement) {

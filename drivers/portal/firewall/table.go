@@ -13,22 +13,23 @@ import (
 
 // table is one as it is being made. Rules are given as nft(8) writes them in the comments beside them.
 type table struct {
-	conn   *nftables.Conn
-	table  *nftables.Table
-	config Config
-	guests *nftables.Set
-	meters map[string]*nftables.Set
-	err    error
+	conn             *nftables.Conn
+	table            *nftables.Table
+	config           Config
+	guests, accepted *nftables.Set
+	meters           map[string]*nftables.Set
+	err              error
 }
 
 // build makes the whole table in one transaction, in the place of what there was.
-func build(c *nftables.Conn, config Config, guests []portal.Lease) error {
+func build(c *nftables.Conn, config Config, guests, accepted []portal.Lease) error {
 	is := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
 	c.AddTable(is) // else there may be none to delete
 	c.DelTable(is)
 	c.AddTable(is)
-	t := &table{conn: c, table: is, config: config, guests: guestSet(is), meters: map[string]*nftables.Set{}}
+	t := &table{conn: c, table: is, config: config, guests: pairs(is, guestsName), accepted: pairs(is, acceptedName), meters: map[string]*nftables.Set{}}
 	t.set(t.guests, elements(guests))
+	t.set(t.accepted, elements(accepted))
 	t.input()
 	t.forward()
 	if config.Visitors != 80 {
@@ -36,6 +37,7 @@ func build(c *nftables.Conn, config Config, guests []portal.Lease) error {
 	}
 	if config.Internet.Interface != "" {
 		t.masquerade()
+		t.untrack()
 	}
 	return t.err
 }
@@ -78,8 +80,8 @@ func (t *table) input() {
 		t.rule(air, ipv6(), l4(unix.IPPROTO_ICMPV6), byteAt(expr.PayloadBaseTransportHeader, 0, kind), byteAt(expr.PayloadBaseNetworkHeader, 7, 255), t.limit("echoes6", ether(), echoes*4, expr.LimitTypePkts, 0), accept())
 	}
 	t.rule(air, notIPv4(), drop())
-	t.rule(air, toNot(kit), drop())              // ip daddr != 10.66.0.1 drop
-	t.rule(air, t.notGuest(), counter(), drop()) // ip saddr . ether saddr != @guests drop
+	t.rule(air, toNot(kit), drop())                 // ip daddr != 10.66.0.1 drop
+	t.rule(air, notIn(t.guests), counter(), drop()) // ip saddr . ether saddr != @guests drop
 	t.rule(air, l4(unix.IPPROTO_TCP), flags(syn, syn|ack), t.over("connections", source(), connections, expr.LimitTypePkts, 0), drop())
 	t.rule(air, l4(unix.IPPROTO_TCP), port(t.config.Visitors), accept()) // tcp dport 80 accept
 	t.rule(air, l4(unix.IPPROTO_TCP), port(53), accept())                // tcp dport 53 accept
@@ -100,8 +102,8 @@ func (t *table) input() {
 	t.rule(air, counter(), drop())
 }
 
-// forward is what goes through the kit: nothing, or out and back. A station never reaches another, nor does anybody outside reach one
-// that has not asked.
+// forward is what goes through the kit: nothing, or out and back, for those who have been through the portal. A station never reaches
+// another, nor does anybody outside reach one that has not asked.
 func (t *table) forward() {
 	fwd, out, back := t.hook("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, ahead), t.chain("out"), t.chain("back")
 	t.rule(fwd, iif(t.config.Interface), goTo("out"))
@@ -110,11 +112,11 @@ func (t *table) forward() {
 		closed := &nftables.Set{Table: t.table, Name: "closed", Interval: true, KeyType: nftables.TypeIPAddr}
 		t.set(closed, intervals(append(append([]netip.Prefix{}, never...), way.Networks...)))
 		t.rule(out, notIPv4(), drop())
-		t.rule(out, t.notGuest(), counter(), drop())
+		t.rule(out, notIn(t.accepted), counter(), drop())                    // ip saddr . ether saddr != @accepted drop
 		t.rule(out, oifNot(way.Interface), drop())                           // oifname != eth0 drop
 		t.rule(out, destination(), lookup(closed, false), counter(), drop()) // ip daddr @closed drop
 		t.rule(out, l4(unix.IPPROTO_TCP), port(25), drop())                  // tcp dport 25 drop: nobody mails by way of the operator
-		t.rule(out, l4(unix.IPPROTO_TCP), flags(syn, syn|ack), t.over("outgoing", source(), connections, expr.LimitTypePkts, 4*connections), drop())
+		t.rule(out, stateIs(expr.CtStateBitNEW), t.over("outgoing", source(), connections, expr.LimitTypePkts, 4*connections), drop())
 		t.rule(out, t.over("up", source(), wayOut, expr.LimitTypePktBytes, wayOutAtOnce), drop())
 		t.rule(out, accept())
 		t.rule(back, iifNot(way.Interface), drop())
@@ -138,6 +140,20 @@ func (t *table) redirect() {
 func (t *table) masquerade() {
 	c := t.hook("leave", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 	t.rule(c, oif(t.config.Internet.Interface), ipv4(), within(t.config.Kit), []expr.Any{&expr.Masq{}})
+}
+
+// untrack keeps what is between stations and the kit itself out of the kernel's table of connections, which masquerading fills: who
+// filled it would shut the page for all. But for what redirect has to find again.
+func (t *table) untrack() {
+	notrack := []expr.Any{&expr.Notrack{}}
+	in := t.hook("arrive", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw)
+	out := t.hook("answer", nftables.ChainTypeFilter, nftables.ChainHookOutput, *nftables.ChainPriorityRaw)
+	if t.config.Visitors != 80 {
+		t.rule(in, iif(t.config.Interface), ipv4(), to(t.config.Kit.Addr()), l4(unix.IPPROTO_TCP), port(80), accept())
+		t.rule(out, oif(t.config.Interface), l4(unix.IPPROTO_TCP), fromPort(t.config.Visitors), accept())
+	}
+	t.rule(in, iif(t.config.Interface), ipv4(), to(t.config.Kit.Addr()), notrack) // iifname wlan0 ip daddr 10.66.0.1 notrack
+	t.rule(out, oif(t.config.Interface), notrack)                                 // oifname wlan0 notrack
 }
 
 // never is where no station goes, whatever the kit's routes are: private, shared, local, for documentation and tests, many at once,

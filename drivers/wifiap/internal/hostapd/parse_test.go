@@ -130,6 +130,7 @@ func TestComplaintIsTheFirstThatSaysWhyAndNoSecret(t *testing.T) {
 		"wlan0: interface state UNINITIALIZED->ENABLED\nwlan0: AP-ENABLED \n":                                           "",
 		"Line 9: invalid WPA passphrase length 3\n1 errors found in configuration file\n":                               "Line 9: invalid WPA passphrase length 3",
 		"Line 9: invalid thing 'correct horse'\nFailed to set up interface\n":                                           "Failed to set up interface",
+		"wlan0: STA 02:00:00:00:01:00 IEEE 802.11: Could not set STA to kernel driver\n":                                "",
 		"wlan0: x\nCould not select hw_mode and channel. (-3)\nwlan0: interface state UNINITIALIZED->DISABLED\n":        "Could not select hw_mode and channel. (-3)",
 		"nl80211: Driver does not support authentication/association or connect commands\nnl80211: deinit ifname=w\x1b": "nl80211: Driver does not support authentication/association or connect commands",
 	} {
