@@ -76,13 +76,16 @@ func New(c Config) *Portal {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /captive", p.getAPI)
 	mux.HandleFunc("GET /portal", p.getPage)
-	mux.HandleFunc("POST /portal/buy", p.postBuy)
-	mux.HandleFunc("POST /portal/accept", p.postAccept)
+	forms := http.NewCrossOriginProtection()
+	forms.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		wire.Refuse(rw, wire.Problem{Status: http.StatusForbidden, Reason: string(pipeline.Refused), Detail: "This came from another site's page. Open the stall's own page and try there."})
+	}))
+	mux.Handle("POST /portal/buy", forms.Handler(http.HandlerFunc(p.postBuy)))
+	mux.Handle("POST /portal/accept", forms.Handler(http.HandlerFunc(p.postAccept)))
 	mux.HandleFunc("GET /c/{code}", p.getCode)
 	mux.Handle("POST /api/session", p.carried(c.Next))
 	mux.Handle("/", c.Next)
-	forms := http.NewCrossOriginProtection()
-	p.own = forms.Handler(mux)
+	p.own = mux
 	return p
 }
 

@@ -55,7 +55,7 @@ func newStall(t *testing.T) *stall {
 	data := t.TempDir()
 	s.upkeep = New(data, slog.New(slog.DiscardHandler))
 	s.upkeep.installer = &update.Installer{Card: card, Dir: filepath.Join(data, Folder), Now: release(5), Keys: []ed25519.PublicKey{public}, Board: []string{"raspberrypi,4-model-b"}}
-	c := console.New(console.Config{Setup: code{}, Key: seal.Key("key"), Now: func() time.Duration { return time.Hour }, Metrics: http.NotFoundHandler(), Control: http.NotFoundHandler(),
+	c := console.New(console.Config{Setup: code{}, Key: seal.Key("key"), Now: func() time.Duration { return time.Hour }, Metrics: http.NotFoundHandler(), Press: http.NotFoundHandler(), Control: http.NotFoundHandler(),
 		System: s.upkeep.Status, Update: s.upkeep, Log: slog.New(slog.DiscardHandler)})
 	s.server = httptest.NewServer(c.Handler())
 	t.Cleanup(s.server.Close)
