@@ -29,6 +29,7 @@ const (
 	serverShare  = "server's share of a tap without the disk's sync, p99"
 	tapPicture   = "tap → confirmation seen in the picture, p95"
 	tapPrinter   = "tap → first byte at the printer, p99"
+	pressActed   = "button let go → acted and committed, p99"
 	screenP50    = "camera → screen, p50"
 	screenP95    = "camera → screen, p95"
 	firstFrame   = "page load → first frame, worst"
@@ -62,6 +63,7 @@ func budgets() []*figure {
 		most(serverShare, 10, "ms"),
 		most(tapPicture, 200, "ms"),
 		most(tapPrinter, 50, "ms"),
+		most(pressActed, 50, "ms"),
 		most(screenP50, 80, "ms"),
 		most(screenP95, 120, "ms"),
 		most(firstFrame, 1000, "ms"),
@@ -150,6 +152,7 @@ func TestBench(t *testing.T) {
 		{"picture", benchPicture},
 		{"taps", benchTaps},
 		{"server", benchServerShare},
+		{"press", benchPress},
 		{"printer", benchPrinter},
 		{"encoder", benchEncoder},
 		{"update", benchUpdate},

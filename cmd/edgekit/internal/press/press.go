@@ -4,6 +4,7 @@ package press
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -66,7 +67,7 @@ const (
 	maxQueue = 8
 	// shown is how many presses the console shows.
 	shown = 8
-	// patience is how long the store may take for one.
+	// patience is how long the store may take for one until that is said.
 	patience = 10 * time.Second
 )
 
@@ -122,15 +123,7 @@ func (d *Desk) serve(ctx context.Context, r request) {
 		out.Details = d.cannot(r.press.Action)
 	}
 	if out.Details == "" {
-		var err error
-		limited, cancel := context.WithTimeout(ctx, patience)
-		out, err = d.cfg.Book.Press(limited, r.press)
-		cancel()
-		if err != nil {
-			d.cfg.Log.Warn("press not recorded", "button", r.press.Button, "action", string(r.press.Action), "err", err)
-			out = pipeline.PressOutcome{Press: r.press, Reason: pipeline.Unavailable, Wall: begin,
-				Details: "The kit could not record that, and did nothing. Look at the console; press again."}
-		}
+		out = d.decide(ctx, &r)
 	}
 	if out.OK() && !out.Repeat {
 		out = d.do(ctx, out)
@@ -141,6 +134,30 @@ func (d *Desk) serve(ctx context.Context, r request) {
 	} else {
 		d.cfg.Log.Warn("pressed, and not done", "button", out.Button, "gesture", out.Gesture, "action", string(out.Action), "via", string(out.Via), "says", out.Details)
 	}
+}
+
+// decide asks the book. Who waits for a disk that hangs is told so, and what was decided after all is done all the same.
+func (d *Desk) decide(ctx context.Context, r *request) pipeline.PressOutcome {
+	undecided := pipeline.PressOutcome{Press: r.press, Reason: pipeline.Unavailable, Wall: time.Now()}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := d.cfg.Book.Press(limited, r.press)
+	if errors.Is(err, context.DeadlineExceeded) {
+		undecided.Details = "The kit takes longer than it should. It is done as soon as that can be recorded; do not press again."
+		d.answer(undecided, r.reply)
+		r.reply = nil
+		out, err = d.cfg.Book.Press(ctx, r.press) // the same press, which may be in already
+		out.Repeat = false
+	}
+	if err == nil {
+		return out
+	}
+	d.cfg.Log.Warn("press not recorded", "button", r.press.Button, "action", string(r.press.Action), "err", err)
+	undecided.Details = "The kit could not record that, and did nothing. Look at the console; press again."
+	if ctx.Err() != nil {
+		undecided.Details = "The kit is stopping. Look whether it was done."
+	}
+	return undecided
 }
 
 func (d *Desk) cannot(a pipeline.Action) string {

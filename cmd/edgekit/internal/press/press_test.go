@@ -272,6 +272,26 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	})
 }
 
+// TestADiskThatHangs is told, and what it takes in the end is done, once.
+func TestADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.book.gate = make(chan struct{})
+		b.start()
+		b.hold("start-drop", 50*time.Millisecond)
+		time.Sleep(patience)
+		synctest.Wait()
+		if got := b.Recent()[0]; got.OK || !strings.Contains(got.Detail, "do not press again") || len(b.done) > 0 {
+			t.Errorf("%+v, %v", got, b.done)
+		}
+		close(b.book.gate)
+		synctest.Wait()
+		if got := b.Recent(); len(got) != 2 || !got[0].OK || len(b.done) != 1 {
+			t.Errorf("%+v, %v", got, b.done)
+		}
+	})
+}
+
 // TestASlipThatTakesItsTimeHoldsUpNothing, and that it did not come is said when that is known.
 func TestASlipThatTakesItsTimeHoldsUpNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
