@@ -352,6 +352,39 @@ func TestLabVisitors(t *testing.T) {
 			t.Errorf("%d questions answered, expected one", after-before)
 		}
 	})
+	t.Run("a phone that plays the server is heard by no other", func(t *testing.T) {
+		var ear *packet.Conn
+		var err error
+		inPhone(t, 2, func() {
+			var i *net.Interface
+			if i, err = net.InterfaceByName(two.name()); err == nil {
+				ear, err = packet.Listen(i, packet.Datagram, unix.ETH_P_IP, nil)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ear.Close()
+		offer := datagram([4]byte{10, 66, 0, 66}, [4]byte{255, 255, 255, 255}, 67, 68, []byte("psst"))
+		for _, to := range []net.HardwareAddr{{255, 255, 255, 255, 255, 255}, {2, 0, 0, 0, 2, 0}} {
+			one.send(t, to, func(int) []byte { return offer }, 20)
+		}
+		two.ask(t, "edgekit.internal") // behind them on the air, and heard itself
+		ear.SetReadDeadline(time.Now().Add(time.Second))
+		heard := 0
+		for b := make([]byte, 1500); ; heard++ {
+			n, _, err := ear.ReadFrom(b)
+			if err != nil {
+				break
+			}
+			if strings.Contains(string(b[:n]), "psst") {
+				t.Fatal("a phone hears another's offer")
+			}
+		}
+		if heard == 0 {
+			t.Error("nothing heard at all: the test is blind")
+		}
+	})
 	t.Run("one phone starves nobody", func(t *testing.T) {
 		sent := one.send(t, net.HardwareAddr{255, 255, 255, 255, 255, 255}, discover, 300)
 		w := l.until("what it asked for refused", func(w wire.Wifi) bool { return w.Portal.Foreign+w.Portal.Flooded >= 100 })
