@@ -339,65 +339,6 @@ func ping(n int, to string) error {
 	return exec.Command("in-ns", fmt.Sprint("c", n), "ping", "-c", "1", "-W", "2", to).Run()
 }
 
-// phone is wpa_supplicant in a network namespace of its own.
-type phone struct {
-	t       *testing.T
-	n       int
-	dir     string
-	cmd     *exec.Cmd
-	ip, dns string // what it was given
-}
-
-func (l *lab) phone(t *testing.T, n int, how, password string) *phone {
-	t.Helper()
-	p := &phone{t: t, n: n, dir: t.TempDir()}
-	text := fmt.Sprintf("ctrl_interface=%s\nnetwork={\nssid=%q\nscan_freq=2437\nkey_mgmt=%s\nieee80211w=1\npsk=%q\n}\n", p.dir, l.join.SSID, how, password)
-	if how == "SAE" {
-		text = fmt.Sprintf("ctrl_interface=%s\nsae_pwe=2\nnetwork={\nssid=%q\nscan_freq=2437\nkey_mgmt=SAE\nieee80211w=2\nsae_password=%q\n}\n", p.dir, l.join.SSID, password)
-	}
-	conf := filepath.Join(p.dir, "conf")
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(p.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	p.cmd = exec.Command("in-ns", fmt.Sprint("c", n), "wpa_supplicant", "-i", fmt.Sprint("wlan", n), "-c", conf)
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("phone %d's log:\n%s", n, p.log())
-		}
-		p.end()
-	})
-	return p
-}
-
-func (p *phone) end() {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	p.cmd.Wait()
-}
-
-func (p *phone) log() string {
-	b, err := os.ReadFile(filepath.Join(p.dir, "log"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
-}
-
-func (p *phone) cli(command string) {
-	p.t.Helper()
-	if out, err := exec.Command("wpa_cli", "-p", p.dir, "-i", fmt.Sprint("wlan", p.n), command).CombinedOutput(); err != nil {
-		p.t.Fatalf("wpa_cli %s: %v: %s", command, err, out)
-	}
-}
-
 // Commands and attributes of the virtual radios' own family (drivers/net/wireless/mac80211_hwsim.h).
 const (
 	newRadio, delRadio = 4, 5

@@ -3,15 +3,9 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +13,6 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/insomniacslk/dhcp/dhcpv4"
-	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
-	"github.com/jsimonetti/rtnetlink/v2"
-	"github.com/jsimonetti/rtnetlink/v2/driver"
 	"github.com/mdlayher/packet"
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
@@ -30,239 +21,6 @@ import (
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers/portal/firewall"
 )
-
-// inPhone runs a function on a thread in a phone's network namespace, and returns when it has. Sockets that it opens itself are the
-// phone's; it must not call t.Fatal. The thread goes back to where it was: it may be one whose end would end a child.
-func inPhone(t *testing.T, n int, f func()) {
-	t.Helper()
-	inNet(t, fmt.Sprint("c", n), f)
-}
-
-func inNet(t *testing.T, name string, f func()) {
-	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		here, err := os.Open("/proc/thread-self/ns/net")
-		if err != nil {
-			done <- err
-			return
-		}
-		defer here.Close()
-		there, err := os.Open("/run/netns/" + name)
-		if err == nil {
-			err = errors.Join(unix.Setns(int(there.Fd()), unix.CLONE_NEWNET), there.Close())
-		}
-		if err == nil {
-			f()
-			if err = unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err == nil {
-				runtime.UnlockOSThread()
-			}
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-}
-
-// lease has a phone ask for an address, by a client that is not this project's, and use it as a phone does.
-func (p *phone) lease(t *testing.T) *nclient4.Lease {
-	t.Helper()
-	var c *nclient4.Client
-	var err error
-	inPhone(t, p.n, func() {
-		c, err = nclient4.New(p.name(), nclient4.WithTimeout(time.Second), nclient4.WithRetry(30))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	l, err := c.Request(t.Context())
-	if err != nil {
-		t.Fatalf("phone %d: no address: %v", p.n, err)
-	}
-	p.run(t, "ip", "addr", "flush", "dev", p.name())
-	p.run(t, "ip", "addr", "add", l.ACK.YourIPAddr.String()+"/24", "dev", p.name())
-	p.run(t, "ip", "route", "add", "default", "via", l.ACK.Router()[0].String())
-	p.ip, p.dns = l.ACK.YourIPAddr.String(), l.ACK.DNS()[0].String()
-	return l
-}
-
-func (p *phone) name() string { return fmt.Sprint("wlan", p.n) }
-
-func (p *phone) run(t *testing.T, command ...string) string {
-	t.Helper()
-	out, err := exec.Command("in-ns", append([]string{fmt.Sprint("c", p.n)}, command...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("phone %d: %v: %v: %s", p.n, command, err, out)
-	}
-	return string(out)
-}
-
-// ask has a phone ask for a name's address; "" is none.
-func (p *phone) ask(t *testing.T, name string) (answer string) {
-	t.Helper()
-	var err error
-	inPhone(t, p.n, func() {
-		var r *dns.Msg
-		c := dns.Client{Timeout: 5 * time.Second}
-		if r, _, err = c.Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), p.dns+":53"); err != nil {
-			return
-		}
-		for _, rr := range r.Answer {
-			if a, ok := rr.(*dns.A); ok {
-				answer = a.A.String()
-			}
-		}
-	})
-	if err != nil {
-		t.Errorf("phone %d asks for %s: %v", p.n, name, err)
-	}
-	return answer
-}
-
-// open has a phone open a page, by its name, as a browser does.
-func (p *phone) open(t *testing.T, url string) (status int, body string, err error) {
-	t.Helper()
-	client := http.Client{Timeout: kittest.Limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
-			host, port, err := net.SplitHostPort(address)
-			if err != nil {
-				return nil, err
-			}
-			inPhone(t, p.n, func() {
-				r, _, e := new(dns.Client).Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA), p.dns+":53")
-				if err = e; err == nil {
-					if len(r.Answer) == 0 {
-						err = fmt.Errorf("%s: %s", host, dns.RcodeToString[r.Rcode])
-						return
-					}
-					c, err = net.DialTimeout("tcp", net.JoinHostPort(r.Answer[0].(*dns.A).A.String(), port), kittest.Limit)
-				}
-			})
-			return c, err
-		}}}
-	res, err := client.Get(url)
-	if err != nil {
-		return 0, "", err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	return res.StatusCode, string(b), err
-}
-
-// reaches is whether a phone gets through to a TCP port within two seconds.
-func (p *phone) reaches(t *testing.T, address string) (yes bool) {
-	t.Helper()
-	inPhone(t, p.n, func() {
-		c, err := net.DialTimeout("tcp", address, 2*time.Second)
-		if yes = err == nil; yes {
-			c.Close()
-		}
-	})
-	return yes
-}
-
-// send has a phone put packets of its own making on the air, to the kit.
-func (p *phone) send(t *testing.T, to net.HardwareAddr, next func(n int) []byte, times int) (sent int) {
-	t.Helper()
-	var err error
-	inPhone(t, p.n, func() {
-		var i *net.Interface
-		if i, err = net.InterfaceByName(p.name()); err != nil {
-			return
-		}
-		var c *packet.Conn
-		if c, err = packet.Listen(i, packet.Datagram, unix.ETH_P_IP, nil); err != nil {
-			return
-		}
-		defer c.Close()
-		for n := range times {
-			if _, e := c.WriteTo(next(n), &packet.Addr{HardwareAddr: to}); e == nil {
-				sent++
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sent
-}
-
-// outside is a network behind the kit, with a router, a server for names, and a page in the internet. It goes with the test.
-func outside(t *testing.T, l *lab) {
-	t.Helper()
-	l.run("sh", "-c", ": >/run/netns/up && unshare --net=/run/netns/up true")
-	there, err := os.Open("/run/netns/up")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer there.Close()
-	c, err := rtnetlink.Dial(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	peer := &rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{Name: "lan", NetNS: rtnetlink.NetNSForFD(uint32(there.Fd()))}}
-	if err := c.Link.New(&rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{Name: "wan", Info: &rtnetlink.LinkInfo{Kind: "veth", Data: &driver.Veth{PeerInfo: peer}}}}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.run("ip", "link", "del", "wan") })
-	for _, command := range []string{"in-ns up ip link set lo up", "in-ns up ip link set lan up", "in-ns up ip addr add 192.168.9.1/24 dev lan", "in-ns up ip addr add 8.8.8.8/32 dev lan",
-		"ip link set wan up", "ip addr add 192.168.9.2/24 dev wan", "ip route add default via 192.168.9.1"} {
-		l.run(strings.Fields(command)...)
-	}
-	var page net.Listener
-	var names net.PacketConn
-	inNet(t, "up", func() {
-		if page, err = net.Listen("tcp", ":80"); err == nil {
-			names, err = net.ListenPacket("udp4", "8.8.8.8:53")
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "outside") })}
-	go web.Serve(page)
-	server := &dns.Server{PacketConn: names, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		r := new(dns.Msg)
-		r.SetReply(q)
-		r.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: net.IPv4(8, 8, 8, 8)}}
-		w.WriteMsg(r)
-	})}
-	go server.ActivateAndServe()
-	t.Cleanup(func() { web.Close(); names.Close() })
-	if err := os.WriteFile(resolvConf, []byte("nameserver 8.8.8.8\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Remove(resolvConf) })
-}
-
-// discover is the n-th DISCOVER of a phone that wants all addresses.
-func discover(n int) []byte {
-	m, err := dhcpv4.NewDiscovery(net.HardwareAddr{6, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-	if err != nil {
-		panic(err)
-	}
-	return datagram([4]byte{}, [4]byte{255, 255, 255, 255}, 68, 67, m.ToBytes())
-}
-
-// datagram is an IPv4 packet with a UDP datagram, whose checksum says that it has none.
-func datagram(from, to [4]byte, source, port uint16, payload []byte) []byte {
-	size := 28 + len(payload)
-	p := append([]byte{0x45, 0, byte(size >> 8), byte(size), 0, 0, 0, 0, 64, 17, 0, 0}, from[:]...)
-	p = append(p, to[:]...)
-	sum := uint32(0)
-	for n := 0; n < len(p); n += 2 {
-		sum += uint32(p[n])<<8 | uint32(p[n+1])
-	}
-	sum = ^(sum>>16 + sum&0xffff)
-	p[10], p[11] = byte(sum>>8), byte(sum)
-	size -= 20
-	p = append(p, byte(source>>8), byte(source), byte(port>>8), byte(port), byte(size>>8), byte(size), 0, 0)
-	return append(p, payload...)
-}
 
 // TestLabVisitors is what phones meet on the access point, over the kernel's own 802.11: an address, names, the page of a kit that
 // runs, and nothing else; whatever one of them tries, and while the programs that give it to them are killed.
@@ -350,6 +108,39 @@ func TestLabVisitors(t *testing.T) {
 		one.ask(t, "edgekit.internal") // behind them on the air
 		if after := l.status().Portal.Questions; after != before+1 {
 			t.Errorf("%d questions answered, expected one", after-before)
+		}
+	})
+	t.Run("a phone that plays the server is heard by no other", func(t *testing.T) {
+		var ear *packet.Conn
+		var err error
+		inPhone(t, 2, func() {
+			var i *net.Interface
+			if i, err = net.InterfaceByName(two.name()); err == nil {
+				ear, err = packet.Listen(i, packet.Datagram, unix.ETH_P_IP, nil)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ear.Close()
+		offer := datagram([4]byte{10, 66, 0, 66}, [4]byte{255, 255, 255, 255}, 67, 68, []byte("psst"))
+		for _, to := range []net.HardwareAddr{{255, 255, 255, 255, 255, 255}, {2, 0, 0, 0, 2, 0}} {
+			one.send(t, to, func(int) []byte { return offer }, 20)
+		}
+		two.ask(t, "edgekit.internal") // behind them on the air, and heard itself
+		ear.SetReadDeadline(time.Now().Add(time.Second))
+		heard := 0
+		for b := make([]byte, 1500); ; heard++ {
+			n, _, err := ear.ReadFrom(b)
+			if err != nil {
+				break
+			}
+			if strings.Contains(string(b[:n]), "psst") {
+				t.Fatal("a phone hears another's offer")
+			}
+		}
+		if heard == 0 {
+			t.Error("nothing heard at all: the test is blind")
 		}
 	})
 	t.Run("one phone starves nobody", func(t *testing.T) {
