@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,8 @@ import (
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/portal"
+	"edgekit.internal/drivers/portal/firewall"
 	"edgekit.internal/drivers/wifiap"
 	"edgekit.internal/hardware/identity"
 )
@@ -137,7 +140,10 @@ func (a air) Unblock(context.Context, string) error { return a.err }
 func (a air) Rest(context.Context, string, time.Duration) error { return a.err }
 
 // list is a lobby with one phone in it, that of air.
-type list struct{ accepted bool }
+type list struct {
+	accepted bool
+	staff    firewall.Staff
+}
 
 func (l *list) guest(ip netip.Addr) (g wire.WifiGuest, ok bool) {
 	return wire.WifiGuest{IP: "10.66.0.20", MAC: "02:00:00:00:01:00", Accepted: l.accepted}, ip == netip.MustParseAddr("10.66.0.20")
@@ -147,6 +153,14 @@ func (l *list) accept(ip netip.Addr, accepted bool) bool {
 	_, ok := l.guest(ip)
 	l.accepted = ok && accepted
 	return ok
+}
+
+func (l *list) admit(s firewall.Staff) error {
+	l.staff = s
+	if s.Port == 1 {
+		return errors.New("no")
+	}
+	return nil
 }
 
 func (l *list) count() wire.WifiPortal { return wire.WifiPortal{Leases: 1} }
@@ -241,6 +255,30 @@ func TestFlagsSayWhatWasExpected(t *testing.T) {
 	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}, {"-listen", "80"}, {"-listen", ":0"}, {"-listen", ":65536"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%v taken", args)
+		}
+	}
+}
+
+func TestWhoReachesTheOperatorsDoor(t *testing.T) {
+	for name, c := range map[string]struct {
+		body string
+		code int
+		want firewall.Staff
+	}{
+		"anybody":       {`{"port":8443,"anybody":true}`, http.StatusNoContent, firewall.Staff{Port: 8443, Anybody: true}},
+		"one":           {`{"port":8443,"anybody":false,"stations":["02:00:00:00:01:00"]}`, http.StatusNoContent, firewall.Staff{Port: 8443, Stations: []portal.MAC{{2, 0, 0, 0, 1, 0}}}},
+		"nobody":        {`{"port":0,"anybody":false}`, http.StatusNoContent, firewall.Staff{}},
+		"no port":       {`{"port":70000}`, http.StatusBadRequest, firewall.Staff{}},
+		"no station":    {`{"port":8443,"stations":["all"]}`, http.StatusBadRequest, firewall.Staff{}},
+		"another thing": {`{"door":8443}`, http.StatusBadRequest, firewall.Staff{}},
+		"nothing":       {``, http.StatusBadRequest, firewall.Staff{}},
+		"not done":      {`{"port":1}`, http.StatusInternalServerError, firewall.Staff{Port: 1}},
+	} {
+		l := &list{}
+		rw := httptest.NewRecorder()
+		handler(air{}, l, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest("PUT", "/staff", strings.NewReader(c.body)))
+		if d := cmp.Diff(c.want, l.staff); rw.Code != c.code || d != "" {
+			t.Errorf("%s: %d %s %s", name, rw.Code, rw.Body, d)
 		}
 	}
 }

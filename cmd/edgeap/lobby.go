@@ -5,6 +5,7 @@ import (
 
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers/portal"
+	"edgekit.internal/drivers/portal/firewall"
 )
 
 // guest is the station that has an address. The firewall lets nobody else send from it.
@@ -40,6 +41,14 @@ func (r *reception) accept(ip netip.Addr, accepted bool) bool {
 	}
 	r.dhcp.Tell() // and by that the firewall
 	return true
+}
+
+// admit says who reaches the operators' door.
+func (r *reception) admit(s firewall.Staff) error {
+	r.mu.Lock()
+	r.staff = s
+	r.mu.Unlock()
+	return r.fortify()
 }
 
 // addresses are the stations that have one, by MAC.

@@ -52,7 +52,8 @@ type reception struct {
 
 	mu    sync.Mutex
 	asked visitors
-	on    string // the interface with the firewall; "": none
+	staff firewall.Staff // as edgekit said last
+	on    string         // the interface with the firewall; "": none
 	way   firewall.Way
 	air   presence
 }
@@ -133,7 +134,7 @@ func (r *reception) guard(interfaceName string) error {
 // fortify has the firewall be what it is to be now.
 func (r *reception) fortify() error {
 	r.mu.Lock()
-	c := firewall.Config{Interface: r.on, Kit: wifiap.Address, Visitors: r.asked.port}
+	c := firewall.Config{Interface: r.on, Kit: wifiap.Address, Visitors: r.asked.port, Staff: r.staff}
 	internet := r.asked.internet
 	r.mu.Unlock()
 	if c.Interface == "" {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers/portal"
+	"edgekit.internal/drivers/portal/firewall"
 	"edgekit.internal/drivers/wifiap"
 )
 
@@ -74,6 +76,7 @@ type lobby interface {
 	accept(ip netip.Addr, accepted bool) bool
 	count() wire.WifiPortal
 	addresses() map[string]wire.WifiGuest
+	admit(firewall.Staff) error
 }
 
 // handler routes what wire.WifiSocket describes.
@@ -104,6 +107,24 @@ func handler(ap radio, in lobby, mode func() string) http.Handler {
 			}
 		})
 	}
+	mux.HandleFunc("PUT /staff", func(rw http.ResponseWriter, r *http.Request) {
+		var s wire.WifiStaff
+		d := json.NewDecoder(r.Body)
+		d.DisallowUnknownFields()
+		staff, err := firewall.Staff{}, d.Decode(&s)
+		if err == nil {
+			staff, err = staffOf(s)
+		}
+		if err != nil {
+			refuse(rw, http.StatusBadRequest, "malformed", "Expected a WifiStaff: "+err.Error())
+			return
+		}
+		if err := in.admit(staff); err != nil {
+			refuse(rw, http.StatusInternalServerError, "failed", strings.ReplaceAll(err.Error(), "\n", "; "))
+			return
+		}
+		rw.WriteHeader(http.StatusNoContent)
+	})
 	verbs := map[string]func(context.Context, string) error{"kick": ap.Kick, "block": ap.Block, "unblock": ap.Unblock,
 		"rest": func(ctx context.Context, mac string) error { return ap.Rest(ctx, mac, wire.WifiRest) }}
 	for verb, do := range verbs {
@@ -126,6 +147,18 @@ func handler(ap radio, in lobby, mode func() string) http.Handler {
 		})
 	}
 	return mux
+}
+
+func staffOf(s wire.WifiStaff) (firewall.Staff, error) {
+	staff := firewall.Staff{Port: s.Port, Anybody: s.Anybody}
+	for _, text := range s.Stations {
+		m, err := portal.ParseMAC(text)
+		if err != nil {
+			return staff, err
+		}
+		staff.Stations = append(staff.Stations, m)
+	}
+	return staff, nil
 }
 
 // guestOf is the address that is asked about; ok is false if it is none, which has been said then.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -8,6 +10,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +24,7 @@ import (
 type air struct {
 	accepted, rests atomic.Bool
 	most            int // phones that it takes
+	staff           atomic.Pointer[wire.WifiStaff]
 }
 
 func airOf(t *testing.T, data string, most int) *air {
@@ -47,10 +52,42 @@ func airOf(t *testing.T, data string, most int) *air {
 			rw.WriteHeader(http.StatusNoContent)
 		})
 	}
+	mux.HandleFunc("PUT /staff", func(rw http.ResponseWriter, r *http.Request) {
+		var s wire.WifiStaff
+		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+			t.Error(err)
+		}
+		a.staff.Store(&s)
+		rw.WriteHeader(http.StatusNoContent)
+	})
 	s := &http.Server{Handler: mux}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	return a
+}
+
+// TestTheConsoleFromTheKitsOwnWiFi: while a kit has no operator any phone in its network finds the console, and the one that has
+// paired finds it from then on.
+func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
+	data := t.TempDir()
+	air := airOf(t, data, 8)
+	k := kittest.StartIn(t, data, "-operator", "0.0.0.0:0")
+	is := func() wire.WifiStaff {
+		if s := air.staff.Load(); s != nil {
+			return *s
+		}
+		return wire.WifiStaff{}
+	}
+	_, port, _ := strings.Cut(strings.TrimPrefix(k.Console, "https://"), ":")
+	kittest.Until(t, "the door to be open", func() bool { return is().Anybody && fmt.Sprint(is().Port) == port })
+	op, err := kittest.PairWith("https://127.0.0.1:"+port, k.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _, err := op.Get("/api/operator/state"); err != nil || status != http.StatusOK {
+		t.Fatal(status, err)
+	}
+	kittest.Until(t, "the operator's phone to be known", func() bool { return slices.Contains(is().Stations, "02:00:00:00:00:07") })
 }
 
 // TestAPlaceInTheWiFi: when it is full, who has only watched for long is told, stays by a tap, and else goes and knows why.

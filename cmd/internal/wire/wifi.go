@@ -13,6 +13,7 @@ import "time"
 //	GET  /guests/{ip}                a WifiGuest: who has that address in the kit's network, which nobody else can send from
 //	PUT  /guests/{ip}/accepted       it has been through the captive portal: names are answered as the internet's from now on
 //	DELETE /guests/{ip}/accepted     and has not any more
+//	PUT  /staff                      a WifiStaff: who reaches the operators' door from the kit's Wi-Fi. Until then nobody
 //
 // What was done is a 204; a refusal is a Problem, with the reason unknown (404) where no such phone is on, or no phone has that address.
 const WifiSocket = "edgeap.sock"
@@ -67,6 +68,13 @@ type WifiStation struct {
 	ConnectedMS int64  `json:"connected_ms"`
 	IP          string `json:"ip,omitempty"` // the address that it was given
 	Accepted    bool   `json:"accepted"`     // it has been through the captive portal
+}
+
+// WifiStaff is who reaches the operators' door, which asks for a code or a session then.
+type WifiStaff struct {
+	Port     uint16   `json:"port"`               // of the door; 0: nobody
+	Anybody  bool     `json:"anybody"`            // any phone in the network: somebody is about to be paired
+	Stations []string `json:"stations,omitempty"` // else these: MACs, at most 16
 }
 
 // WifiGuest is a phone by its address in the kit's network.

@@ -30,7 +30,18 @@ type Config struct {
 	Kit       netip.Prefix // the kit's address on it, with its network's length
 	Visitors  uint16       // the port of the visitors' page, by TCP, and of pictures, by UDP
 	Internet  Way          // the zero value: none
+	Staff     Staff        // the zero value: the operators' door is shut
 }
+
+// Staff is who reaches the operators' door from the access point. What is behind it asks for a code or a session of everybody.
+type Staff struct {
+	Port     uint16       // by TCP; 0: nobody does
+	Anybody  bool         // any station that has a lease: somebody is about to be paired
+	Stations []portal.MAC // else these, if they have one; the first 16 count
+}
+
+// maxStaff bounds the stations that are let through to the operators' door: each takes a rule.
+const maxStaff = 16
 
 // Way is the way out.
 type Way struct {
@@ -174,5 +185,6 @@ func (f *Firewall) there() bool {
 }
 
 func same(a, b Config) bool {
-	return a.Interface == b.Interface && a.Kit == b.Kit && a.Visitors == b.Visitors && a.Internet.Interface == b.Internet.Interface && slices.Equal(a.Internet.Networks, b.Internet.Networks)
+	return a.Interface == b.Interface && a.Kit == b.Kit && a.Visitors == b.Visitors && a.Internet.Interface == b.Internet.Interface && slices.Equal(a.Internet.Networks, b.Internet.Networks) &&
+		a.Staff.Port == b.Staff.Port && a.Staff.Anybody == b.Staff.Anybody && slices.Equal(a.Staff.Stations, b.Staff.Stations)
 }

@@ -107,6 +107,20 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 			t.Errorf("the kit looks for its stations at %v", is)
 		}
 	})
+	t.Run("the operators' door", func(t *testing.T) {
+		c := shut
+		c.Staff = Staff{Port: 8443, Stations: macs[:1]}
+		s.set(c)
+		s.expect(s.one, "yes", "tcp", "10.66.0.1:8443", "10.66.0.1:80")
+		s.expect(s.one, "silence", "tcp", "10.66.0.1:22")
+		s.expect(s.two, "silence", "tcp", "10.66.0.1:8443")
+		c.Staff = Staff{Port: 8443, Anybody: true}
+		s.set(c)
+		s.expect(s.two, "yes", "tcp", "10.66.0.1:8443")
+		s.set(shut)
+		s.expect(s.one, "silence", "tcp", "10.66.0.1:8443")
+		s.expect(s.two, "silence", "tcp", "10.66.0.1:8443")
+	})
 	t.Run("a page on another port is found on 80", func(t *testing.T) {
 		c := shut
 		c.Visitors = 7777

@@ -85,6 +85,7 @@ func (t *table) input() {
 	t.rule(air, l4(unix.IPPROTO_TCP), flags(syn, syn|ack), t.over("connections", source(), connections, expr.LimitTypePkts, 0), drop())
 	t.rule(air, l4(unix.IPPROTO_TCP), port(t.config.Visitors), accept()) // tcp dport 80 accept
 	t.rule(air, l4(unix.IPPROTO_TCP), port(53), accept())                // tcp dport 53 accept
+	t.staff(air)
 	t.rule(air, l4(unix.IPPROTO_UDP), port(53), t.over("questions", source(), questions, expr.LimitTypePkts, 4*questions), drop())
 	t.rule(air, l4(unix.IPPROTO_UDP), port(53), accept()) // udp dport 53 accept
 	t.rule(air, l4(unix.IPPROTO_UDP), port(t.config.Visitors), t.over("datagrams", source(), datagrams, expr.LimitTypePkts, datagrams), drop())
@@ -100,6 +101,20 @@ func (t *table) input() {
 		t.rule(air, l4(unix.IPPROTO_UDP), port(p), []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}})
 	}
 	t.rule(air, counter(), drop())
+}
+
+// staff is the operators' door.
+func (t *table) staff(air *nftables.Chain) {
+	s := t.config.Staff
+	switch {
+	case s.Port == 0:
+	case s.Anybody:
+		t.rule(air, l4(unix.IPPROTO_TCP), port(s.Port), accept()) // tcp dport 8443 accept
+	default:
+		for _, m := range s.Stations[:min(len(s.Stations), maxStaff)] {
+			t.rule(air, ether(), []expr.Any{equal(m[:])}, l4(unix.IPPROTO_TCP), port(s.Port), accept()) // ether saddr ... tcp dport 8443 accept
+		}
+	}
 }
 
 // forward is what goes through the kit: nothing, or out and back, for those who have been through the portal. A station never reaches

@@ -54,9 +54,10 @@ type Config struct {
 	Paired  func(code string)    // told each new pairing code
 	Status  func() wire.KitStatus
 	System  func() wire.System
-	Update  http.Handler    // of PUT /api/operator/update; bounds itself
-	Control http.Handler    // what edgectl asks, below /api/operator/control; bounds itself
-	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
+	Update  http.Handler      // of PUT /api/operator/update; bounds itself
+	Control http.Handler      // what edgectl asks, below /api/operator/control; bounds itself
+	Time    func(time.Time)   // told the time of each operator's device that has paired; nil: nobody
+	Staff   func(addr string) // told each address that a paired device asks from, once; nil: nobody
 	Log     *slog.Logger
 }
 
@@ -66,6 +67,7 @@ type Console struct {
 	pairing *pairing
 	over    over
 	seen    atomic.Bool
+	from    addresses
 }
 
 // New makes the console.

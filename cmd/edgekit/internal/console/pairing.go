@@ -152,8 +152,36 @@ func (c *Console) paired(next http.Handler) http.Handler {
 			return
 		}
 		c.seen.Store(true)
+		c.from.told(r, c.Staff)
 		next.ServeHTTP(rw, r)
 	})
+}
+
+// addresses are those that paired devices have asked from. Safe for concurrent use.
+type addresses struct {
+	mu  sync.Mutex
+	are map[string]bool
+}
+
+// told tells of a request's address if it is new. Sessions are bound to theirs, so there are no more than were paired; a kit that
+// forgets some tells of them again.
+func (a *addresses) told(r *http.Request, tell func(string)) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || tell == nil {
+		return
+	}
+	a.mu.Lock()
+	known := a.are[host]
+	if !known {
+		if a.are == nil || len(a.are) >= 64 {
+			a.are = map[string]bool{}
+		}
+		a.are[host] = true
+	}
+	a.mu.Unlock()
+	if !known {
+		tell(host)
+	}
 }
 
 // Seen tells whether a paired device has asked for anything since New.

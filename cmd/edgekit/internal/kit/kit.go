@@ -97,6 +97,7 @@ type Kit struct {
 	fingerprint string
 	wifiSecret  []byte
 	restart     chan struct{} // capacity 1
+	doorOpen    atomic.Int64  // kit time until which any phone in the kit's Wi-Fi finds the console
 	off         chan struct{} // capacity 1
 	desk        *press.Desk
 	counter     *scan.Counter
@@ -167,13 +168,13 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
 	})
 	k.upkeep = upkeep.New(c.Data, log)
-	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || c.Wifi.Mode == "auto" && c.Boot != "")
+	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || c.Wifi.Mode == "auto" && c.Boot != "", k.staff)
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
 	k.console = console.New(console.Config{
 		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
 	})
 	return k, nil
 }
@@ -272,6 +273,7 @@ func (k *Kit) Run(ctx context.Context) error {
 		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
 	k.began()
+	k.openDoor()
 	defer k.ended()
 	all, ctx := errgroup.WithContext(ctx)
 	// The store outlives what asks it: it ends when they have.

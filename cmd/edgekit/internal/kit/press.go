@@ -62,6 +62,7 @@ func (k *Kit) do(ctx context.Context, out pipeline.PressOutcome) error {
 // up by guessing, does not lock its owner out. Codes before it are good no more.
 func (k *Kit) letIn(ctx context.Context) error {
 	k.console.NewCode()
+	k.openDoor()
 	k.log.Warn("a new pairing code was made by a button of the kit")
 	if err := (setUp{k.state, k}).PrintSetup(ctx); err != nil {
 		var told console.Told

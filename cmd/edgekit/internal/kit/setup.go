@@ -3,9 +3,12 @@ package kit
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"time"
 
 	"edgekit.internal/cmd/edgekit/internal/console"
+	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/wire"
@@ -59,6 +62,7 @@ func (s setUp) PrintSetup(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, onDemand)
 	defer cancel()
+	s.k.openDoor()
 	return s.k.printSetup(ctx, false)
 }
 
@@ -99,6 +103,34 @@ func (k *Kit) makesWifi() bool {
 
 // findsRadio tells whether it is the radio that decides.
 func (k *Kit) findsRadio() bool { return k.config.Wifi.Mode == "auto" && k.config.Boot != "" }
+
+// doorTime is how long any phone in the kit's own Wi-Fi finds the console after a start, and after a set-up slip was asked for: time
+// to join and to enter the code. At other times those do that have paired there.
+const doorTime = 10 * time.Minute
+
+func (k *Kit) openDoor() { k.doorOpen.Store(int64(k.clock.Now() + doorTime)) }
+
+// staff is who reaches the console from the kit's own Wi-Fi.
+func (k *Kit) staff() wire.WifiStaff {
+	if listen.Loopback(k.operators) {
+		return wire.WifiStaff{}
+	}
+	return wire.WifiStaff{Port: uint16(k.operators.Addr().(*net.TCPAddr).Port), Stations: k.state.Staff(),
+		Anybody: !k.state.Paired() || int64(k.clock.Now()) < k.doorOpen.Load()}
+}
+
+// operatorAt remembers the phone that a paired operator asks from.
+func (k *Kit) operatorAt(addr string) {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if s, ok := k.wifi.Station(ctx, ip.Unmap()); ok {
+		k.state.AddStaff(s.MAC)
+	}
+}
 
 // provision shows the way in the picture where there is no printer to print it.
 func (k *Kit) provision(ctx context.Context) error {

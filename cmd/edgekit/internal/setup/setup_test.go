@@ -1,9 +1,11 @@
 package setup
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -90,4 +92,19 @@ func FuzzState(f *testing.F) {
 			t.Errorf("%q", s.Code())
 		}
 	})
+}
+
+// TestOperatorsPhonesAreRemembered through a restart, the last 16 of them.
+func TestOperatorsPhonesAreRemembered(t *testing.T) {
+	dir := t.TempDir()
+	s := OpenState(dir, slog.New(slog.DiscardHandler))
+	for i := range maxStaff + 3 {
+		s.AddStaff(fmt.Sprint("m", i))
+	}
+	s.AddStaff("m5")
+	s.AddStaff("m5")
+	all := OpenState(dir, slog.New(slog.DiscardHandler)).Staff()
+	if len(all) != maxStaff || all[0] != "m3" || all[maxStaff-1] != "m5" || slices.Index(all, "m5") != maxStaff-1 {
+		t.Error(all)
+	}
 }

@@ -18,7 +18,7 @@ func (l *Link) Station(ctx context.Context, addr netip.Addr) (portal.Station, bo
 		return portal.Station{}, false
 	}
 	var g wire.WifiGuest
-	if _, err := l.call(ctx, http.MethodGet, "/guests/"+addr.String(), &g); err != nil {
+	if _, err := l.call(ctx, http.MethodGet, "/guests/"+addr.String(), nil, &g); err != nil {
 		return portal.Station{}, false // nobody's, or edgeap is away: then no phone is held back
 	}
 	return portal.Station{MAC: g.MAC, Accepted: g.Accepted}, true
@@ -28,6 +28,6 @@ func (l *Link) Station(ctx context.Context, addr netip.Addr) (portal.Station, bo
 func (l *Link) Accept(ctx context.Context, addr netip.Addr) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := l.call(ctx, http.MethodPut, "/guests/"+addr.String()+"/accepted", nil)
+	_, err := l.call(ctx, http.MethodPut, "/guests/"+addr.String()+"/accepted", nil, nil)
 	return err
 }

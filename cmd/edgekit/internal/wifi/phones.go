@@ -22,6 +22,6 @@ func (l *Link) Phones() (list []crowd.Phone, most int) {
 func (l *Link) Rest(ctx context.Context, mac string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := l.call(ctx, http.MethodPost, "/stations/"+mac+"/rest", nil)
+	_, err := l.call(ctx, http.MethodPost, "/stations/"+mac+"/rest", nil, nil)
 	return err
 }

@@ -3,6 +3,7 @@
 package wifi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,8 @@ const (
 // Link is the daemon's side of the socket. Its methods are safe for concurrent use.
 type Link struct {
 	data   string
-	wanted bool // the settings ask for an access point
+	wanted bool                  // the settings ask for an access point
+	staff  func() wire.WifiStaff // who reaches the operators' door from there
 
 	mu   sync.Mutex
 	row  drivers.Status
@@ -38,8 +40,11 @@ type Link struct {
 	last wire.Wifi    // as of the last look; zero: edgeap did not answer
 }
 
-// New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point.
-func New(data string, wanted bool) *Link { return &Link{data: data, wanted: wanted} }
+// New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point, staff who reaches the
+// operators' door from there.
+func New(data string, wanted bool, staff func() wire.WifiStaff) *Link {
+	return &Link{data: data, wanted: wanted, staff: staff}
+}
 
 // Run asks again and again until ctx ends.
 func (l *Link) Run(ctx context.Context) error {
@@ -57,6 +62,9 @@ func (l *Link) Run(ctx context.Context) error {
 			l.net, _ = netip.ParsePrefix(w.Address)
 		}
 		l.mu.Unlock()
+		if err == nil {
+			l.admit(ctx) // also when it is what it was: edgeap may be another
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -99,13 +107,30 @@ func (l *Link) Up(ctx context.Context) error {
 func (l *Link) ask(ctx context.Context) (w wire.Wifi, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err = l.call(ctx, http.MethodGet, "/status", &w)
+	_, err = l.call(ctx, http.MethodGet, "/status", nil, &w)
 	return w, err
 }
 
+// admit tells who reaches the operators' door. It is told again at the next look.
+func (l *Link) admit(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	body, err := json.Marshal(l.staff())
+	if err == nil {
+		_, err = l.call(ctx, http.MethodPut, "/staff", bytes.NewReader(body), nil)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.row.State == drivers.Ready && l.row.Reason == "" {
+			l.row.Reason = "The console cannot be opened from the kit's Wi-Fi just now."
+		}
+	}
+}
+
 // call asks edgeap for something, which goes into answer unless that is nil. A status that it refused with is an error too.
-func (l *Link) call(ctx context.Context, method, path string, answer any) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://edgeap"+path, nil)
+func (l *Link) call(ctx context.Context, method, path string, body io.Reader, answer any) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://edgeap"+path, body)
 	if err != nil {
 		return 0, err
 	}

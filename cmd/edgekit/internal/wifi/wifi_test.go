@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"edgekit.internal/cmd/internal/wire"
@@ -54,7 +55,7 @@ func TestAccessPointIsJudgedByWhatIsAskedForAndThere(t *testing.T) {
 			if c.answer != nil {
 				edgeap(t, data, c.answer)
 			}
-			l := New(data, c.wanted)
+			l := New(data, c.wanted, func() wire.WifiStaff { return wire.WifiStaff{} })
 			switch err := l.Up(t.Context()); {
 			case err == nil && c.sick != "":
 				t.Errorf("up, want %q", c.sick)
@@ -73,5 +74,45 @@ func TestAccessPointIsJudgedByWhatIsAskedForAndThere(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestWhoReachesTheConsoleIsTold again and again: edgeap may be another than before.
+func TestWhoReachesTheConsoleIsTold(t *testing.T) {
+	data := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(data, wire.WifiSocket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan wire.WifiStaff, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) { wire.Reply(rw, http.StatusOK, wire.Wifi{Mode: "ap"}) })
+	mux.HandleFunc("PUT /staff", func(rw http.ResponseWriter, r *http.Request) {
+		var s wire.WifiStaff
+		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+			t.Error(err)
+		}
+		select {
+		case told <- s:
+		default:
+		}
+		rw.WriteHeader(http.StatusNoContent)
+	})
+	s := &http.Server{Handler: mux}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	want := wire.WifiStaff{Port: 8443, Stations: []string{"02:00:00:00:01:00"}}
+	link := New(data, true, func() wire.WifiStaff { return want })
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- link.Run(ctx) }()
+	for range 2 {
+		if d := cmp.Diff(want, <-told); d != "" {
+			t.Error(d)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
