@@ -179,11 +179,11 @@ func TestPressesAgainstAModel(t *testing.T) {
 				if s.Help() != help {
 					rt.Fatalf("help is called: %v", s.Help())
 				}
-				if n := len(entries(t, s)); n != len(decided) {
-					rt.Fatalf("%d entries of %d presses", n, len(decided))
-				}
 			},
 		})
+		if n := len(entries(t, s)); n != len(decided) {
+			rt.Fatalf("%d entries of %d presses", n, len(decided))
+		}
 	})
 }
 
