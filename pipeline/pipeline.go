@@ -108,11 +108,21 @@ type PrintState int
 const (
 	PrintQueued PrintState = iota
 	PrintSending
-	Printed
+	Printed   // a printer has said that it is on paper
+	PrintSent // a printer has it, and cannot say that it is on paper
 )
 
+// Out tells whether the slip is done with.
+func (p PrintState) Out() bool { return p >= Printed }
+
 // String names the state, as the operator sees it.
-func (p PrintState) String() string { return [...]string{"queued", "printing", "printed"}[p] }
+func (p PrintState) String() string {
+	names := [...]string{"queued", "printing", "printed", "sent"}
+	if p < 0 || int(p) >= len(names) { // a newer system's, which an update brought and did not keep
+		return "printed"
+	}
+	return names[p]
+}
 
 // Ticket is a conversion, with what its slip says.
 type Ticket struct {

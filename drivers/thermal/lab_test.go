@@ -44,6 +44,20 @@ func TestLabSerial(t *testing.T) {
 	testPrinter(t, r)
 }
 
+// TestLabUSBCuts pulls the plug at each byte of a job. The gadget's kernel hands a job over in one piece, of which its far end has
+// then taken some.
+func TestLabUSBCuts(t *testing.T) {
+	r, _ := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
+	testCuts(t, r, 1)
+}
+
+func TestLabSerialCuts(t *testing.T) {
+	r, line := labRig(t, "serial", "serial:/dev/ttyACM0", "/dev/ttyGS0")
+	raw(t, line)
+	r.answer = time.Second
+	testCuts(t, r, 2)
+}
+
 // labRig is a gadget's end of a cable, which stays when the plug is pulled. The printer's is kept open, as its kernel must
 // not lose it while it is; the serial one is hung up, and opened anew.
 func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {

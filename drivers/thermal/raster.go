@@ -3,6 +3,8 @@ package thermal
 import (
 	"image"
 
+	"rsc.io/qr"
+
 	"edgekit.internal/drivers/thermal/internal/paper"
 )
 
@@ -101,6 +103,20 @@ func (d *Doc) raster(align Align, pictures ...*image.Alpha) {
 		stamp(dots, img, x, (height-img.Rect.Dy())/2)
 	}
 	d.bands(dots)
+}
+
+// drawn is a QR code in the middle of a line of so many dots.
+func drawn(code *qr.Code, module, width int) *paper.Bits {
+	dots := paper.NewBits(width, code.Size*module)
+	left := (width - code.Size*module) / 2
+	for y := range dots.H {
+		for x := range code.Size * module {
+			if code.Black(x/module, y/module) {
+				dots.Set(left+x, y)
+			}
+		}
+	}
+	return dots
 }
 
 // stamp makes black what a picture covers by half, with its corner at x, y.

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 // A place is where a printer may be found.
@@ -20,10 +24,12 @@ type place struct {
 // A port is an open printer. Used by one goroutine.
 type port interface {
 	// look asks what keeps it from printing. An error means that it must be closed and opened anew.
-	look() (trouble, error)
+	look() (reply.Trouble, error)
 	// print sends a job until ctx ends and tells first when a byte was taken, and meanwhile what holds it up. A jobError
 	// leaves the port as it was; any other means that it must be closed.
-	print(ctx context.Context, job Job, first func(), hold func(trouble)) (began bool, err error)
+	print(ctx context.Context, job Job, first func(), hold func(reply.Trouble)) (Fate, error)
+	// paper is what it prints on, and what it can do.
+	paper() Profile
 	Close() error
 }
 
@@ -92,14 +98,14 @@ func (p *Printer) session(ctx context.Context, failures *int) (err error) {
 		}
 		p.tell(held)
 		jobs := p.jobs
-		if held.stops {
+		if held.Stops {
 			jobs = nil
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if p.place.shared && !held.stops && time.Since(used) > p.timing.idle {
+			if p.place.shared && !held.Stops && time.Since(used) > p.timing.idle {
 				return errIdle
 			}
 		case r := <-jobs:
@@ -114,24 +120,31 @@ func (p *Printer) session(ctx context.Context, failures *int) (err error) {
 // serve prints a job. The error is the printer's.
 func (p *Printer) serve(ctx context.Context, port port, r request) error {
 	held, err := port.look() // the last look was some time ago
-	if err != nil || held.stops {
-		r.reply <- result{false, errAgain}
+	if err != nil || held.Stops {
+		r.reply <- result{Unsent, errAgain}
 		return err
+	}
+	if r.job.Compose != nil {
+		r.job.Data, r.job.Compose = r.job.Compose(port.paper()), nil
+		if err := r.job.check(); err != nil {
+			r.reply <- result{Unsent, err}
+			return nil
+		}
 	}
 	if r.job.Begin != nil {
 		if err := r.job.Begin(); err != nil {
-			r.reply <- result{false, fmt.Errorf("thermal: print %s: begin: %w", r.job.Name, err)}
+			r.reply <- result{Unsent, fmt.Errorf("thermal: print %s: begin: %w", r.job.Name, err)}
 			return nil
 		}
 	}
 	ctx, cancel := p.until(ctx, r.ctx)
 	defer cancel()
-	began, err := port.print(ctx, r.job, func() { p.config.FirstByte(r.job.Tap) }, p.tell)
+	fate, err := port.print(ctx, r.job, func() { p.config.FirstByte(r.job.Tap) }, p.tell)
 	if err == nil {
-		r.reply <- result{true, nil}
+		r.reply <- result{fate, nil}
 		return nil
 	}
-	r.reply <- result{began, fmt.Errorf("thermal: print %s: %w", r.job.Name, err)}
+	r.reply <- result{fate, fmt.Errorf("thermal: print %s: %w", r.job.Name, err)}
 	if errors.As(err, &jobError{}) {
 		return nil
 	}
@@ -158,18 +171,18 @@ func (p *Printer) rest(ctx context.Context) {
 	defer again.Stop()
 	select {
 	case r := <-p.jobs:
-		r.reply <- result{false, errAgain} // it comes back when the printer is open
+		r.reply <- result{Unsent, errAgain} // it comes back when the printer is open
 	case <-again.C:
 	case <-ctx.Done():
 	}
 }
 
 // tell shows what an open printer says of itself.
-func (p *Printer) tell(held trouble) {
-	if held.stops {
-		p.show(drivers.Failed, held.words, time.Time{})
+func (p *Printer) tell(held reply.Trouble) {
+	if held.Stops {
+		p.show(drivers.Failed, held.Words, time.Time{})
 	} else {
-		p.show(drivers.Ready, held.words, time.Time{})
+		p.show(drivers.Ready, held.Words, time.Time{})
 	}
 }
 
@@ -184,4 +197,11 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
+}
+
+// sentence makes an error one for people.
+func sentence(err error) string {
+	s := strings.TrimPrefix(err.Error(), "thermal: ")
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:] + "."
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"edgekit.internal/drivers/thermal/internal/cable"
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 // usbPrinters is where usblp's printers are, by the number that each gets when it is plugged in.
@@ -46,34 +47,34 @@ func (p *Printer) parse(spec string) (place, error) {
 func (p *Printer) usb(name string, find func() (string, error)) place {
 	return place{name: name, find: find, open: func(_ context.Context, path string) (port, error) {
 		c, err := cable.USB(path)
-		return p.wired(c, err, new(bool))
+		return p.wired(c, err, new(knows))
 	}}
 }
 
 func (p *Printer) serial(name, path string, baud int) place {
 	return place{name: name, find: func() (string, error) { return existing(path) }, open: func(context.Context, string) (port, error) {
 		c, err := cable.Serial(path, baud)
-		return p.wired(c, err, new(bool))
+		return p.wired(c, err, new(knows))
 	}}
 }
 
 func (p *Printer) tcp(name, address string) place {
-	mute := new(bool) // it is asked anew after a failure only: each job has its own connection
+	told := new(knows) // it is asked anew after a failure only: each job has its own connection
 	return place{name: name, shared: true, find: nowhere, open: func(ctx context.Context, _ string) (port, error) {
 		c, err := cable.TCP(ctx, address)
 		if err != nil {
-			*mute = false
+			*told = knows{}
 		}
-		return p.wired(c, err, mute)
+		return p.wired(c, err, told)
 	}}
 }
 
 // wired is a port over a cable, if it could be opened.
-func (p *Printer) wired(c link, err error, mute *bool) (port, error) {
+func (p *Printer) wired(c link, err error, told *knows) (port, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire{link: c, timing: p.timing, mute: mute}, nil
+	return &wire{link: c, timing: p.timing, knows: told, profile: p.config.Profile.of(p.config.Model, c.ID()), next: func() reply.ID { return reply.NewID(uint16(p.count.Add(1))) }}, nil
 }
 
 func nowhere() (string, error) { return "", nil }

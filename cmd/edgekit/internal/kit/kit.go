@@ -232,8 +232,8 @@ func (k *Kit) openPrinter() error {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
 	k.profile, k.text = profile, text
-	k.slips = func(t pipeline.Ticket, again bool) []byte {
-		return slip.Compose(t, k.config.Stall, again, profile, text)
+	k.slips = func(t pipeline.Ticket, again bool, p thermal.Profile) []byte {
+		return slip.Compose(t, k.config.Stall, again, p, text)
 	}
 	if k.config.Printer == "none" {
 		return nil

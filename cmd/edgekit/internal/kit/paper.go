@@ -67,8 +67,8 @@ func (k *Kit) printSetup(ctx context.Context, again bool) error {
 
 // printOnce brings a slip about the set-up to paper, and notes durably that it is being sent before it is.
 func (k *Kit) printOnce(ctx context.Context, kind, of string, data []byte) error {
-	began, err := k.printer.Print(ctx, thermal.Job{Name: kind, Data: data, Begin: func() error { return k.state.Sending(kind, of) }})
-	if err == nil || !began {
+	fate, err := k.printer.Print(ctx, thermal.Job{Name: kind, Data: data, Begin: func() error { return k.state.Sending(kind, of) }})
+	if err == nil || fate == thermal.Unsent {
 		err = errors.Join(err, k.state.Sent(kind, of, err == nil))
 	}
 	if err == nil {

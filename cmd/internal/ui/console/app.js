@@ -11,6 +11,7 @@ import { Sales } from "./sales.js";
 import { Settings } from "./settings.js";
 import { System } from "./system.js";
 import { Tickets } from "./tickets.js";
+import { isOut } from "./words.js";
 
 /** @typedef {import("./words.js").State} State */
 
@@ -41,7 +42,7 @@ function show(s) {
   settings.set(s.refused);
   text(el("taken"), s.taken.text);
   text(el("viewers"), String(s.viewers));
-  text(el("unprinted"), String(s.tickets.filter((t) => t.state !== "printed").length));
+  text(el("unprinted"), String(s.tickets.filter((t) => !isOut(t.state)).length));
   text(el("another-code"), s.pairing);
 }
 

@@ -67,6 +67,7 @@ const slipWords = {
   queued: { word: "Waiting", mood: "warn" },
   printing: { word: "Printing", mood: "warn" },
   printed: { word: "Printed", mood: "good" },
+  sent: { word: "Sent to printer", mood: "good" },
 };
 
 /**
@@ -75,6 +76,14 @@ const slipWords = {
  */
 export function slipLabel(state) {
   return slipWords[state] || { word: state, mood: "calm" };
+}
+
+/**
+ * @param {string} state of a ticket's slip
+ * @returns {boolean} whether it is out
+ */
+export function isOut(state) {
+  return state === "printed" || state === "sent";
 }
 
 /** @type {Record<string, Label>} */
