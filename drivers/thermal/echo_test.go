@@ -136,10 +136,7 @@ func TestAnEchoIsWaitedFor(t *testing.T) {
 		{"not any more", &speaker{deaf: deaf{takes: 1 << 20, answers: 0x12}}, "epson", []Fate{Printed, Begun}, 2},
 		{"not asked for", &speaker{deaf: deaf{takes: 1 << 20, answers: 0x12}}, "common", []Fate{Sent}, 0},
 	} {
-		over(t, &c.s.deaf, func(t *testing.T, p *Printer) {
-			told := knows{}
-			p.config.Model = c.model
-			p.place.open = func(context.Context, string) (port, error) { return p.wired(c.s, nil, &told) }
+		overAs(t, c.s, Config{Model: c.model}, func(t *testing.T, p *Printer) {
 			for i, want := range c.want {
 				if c.name == "not any more" && i == 1 {
 					c.s.mutes = 99
@@ -182,8 +179,7 @@ func TestWhoAPrinterSaysItIs(t *testing.T) {
 // TestASlipIsWrittenForThePrinterThatTakesIt, and one that cannot be has sent nothing.
 func TestASlipIsWrittenForThePrinterThatTakesIt(t *testing.T) {
 	d := &deaf{takes: 1 << 20}
-	over(t, d, func(t *testing.T, p *Printer) {
-		p.config.Model, p.config.Profile = "simple", Paper58
+	overAs(t, d, Config{Model: "simple", Profile: Paper58}, func(t *testing.T, p *Printer) {
 		fate, err := p.Print(t.Context(), Job{Name: "A-1", Compose: func(p Profile) []byte { return fmt.Appendf(nil, "%s %v\n", p.Name, p.DrawCodes) }})
 		if err != nil || fate != Sent || !bytes.Contains(d.got, []byte("58 true\n")) {
 			t.Errorf("%v, %v, %q", fate, err, d.got)

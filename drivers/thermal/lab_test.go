@@ -3,8 +3,11 @@
 package thermal
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +59,40 @@ func TestLabSerialCuts(t *testing.T) {
 	raw(t, line)
 	r.answer = time.Second
 	testCuts(t, r, 2)
+}
+
+// TestLabSixtySlips brings a minute's worth of slips through usblp: all of them, in order. How long that takes is logged; the processor is
+// emulated.
+func TestLabSixtySlips(t *testing.T) {
+	r, _ := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
+	r.set(func() { r.echoes = true })
+	p, err := New(Config{Spec: r.spec, Profile: Paper80, Model: "epson"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, p)
+	start := time.Now()
+	var want []byte
+	for i := range 60 {
+		d := NewDoc(Paper80, nil)
+		d.Line(fmt.Sprintf("A-%03d", i+1), Style{Times: 4, Align: Centre})
+		for range 5 {
+			d.Pair("1 x Mug", "10.00", Style{})
+		}
+		d.QR("edgekit:A-001:01J00000000000000000000000", 6)
+		d.Cut()
+		if fate, err := p.Print(t.Context(), Job{Name: "A-001", Data: d.Bytes()}); fate != Printed || err != nil {
+			t.Fatalf("slip %d: %v, %v", i, fate, err)
+		}
+		want = append(want, d.Bytes()...)
+	}
+	t.Logf("60 slips in %v", time.Since(start).Round(time.Millisecond))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	got := regexp.MustCompile(`(?s)\x1d\(H\x06\x0000....`).ReplaceAll(r.got, nil)
+	if !bytes.Equal(got, want) {
+		t.Errorf("%d bytes came out, want %d, or they differ", len(got), len(want))
+	}
 }
 
 // labRig is a gadget's end of a cable, which stays when the plug is pulled. The printer's is kept open, as its kernel must

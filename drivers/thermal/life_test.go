@@ -73,8 +73,14 @@ func (d *deaf) ID() string          { return "" }
 
 // over gives a test a printer that is always found, and whose link can be changed between any two steps of its life.
 func over(t *testing.T, d *deaf, test func(t *testing.T, p *Printer)) {
+	overAs(t, d, Config{}, test)
+}
+
+// overAs is over, with a model and a profile.
+func overAs(t *testing.T, d link, c Config, test func(t *testing.T, p *Printer)) {
 	synctest.Test(t, func(t *testing.T) {
-		p, err := New(Config{Spec: "none", Log: slog.New(slog.DiscardHandler)})
+		c.Spec, c.Log = "none", slog.New(slog.DiscardHandler)
+		p, err := New(c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,9 @@ type Printer struct {
 	name   string // of the printer that was found; Run's
 	timing timing
 	watch  drivers.Watch
-	jobs   chan request
+	jobs   chan request // may be several printers'
+	others func() bool  // tells whether another printer is ready
+	claims *claims
 	count  atomic.Uint32 // of jobs, for their IDs
 }
 
@@ -57,6 +59,7 @@ type timing struct {
 	answer    time.Duration // for an answer to a question about its state
 	stall     time.Duration // without a byte taken: the job has failed
 	echo      time.Duration // for a printer to say that a job is on paper, once it has all of it and nothing keeps it
+	giveUp    time.Duration // for a printer to go on with a job, when another is ready
 	grace     time.Duration // for a job that has begun when the program ends
 	retry     time.Duration // after a failure; twice as long after each more
 	retryMost time.Duration
@@ -65,7 +68,7 @@ type timing struct {
 }
 
 var usual = timing{
-	scan: time.Second, look: 2 * time.Second, answer: 500 * time.Millisecond, stall: 10 * time.Second, echo: 10 * time.Second, grace: time.Second,
+	scan: time.Second, look: 2 * time.Second, answer: 500 * time.Millisecond, stall: 10 * time.Second, echo: 10 * time.Second, giveUp: 20 * time.Second, grace: time.Second,
 	retry: time.Second, retryMost: 30 * time.Second, idle: 5 * time.Second, revisit: 30 * time.Second,
 }
 
@@ -84,7 +87,7 @@ func New(c Config) (*Printer, error) {
 	if c.Model != "auto" && !slices.Contains(Models(), c.Model) {
 		return nil, fmt.Errorf("thermal: model %q: expected auto, %s", c.Model, strings.Join(Models(), ", "))
 	}
-	p := &Printer{config: c, timing: usual, jobs: make(chan request)}
+	p := &Printer{config: c, timing: usual, jobs: make(chan request), others: func() bool { return false }, claims: &claims{by: map[string]*Printer{}}}
 	var err error
 	if p.place, err = p.parse(c.Spec); err != nil {
 		return nil, err

@@ -72,6 +72,7 @@ func (p *Printer) Run(ctx context.Context) error {
 
 // session opens the printer and prints until it fails.
 func (p *Printer) session(ctx context.Context, failures *int) (err error) {
+	defer p.claims.free(p)
 	path, err := p.place.find()
 	if err != nil {
 		return err
@@ -138,8 +139,20 @@ func (p *Printer) serve(ctx context.Context, port port, r request) error {
 		}
 	}
 	ctx, cancel := p.until(ctx, r.ctx)
-	defer cancel()
-	fate, err := port.print(ctx, r.job, func() { p.config.FirstByte(r.job.Tap) }, p.tell)
+	defer cancel(nil)
+	var since time.Time // it is held up
+	hold := func(t reply.Trouble) {
+		p.tell(t)
+		switch {
+		case !t.Stops:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) > p.timing.giveUp && p.others():
+			cancel(fmt.Errorf("another printer takes it over: %s", t.Words))
+		}
+	}
+	fate, err := port.print(ctx, r.job, func() { p.config.FirstByte(r.job.Tap) }, hold)
 	if err == nil {
 		r.reply <- result{fate, nil}
 		return nil
@@ -153,15 +166,15 @@ func (p *Printer) serve(ctx context.Context, port port, r request) error {
 
 // until is a context for a job that has begun: it ends some time after either of those given, so that a slip that is
 // nearly out is not torn off.
-func (p *Printer) until(run, job context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(run))
-	late := func() { time.AfterFunc(p.timing.grace, cancel) }
+func (p *Printer) until(run, job context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(run))
+	late := func() { time.AfterFunc(p.timing.grace, func() { cancel(nil) }) }
 	stops := []func() bool{context.AfterFunc(run, late), context.AfterFunc(job, late)}
-	return ctx, func() {
+	return ctx, func(why error) {
 		for _, stop := range stops {
 			stop()
 		}
-		cancel()
+		cancel(why)
 	}
 }
 

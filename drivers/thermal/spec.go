@@ -87,18 +87,19 @@ func existing(path string) (string, error) {
 	return path, nil // what else is wrong, opening will say
 }
 
-// plugged is the first of the devices that match, and gives the printer its name.
+// plugged is the first of the devices that match and no other printer has, and gives the printer its name.
 func (p *Printer) plugged(pattern string) (string, error) {
 	found, err := filepath.Glob(pattern)
 	if err != nil {
 		return "", err
 	}
-	if len(found) == 0 {
+	path := p.claims.first(found, p)
+	if path == "" {
 		p.name = "auto"
 		return "", absentError("There is no USB printer. Slips wait: plug one in and switch it on; it is found by itself.")
 	}
-	p.name = "usb:" + found[0]
-	return found[0], nil
+	p.name = "usb:" + path
+	return path, nil
 }
 
 // serial parts PATH@BAUD; 115,200 baud unless given.

@@ -141,7 +141,7 @@ func (w *wire) print(ctx context.Context, job Job, first func(), hold func(reply
 		} else {
 			err = nil
 		}
-		if err = errors.Join(err, ctx.Err()); err != nil {
+		if err = errors.Join(err, context.Cause(ctx)); err != nil {
 			return fate, fmt.Errorf("%d of %d bytes not taken: %w", len(rest), len(data), err)
 		}
 	}
@@ -186,7 +186,7 @@ func (w *wire) echo(ctx context.Context, hold func(reply.Trouble)) (Fate, error)
 		case err != nil:
 			return Begun, err
 		case ctx.Err() != nil:
-			return Begun, fmt.Errorf("it has not said that the job is on paper: %w", ctx.Err())
+			return Begun, fmt.Errorf("it has not said that the job is on paper: %w", context.Cause(ctx))
 		case t.Stops:
 			hold(t)
 			last = time.Now()
@@ -216,7 +216,7 @@ func (w *wire) drain(ctx context.Context, hold func(reply.Trouble)) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the end of the job has not left: %w", ctx.Err())
+			return fmt.Errorf("the end of the job has not left: %w", context.Cause(ctx))
 		}
 		if last, err = w.held(last, hold); err != nil {
 			return err
@@ -237,7 +237,7 @@ func (w *wire) settle(ctx context.Context, hold func(reply.Trouble)) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("the end of the job may not be on paper: %w", ctx.Err())
+			return fmt.Errorf("the end of the job may not be on paper: %w", context.Cause(ctx))
 		}
 	}
 }

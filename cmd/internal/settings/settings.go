@@ -24,7 +24,8 @@ type Settings struct {
 	Operator string `toml:"operator" default:"127.0.0.1:8081" pattern:"^[^ ]*:[0-9]{1,5}$" expect:"an address and port such as :8443" help:"Operators' address. HTTPS unless it is loopback."`
 	Data     string `toml:"data" default:"edgekit-data" help:"Folder for everything that must outlive a restart."`
 	Camera   string `toml:"camera" default:"auto" pattern:"^(auto|synthetic|file:.+|/dev/.+)$" expect:"auto, synthetic, file:PATH or /dev/videoN" help:"auto, synthetic, file:PATH or /dev/videoN."`
-	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:.+|serial:.+|tcp:.+:[0-9]{1,5})$" expect:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT" help:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT."`
+	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:[^,]+|serial:[^,]+|tcp:[^,]+:[0-9]{1,5})(,(auto|virtual|none|usb:[^,]+|serial:[^,]+|tcp:[^,]+:[0-9]{1,5}))*$" expect:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT, or several with commas between" help:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT, or several with commas between. They share the slips."`
+	Model    string `toml:"printer-model" default:"auto" enum:"auto,epson,common,simple" name:"printer-model" help:"What the printer can do: ${enum}. auto asks a USB printer who it is; epson says when a slip is on paper; simple has neither knife nor QR codes."`
 	Paper    string `toml:"paper" default:"80" enum:"58,80" help:"Width of the printer's paper in mm: ${enum}."`
 	Buttons  string `toml:"buttons" default:"auto" enum:"auto,virtual,none" help:"Buttons: ${enum}."`
 	Catalog  string `toml:"catalog" help:"Catalogue (JSON) to sell from; imported when it changed."`

@@ -78,7 +78,7 @@ type Kit struct {
 	control     *control.Control
 	upkeep      *upkeep.Upkeep
 	show        *show
-	printer     *thermal.Printer // nil: none
+	printer     *thermal.Printers // nil: none
 	queue       *fulfil.Queue
 	news        chan store.Decision
 	newsDropped atomic.Int64
@@ -238,7 +238,7 @@ func (k *Kit) openPrinter() error {
 	if k.config.Printer == "none" {
 		return nil
 	}
-	k.printer, err = thermal.New(thermal.Config{Spec: k.config.Printer, Dir: filepath.Join(k.config.Data, "tickets"), Profile: profile, Log: k.log,
+	k.printer, err = thermal.NewPrinters(thermal.Config{Spec: k.config.Printer, Model: k.config.Model, Dir: filepath.Join(k.config.Data, "tickets"), Profile: profile, Log: k.log,
 		FirstByte: func(job string) { k.firstByte(job) }})
 	if err != nil {
 		return fault("edgekit: --printer: %v", err)

@@ -14,7 +14,6 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
-	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal"
 )
 
@@ -134,11 +133,7 @@ func (k *Kit) until(ctx context.Context, most time.Duration, ok func() bool) boo
 }
 
 func (k *Kit) printerReady() bool {
-	if k.printer == nil {
-		return false
-	}
-	st, _ := k.printer.Watch().Get()
-	return st.State == drivers.Ready
+	return k.printer != nil && k.printer.Ready()
 }
 
 // consoles are the addresses of the console for other devices: by number, then by name.

@@ -54,8 +54,7 @@ func (s setUp) PrintSetup(ctx context.Context) error {
 		return console.Told("Printing is switched off: set a printer first.")
 	}
 	if !s.k.printerReady() {
-		st, _ := s.k.printer.Watch().Get()
-		return console.Told("The printer is not ready. " + st.Reason)
+		return console.Told("The printer is not ready. " + s.k.printer.Devices()[0].Reason)
 	}
 	ctx, cancel := context.WithTimeout(ctx, onDemand)
 	defer cancel()

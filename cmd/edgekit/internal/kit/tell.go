@@ -166,12 +166,11 @@ func (k *Kit) devices() []drivers.Status {
 	if s.State == "" || k.cam.Stats().PID == 0 {
 		camera = drivers.Status{Device: "camera", State: drivers.Opening, Reason: "The camera program is starting."}
 	}
-	printer := drivers.Status{Device: "printer", Name: "none", State: drivers.Absent, Reason: "Printing is switched off. Tickets wait, and are printed when it is on."}
+	printers := []drivers.Status{{Device: "printer", Name: "none", State: drivers.Absent, Reason: "Printing is switched off. Tickets wait, and are printed when it is on."}}
 	if k.printer != nil {
-		printer, _ = k.printer.Watch().Get()
-		printer.Device = "printer"
+		printers = k.printer.Devices()
 	}
-	list := []drivers.Status{camera, printer}
+	list := append([]drivers.Status{camera}, printers...)
 	if row, ok := k.wifi.Device(); ok {
 		list = append(list, row)
 	}
