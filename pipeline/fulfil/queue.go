@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"edgekit.internal/pipeline"
@@ -43,9 +44,14 @@ type Queue struct {
 	Slip Slip
 	Span func(tap, step string) // told "printed"
 	Log  *slog.Logger
+	// Old tells whether a slip has waited so long that the operator is asked whether it is still wanted, before its first byte goes
+	// out. nil: none ever has.
+	Old func(pipeline.Ticket) bool
 
-	wake chan struct{}
-	news chan news
+	wanted atomic.Int64 // tickets up to this number are wanted, however old they are; a crash forgets that, and they are asked for again
+	rewind atomic.Bool  // tickets that were done with may not be any more
+	wake   chan struct{}
+	news   chan news
 
 	// What follows is Run's.
 	hand    map[int64]*hand // tickets that fly, and those with which something went wrong, by number
@@ -98,6 +104,14 @@ func (q *Queue) Wake() {
 	}
 }
 
+// Want tells that slips up to a ticket's number are wanted although they are old, or again, and that the book says so by now.
+func (q *Queue) Want(number int64) {
+	for was := q.wanted.Load(); was < number && !q.wanted.CompareAndSwap(was, number); was = q.wanted.Load() {
+	}
+	q.rewind.Store(true)
+	q.Wake()
+}
+
 // Run prints until ctx ends, and then waits for the slips that are with a printer. Tickets that were being sent when the last
 // run ended, by crash or otherwise, are printed again as possible copies. To be called once.
 func (q *Queue) Run(ctx context.Context) error {
@@ -129,6 +143,9 @@ func (q *Queue) start(ctx context.Context) time.Duration {
 	if wait := time.Until(q.calm); wait > 0 {
 		return wait
 	}
+	if q.rewind.Swap(false) {
+		q.after, q.last = 0, 0
+	}
 	if len(q.hand) == 0 {
 		q.after = q.last
 	}
@@ -138,6 +155,13 @@ func (q *Queue) start(ctx context.Context) time.Duration {
 		return retryAfter
 	}
 	t, ok := q.turn(ts)
+	if ok && q.Old != nil && t.N > q.wanted.Load() && q.hand[t.N] == nil && q.Old(t) {
+		if err := q.Book.SetPrint(ctx, t.N, t.Print.Hold()); err != nil {
+			q.failed(ctx, err)
+		}
+		q.Wake() // it is not among them any more
+		return 0
+	}
 	if !ok {
 		if len(q.hand) > q.flying {
 			return retryAfter // those that stepped back

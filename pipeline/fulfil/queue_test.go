@@ -33,7 +33,7 @@ func (b *book) Unprinted(_ context.Context, after int64, n int) (ts []pipeline.T
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range b.ts {
-		if !t.Print.Out() && t.N > after && len(ts) < n {
+		if t.Print.Due() && t.N > after && len(ts) < n {
 			ts = append(ts, t)
 		}
 	}
@@ -80,8 +80,13 @@ func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool, begin fun
 }
 
 func run(t *testing.T, b *book, slip Slip, during func(*Queue)) {
+	runWith(t, b, slip, func(*Queue) {}, during)
+}
+
+func runWith(t *testing.T, b *book, slip Slip, before, during func(*Queue)) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(b, slip, nil, slog.New(slog.DiscardHandler))
+		before(q)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() { done <- q.Run(ctx) }()

@@ -23,7 +23,7 @@ func (b *forgetful) SetPrint(ctx context.Context, number int64, state pipeline.P
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if b.full.Load() && state.Out() {
+	if b.full.Load() && !state.Due() {
 		return errors.New("disk full")
 	}
 	return b.book.SetPrint(ctx, number, state)

@@ -68,6 +68,7 @@ type Kit struct {
 	catalogue   *pipeline.Catalogue // to be imported; nil: none
 	digest      [sha256.Size]byte   // of its file
 	clock       *clock.Clock
+	began       time.Duration // kit time at which this run did
 	machine     *machine.Machine
 	store       *store.Store
 	traces      *trace.Ring
@@ -85,7 +86,7 @@ type Kit struct {
 	source      sourceWatch
 	stills      stillWatch
 	wifi        *wifi.Link
-	slips       slipMaker
+	compose     slipMaker
 	profile     thermal.Profile
 	text        thermal.Text
 	certificate tls.Certificate // of the operators' side
@@ -160,7 +161,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep}
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap")
 	k.console = console.New(console.Config{
-		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Book: k.store, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
 		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime,
 	})
@@ -183,6 +184,7 @@ func (k *Kit) openStore() (err error) {
 		return fault("edgekit: %v", err)
 	}
 	k.clock = clock.System(anchor)
+	k.began = k.clock.Now()
 	return nil
 }
 
@@ -232,7 +234,7 @@ func (k *Kit) openPrinter() error {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
 	k.profile, k.text = profile, text
-	k.slips = func(t pipeline.Ticket, again bool, p thermal.Profile) []byte {
+	k.compose = func(t pipeline.Ticket, again bool, p thermal.Profile) []byte {
 		return slip.Compose(t, k.config.Stall, again, p, text)
 	}
 	if k.config.Printer == "none" {
@@ -244,6 +246,7 @@ func (k *Kit) openPrinter() error {
 		return fault("edgekit: --printer: %v", err)
 	}
 	k.queue = fulfil.New(k.store, k.printSlip, k.traces.Since, k.log)
+	k.queue.Old = k.old
 	return nil
 }
 
@@ -259,7 +262,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	} else {
 		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
-	k.began()
+	k.begins()
 	defer k.ended()
 	all, ctx := errgroup.WithContext(ctx)
 	// The store outlives what asks it: it ends when they have.

@@ -117,7 +117,7 @@ type slipMaker func(t pipeline.Ticket, again bool, p thermal.Profile) []byte
 
 // printSlip is the queue's way to paper.
 func (k *Kit) printSlip(ctx context.Context, t pipeline.Ticket, again bool, begin func() error) (fulfil.Fate, error) {
-	fate, err := k.printer.Print(ctx, thermal.Job{Name: t.Number, Tap: t.Tap, Begin: begin, Compose: func(p thermal.Profile) []byte { return k.slips(t, again, p) }})
+	fate, err := k.printer.Print(ctx, thermal.Job{Name: t.Number, Tap: t.Tap, Begin: begin, Compose: func(p thermal.Profile) []byte { return k.compose(t, again, p) }})
 	return map[thermal.Fate]fulfil.Fate{thermal.Unsent: fulfil.Unsent, thermal.Begun: fulfil.Begun, thermal.Sent: fulfil.Sent, thermal.Printed: fulfil.Printed}[fate], err
 }
 
@@ -136,7 +136,7 @@ func (k *Kit) slipPNG(number string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	picture, _, err := thermal.Render(k.slips(t, false, profile), profile)
+	picture, _, err := thermal.Render(k.compose(t, false, profile), profile)
 	if err != nil {
 		return nil, err
 	}

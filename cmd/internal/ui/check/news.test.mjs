@@ -24,6 +24,12 @@ test("a device that fails or comes back is said", () => {
   assert.equal(news(with_({ devices: [] }), calm), "Camera: ready. Printer: ready.");
 });
 
+test("each of several printers is told apart", () => {
+  const two = with_({ devices: [...calm.devices, { device: "printer", state: "ready" }] });
+  assert.equal(news(calm, two), "Printer 2: ready.");
+  assert.equal(news(two, with_({ devices: [...calm.devices, { device: "printer", state: "failed" }] })), "Printer 2: problem.");
+});
+
 test("an offer's new state is said, and that it sold out, once", () => {
   assert.equal(news(calm, offer({ state: "over" })), "Mug is over.");
   assert.equal(news(calm, offer({ state: "soon" })), "Mug is announced.");

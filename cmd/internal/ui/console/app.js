@@ -11,13 +11,12 @@ import { Sales } from "./sales.js";
 import { Settings } from "./settings.js";
 import { System } from "./system.js";
 import { Tickets } from "./tickets.js";
-import { isOut } from "./words.js";
 
 /** @typedef {import("./words.js").State} State */
 
 const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
-const tickets = new Tickets();
+const tickets = new Tickets(() => link.leave());
 const devices = new Devices(el("devices"), el("trouble"));
 const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
@@ -37,18 +36,18 @@ function show(s) {
   offers.set(s.offers);
   el("no-offers").hidden = s.offers.length > 0;
   sales.set(s.tickets);
-  tickets.set(s.tickets);
+  tickets.set(s.tickets, s.held);
   devices.set(s.devices);
   settings.set(s.refused);
   text(el("taken"), s.taken.text);
   text(el("viewers"), String(s.viewers));
-  text(el("unprinted"), String(s.tickets.filter((t) => !isOut(t.state)).length));
+  text(el("unprinted"), String(s.tickets.filter((t) => t.state === "queued" || t.state === "printing").length + s.held));
   text(el("another-code"), s.pairing);
 }
 
 /** What a device saw is not left on it when it is logged out. */
 function forget() {
-  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", taken: { ...now.taken, text: "" } });
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", held: 0, taken: { ...now.taken, text: "" } });
   now = spoken = null;
   text(el("news"), "");
   text(el("link"), "");

@@ -6,7 +6,7 @@
  * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean}} State
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, held: number}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
@@ -68,6 +68,8 @@ const slipWords = {
   printing: { word: "Printing", mood: "warn" },
   printed: { word: "Printed", mood: "good" },
   sent: { word: "Sent to printer", mood: "good" },
+  held: { word: "Old: print it?", mood: "warn" },
+  dropped: { word: "Left out", mood: "calm" },
 };
 
 /**
@@ -86,6 +88,13 @@ export function isOut(state) {
   return state === "printed" || state === "sent";
 }
 
+/**
+ * @param {number} n of slips that are so old that nobody may be waiting for them
+ */
+export function heldText(n) {
+  return n === 1 ? "A slip is hours old. Print it?" : `${n} slips are hours old. Print them?`;
+}
+
 /** @type {Record<string, Label>} */
 const deviceWords = {
   ready: { word: "Ready", mood: "good" },
@@ -93,6 +102,20 @@ const deviceWords = {
   absent: { word: "Not there", mood: "bad" },
   failed: { word: "Problem", mood: "bad" },
 };
+
+/**
+ * Devices with what each is called where there are several of a kind: printer, printer 2.
+ * @param {Device[]} devices
+ * @returns {(Device & {called: string})[]}
+ */
+export function named(devices) {
+  /** @type {Record<string, number>} */
+  const seen = {};
+  return devices.map((d) => {
+    const n = (seen[d.device] = (seen[d.device] || 0) + 1);
+    return { ...d, called: n === 1 ? d.device : `${d.device} ${n}` };
+  });
+}
 
 /**
  * @param {string} state of a device
