@@ -131,13 +131,13 @@ func TestRenderSaysWhatIsWrong(t *testing.T) {
 
 func TestBadSpecsAreRefusedInOneLine(t *testing.T) {
 	for _, spec := range []string{"", "parallel:1", "usb", "usb:", "serial:", "serial:@9600", "serial:/dev/ttyS0@fast", "serial:/dev/ttyS0@50", "tcp:", "tcp:9100",
-		"tcp:host", "tcp::9100", "tcp:host:0", "tcp:host:65536", "tcp:host:http", "auto:x", "Virtual", "virtual\n"} {
+		"tcp:host", "tcp::9100", "tcp:host:0", "tcp:host:65536", "tcp:host:http", "tcp:Auto", "auto:x", "Virtual", "virtual\n"} {
 		_, err := New(Config{Spec: spec})
-		if want := fmt.Sprintf("thermal: printer %q: expected auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT", spec); err == nil || err.Error() != want {
+		if want := fmt.Sprintf("thermal: printer %q: expected auto, virtual, none, usb:PATH, serial:PATH, tcp:auto or tcp:HOST:PORT", spec); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, expected %s", spec, err, want)
 		}
 	}
-	for _, spec := range []string{"auto", "virtual", "none", "usb:/dev/usb/lp0", "serial:/dev/ttyACM0", "serial:/dev/ttyS0@9600", "tcp:printer.local:9100", "tcp:[fe80::1%eth0]:9100"} {
+	for _, spec := range []string{"auto", "virtual", "none", "usb:/dev/usb/lp0", "serial:/dev/ttyACM0", "serial:/dev/ttyS0@9600", "tcp:printer.local:9100", "tcp:auto", "tcp:[fe80::1%eth0]:9100"} {
 		if _, err := New(Config{Spec: spec}); err != nil {
 			t.Errorf("%q: %v", spec, err)
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"sync"
 	"testing"
 	"time"
 
@@ -100,13 +99,15 @@ func TestLabSixtySlips(t *testing.T) {
 func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {
 	f := newFar()
 	end := opened(t, node)
-	plugged := make(chan *os.File, 1)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for end := range plugged {
+	var served chan struct{}
+	serve := func() {
+		done := make(chan struct{})
+		served = done
+		go func() {
 			f.serve(end)
-		}
-	})
+			close(done)
+		}()
+	}
 	do := func(what string) {
 		t.Helper()
 		if out, err := exec.Command("device", device, what).CombinedOutput(); err != nil {
@@ -116,19 +117,22 @@ func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {
 	r := &rig{far: f, spec: spec, paper: f.setPaper, unplug: func() { do("unplug") }}
 	r.plug = func() {
 		do("plug")
+		// Who read while the plug was put in would wait for ever: only a new read lets the gadget take bytes.
+		end.SetReadDeadline(time.Unix(1, 0))
+		<-served
+		end.SetReadDeadline(time.Time{})
 		if device == "serial" {
 			end.Close()
 			end = opened(t, node)
 			raw(t, end)
 		}
-		plugged <- end
+		serve()
 	}
-	plugged <- end
+	serve()
 	t.Cleanup(func() {
 		r.set(r.free)
 		end.Close()
-		close(plugged)
-		serving.Wait()
+		<-served
 	})
 	return r, end
 }

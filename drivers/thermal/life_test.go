@@ -85,7 +85,7 @@ func overAs(t *testing.T, d link, c Config, test func(t *testing.T, p *Printer))
 			t.Fatal(err)
 		}
 		told := knows{}
-		p.place = place{name: "deaf", find: nowhere, open: func(context.Context, string) (port, error) { return p.wired(d, nil, &told) }}
+		p.place = place{name: "deaf", find: nowhere, open: func(context.Context, string) (port, error) { return p.wired(d, nil, &told, "") }}
 		run(t, p)
 		test(t, p)
 	})

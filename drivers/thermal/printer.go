@@ -16,7 +16,7 @@ import (
 
 // Config says which printer there is and what it is used for.
 type Config struct {
-	Spec    string // auto, virtual, none, usb:PATH, serial:PATH, serial:PATH@BAUD or tcp:HOST:PORT
+	Spec    string // auto, virtual, none, usb:PATH, serial:PATH, serial:PATH@BAUD, tcp:auto (found by mDNS) or tcp:HOST:PORT
 	Dir     string // where the virtual printer's pictures go: NAME.png
 	Profile Profile
 	Model   string       // one of Models, or auto or "": by what the printer says it is

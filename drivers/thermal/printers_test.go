@@ -23,7 +23,7 @@ func several(t *testing.T, links []*deaf, test func(t *testing.T, ps *Printers))
 		}
 		for i, p := range ps.all {
 			told := knows{}
-			p.place = place{name: fmt.Sprint("deaf ", i), find: nowhere, open: func(context.Context, string) (port, error) { return p.wired(links[i], nil, &told) }}
+			p.place = place{name: fmt.Sprint("deaf ", i), find: nowhere, open: func(context.Context, string) (port, error) { return p.wired(links[i], nil, &told, "") }}
 		}
 		runAll(t, ps)
 		synctest.Wait()

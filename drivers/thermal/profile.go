@@ -93,3 +93,12 @@ func identity(deviceID string) string {
 	}
 	return strings.TrimSpace(maker + " " + model)
 }
+
+// prints tells of what says so of itself whether it is a printer of receipts: a network has others, which would print a page of signs
+// for each slip.
+func prints(deviceID string) bool {
+	return strings.Contains(deviceID, "ESC/POS") || receipts.MatchString(identity(deviceID))
+}
+
+// receipts are makers and models of printers that take ESC/POS as they come. Star's do not.
+var receipts = regexp.MustCompile(`(?i)^(seiko )?epson (tm|eu)-|^bixolon (srp|spp)-|^citizen ct-|\b(pos-?58|pos-?80|zj-?58|xp-?(58|80)|(nt-?|pos-?)?5890)`)

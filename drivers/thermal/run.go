@@ -1,6 +1,7 @@
 package thermal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 // A place is where a printer may be found.
 type place struct {
 	name   string                                               // as the status names it until more is known
-	find   func() (path string, err error)                      // an absentError when there is none
+	find   func(context.Context) (path string, err error)       // an absentError when there is none
 	open   func(ctx context.Context, path string) (port, error) // at most a few seconds
+	scan   time.Duration                                        // between looks for it; 0: the usual
 	shared bool                                                 // it serves one client at a time: it is let go when there is nothing to print
 }
 
@@ -58,7 +60,7 @@ func (p *Printer) Run(ctx context.Context) error {
 		case errors.As(err, &absent):
 			failures = 0
 			p.show(drivers.Absent, string(absent), time.Time{})
-			pause(ctx, p.timing.scan)
+			pause(ctx, cmp.Or(p.place.scan, p.timing.scan))
 		default:
 			wait := min(p.timing.retry<<min(failures, 16), p.timing.retryMost)
 			failures++
@@ -72,8 +74,12 @@ func (p *Printer) Run(ctx context.Context) error {
 
 // session opens the printer and prints until it fails.
 func (p *Printer) session(ctx context.Context, failures *int) (err error) {
-	defer p.claims.free(p)
-	path, err := p.place.find()
+	defer func() {
+		if !errors.Is(err, errIdle) { // it is only let go, and comes back
+			p.claims.free(p)
+		}
+	}()
+	path, err := p.place.find(ctx)
 	if err != nil {
 		return err
 	}
