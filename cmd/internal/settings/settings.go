@@ -34,6 +34,9 @@ type Settings struct {
 	Fonts    string `toml:"fonts" help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's."`
 	Edgecam  string `toml:"edgecam" help:"The camera program. Default: edgecam beside this program."`
 	Stall    string `toml:"stall" default:"edgekit" max:"100" help:"Name of the stall, printed on slips."`
+	SlipText string `toml:"slip-text" max:"500" help:"Lines at the foot of slips."`
+	Logo     string `toml:"logo" help:"Picture (PNG or JPEG) at the head of slips."`
+	Drawer   string `toml:"drawer" default:"no" enum:"no,yes" help:"Open the cash drawer at the printer with each slip: ${enum}."`
 
 	Wifi Wifi `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
 }

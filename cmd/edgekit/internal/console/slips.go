@@ -16,6 +16,8 @@ type Slips interface {
 	DecideHeld(ctx context.Context, print bool) error
 	// Again prints a ticket's slip once more, marked as a possible copy. It is store.ErrUnknown where there is no such ticket.
 	Again(ctx context.Context, ticket string) error
+	// Test prints a test page. Told: it cannot, for a reason that people understand.
+	Test(ctx context.Context) error
 }
 
 func (c *Console) putHeld(rw http.ResponseWriter, r *http.Request) {
@@ -34,6 +36,23 @@ func (c *Console) putHeld(rw http.ResponseWriter, r *http.Request) {
 
 func (c *Console) postAgain(rw http.ResponseWriter, r *http.Request) {
 	c.noted(rw, c.Slips.Again(r.Context(), r.PathValue("ticket")))
+}
+
+func (c *Console) postTest(rw http.ResponseWriter, r *http.Request) {
+	c.printed(rw, "test page", c.Slips.Test(r.Context()))
+}
+
+// printed answers when a slip that somebody stands waiting for is out.
+func (c *Console) printed(rw http.ResponseWriter, what string, err error) {
+	switch {
+	case errors.As(err, new(Told)):
+		refuse(rw, http.StatusConflict, "no-printer", err.Error())
+	case err != nil:
+		c.Log.Warn("not printed", "slip", what, "err", err)
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The "+what+" could not be printed right now. Look at the printer, and try again.")
+	default:
+		rw.WriteHeader(http.StatusNoContent)
+	}
 }
 
 // noted answers when the book has noted a decision: the printer takes its time.

@@ -234,8 +234,12 @@ func (k *Kit) openPrinter() error {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
 	k.profile, k.text = profile, text
+	look := slip.Look{Stall: k.config.Stall, Text: k.config.SlipText, Drawer: k.config.Drawer == "yes"}
+	if look.Logo, err = k.config.logo(profile); err != nil {
+		return err
+	}
 	k.compose = func(t pipeline.Ticket, again bool, p thermal.Profile) []byte {
-		return slip.Compose(t, k.config.Stall, again, p, text)
+		return slip.Compose(t, look, again, p, text)
 	}
 	if k.config.Printer == "none" {
 		return nil

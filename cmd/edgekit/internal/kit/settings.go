@@ -157,6 +157,7 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 			_, err := thermal.NewPrinters(thermal.Config{Spec: c.Printer})
 			return prefixed("printer", err)
 		},
+		func() error { _, err := c.logo(thermal.Paper58); return err },
 		func() error {
 			if c.Catalog == "" {
 				return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/wire"
@@ -50,11 +49,8 @@ func (k *Kit) awaitRestart(ctx context.Context) error {
 
 // PrintSetup implements console.Setup.
 func (s setUp) PrintSetup(ctx context.Context) error {
-	if s.k.printer == nil {
-		return console.Told("Printing is switched off: set a printer first.")
-	}
-	if !s.k.printerReady() {
-		return console.Told("The printer is not ready. " + s.k.printer.Devices()[0].Reason)
+	if err := s.k.canPrint(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, onDemand)
 	defer cancel()
