@@ -37,10 +37,11 @@ type far struct {
 	got    []byte // but for the questions
 	asked  []byte // the end of what may be one
 	noRoll bool
-	jam    bool // it takes nothing after the next byte of a job
-	held   bool // it takes nothing
-	cut    int  // bytes of a job after which it takes nothing; 0: never
-	echoes bool // it says when a job is on paper
+	jam    bool                 // it takes nothing after the next byte of a job
+	held   bool                 // it takes nothing
+	cut    int                  // bytes of a job after which it takes nothing; 0: never
+	echoes bool                 // it says when a job is on paper
+	stop   func(got int) []byte // says something after so many bytes of a job; nil: nothing
 }
 
 func newFar() *far {
@@ -95,6 +96,9 @@ func (f *far) take(c byte) (answer []byte) {
 	f.got, f.asked = append(f.got, f.asked...), nil
 	f.held = f.jam || f.cut > 0 && len(f.got) >= f.cut
 	f.cond.Broadcast()
+	if f.stop != nil {
+		return f.stop(len(f.got))
+	}
 	if at := len(f.got) - len(wantsEcho) - 4; f.echoes && at >= 0 && bytes.HasPrefix(f.got[at:], wantsEcho) {
 		return append(append([]byte{0x37, 0x22}, f.got[at+len(wantsEcho):]...), 0)
 	}
