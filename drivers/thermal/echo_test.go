@@ -183,6 +183,18 @@ func TestWhoAPrinterSaysItIs(t *testing.T) {
 	}
 }
 
+// FuzzIdentity: whatever a device says it is, it is read or not, and grants no more than a family has.
+func FuzzIdentity(f *testing.F) {
+	f.Add("MFG:EPSON;CMD:ESC/POS;MDL:TM-T20II;CLS:PRINTER;")
+	f.Add(";;MDL;:x")
+	f.Fuzz(func(t *testing.T, id string) {
+		if p := Paper58.of("auto", id); p.Dots != Paper58.Dots || p.Echo && p.Uncut {
+			t.Errorf("%+v", p)
+		}
+		prints(id)
+	})
+}
+
 // TestASlipIsWrittenForThePrinterThatTakesIt, and one that cannot be has sent nothing.
 func TestASlipIsWrittenForThePrinterThatTakesIt(t *testing.T) {
 	d := &deaf{takes: 1 << 20}
