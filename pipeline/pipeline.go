@@ -109,11 +109,33 @@ type PrintState int
 const (
 	PrintQueued PrintState = iota
 	PrintSending
-	Printed
+	Printed   // a printer has said that it is on paper
+	PrintSent // a printer has it, and cannot say that it is on paper
+	// It was PrintQueued or PrintSending, and became so old that the operator is asked whether it is still wanted.
+	PrintHeld
+	PrintHeldSending
+	PrintDropped // it is not
 )
 
+// Due tells whether the slip is to be printed.
+func (p PrintState) Due() bool { return p < Printed }
+
+// Hold is the state in which the operator is asked first.
+func (p PrintState) Hold() PrintState {
+	if p == PrintSending {
+		return PrintHeldSending
+	}
+	return PrintHeld
+}
+
 // String names the state, as the operator sees it.
-func (p PrintState) String() string { return [...]string{"queued", "printing", "printed"}[p] }
+func (p PrintState) String() string {
+	names := [...]string{"queued", "printing", "printed", "sent", "held", "held", "dropped"}
+	if p < 0 || int(p) >= len(names) { // a newer system's, which an update brought and did not keep
+		return "printed"
+	}
+	return names[p]
+}
 
 // Ticket is a conversion, with what its slip says.
 type Ticket struct {

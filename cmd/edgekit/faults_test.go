@@ -77,9 +77,9 @@ func TestPrinterGone(t *testing.T) {
 	if a, b, c := strings.Index(string(all), "A-001"), strings.Index(string(all), "A-002"), strings.Index(string(all), "A-003"); a > b || b > c {
 		t.Error("not in order")
 	}
-	kittest.Until(t, "all printed", func() bool {
+	kittest.Until(t, "all sent", func() bool {
 		_, b, err := op.Get("/api/operator/state")
-		return err == nil && strings.Count(string(b), `"state":"printed"`) == 3
+		return err == nil && strings.Count(string(b), `"state":"sent"`) == 3
 	})
 	if strings.Contains(string(all), "POSSIBLE COPY") {
 		t.Error("a first print is marked as a possible copy")

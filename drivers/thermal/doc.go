@@ -132,7 +132,13 @@ func (d *Doc) QR(text string, module int) {
 	if !d.grows(code.Size*module + 2*blank*lineHeight) {
 		return
 	}
-	gap := string([]byte{0x1b, 'd', byte(blank)})
+	gap := string([]byte{0x1b, 'd', byte(blank)}) // ESC d
+	if d.profile.DrawCodes {
+		d.b.WriteString(gap)
+		d.bands(drawn(code, module, d.profile.Dots))
+		d.b.WriteString(gap)
+		return
+	}
 	d.b.WriteString("\x1ba\x01" + gap)                                // ESC a 1: in the middle
 	d.b.WriteString("\x1d(k\x04\x00\x31\x41\x32\x00")                 // GS ( k, function 165: model 2
 	d.b.Write([]byte{0x1d, '(', 'k', 3, 0, 0x31, 0x43, byte(module)}) // 167: size of a module
@@ -146,8 +152,13 @@ func (d *Doc) QR(text string, module int) {
 // quiet is the white around a code, in modules (ISO/IEC 18004).
 const quiet = 4
 
-// Cut feeds the end of the slip past the knife and cuts, but for a point that holds it, where the printer can.
+// Cut feeds the end of the slip past the knife and cuts, but for a point that holds it; where there is none, it feeds it to
+// where it is torn off.
 func (d *Doc) Cut() {
+	if d.profile.Uncut {
+		d.Feed(3)
+		return
+	}
 	if d.length < maxLength+maxLength/8 { // so that a full slip is cut too, but not for ever
 		d.length += lineHeight
 		d.b.WriteString("\x1dVB\x00") // GS V 66 0

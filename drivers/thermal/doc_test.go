@@ -131,13 +131,13 @@ func TestRenderSaysWhatIsWrong(t *testing.T) {
 
 func TestBadSpecsAreRefusedInOneLine(t *testing.T) {
 	for _, spec := range []string{"", "parallel:1", "usb", "usb:", "serial:", "serial:@9600", "serial:/dev/ttyS0@fast", "serial:/dev/ttyS0@50", "tcp:", "tcp:9100",
-		"tcp:host", "tcp::9100", "tcp:host:0", "tcp:host:65536", "tcp:host:http", "auto:x", "Virtual", "virtual\n"} {
+		"tcp:host", "tcp::9100", "tcp:host:0", "tcp:host:65536", "tcp:host:http", "tcp:Auto", "auto:x", "Virtual", "virtual\n"} {
 		_, err := New(Config{Spec: spec})
-		if want := fmt.Sprintf("thermal: printer %q: expected auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT", spec); err == nil || err.Error() != want {
+		if want := fmt.Sprintf("thermal: printer %q: expected auto, virtual, none, usb:PATH, serial:PATH, tcp:auto or tcp:HOST:PORT", spec); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, expected %s", spec, err, want)
 		}
 	}
-	for _, spec := range []string{"auto", "virtual", "none", "usb:/dev/usb/lp0", "serial:/dev/ttyACM0", "serial:/dev/ttyS0@9600", "tcp:printer.local:9100", "tcp:[fe80::1%eth0]:9100"} {
+	for _, spec := range []string{"auto", "virtual", "none", "usb:/dev/usb/lp0", "serial:/dev/ttyACM0", "serial:/dev/ttyS0@9600", "tcp:printer.local:9100", "tcp:auto", "tcp:[fe80::1%eth0]:9100"} {
 		if _, err := New(Config{Spec: spec}); err != nil {
 			t.Errorf("%q: %v", spec, err)
 		}
@@ -156,8 +156,8 @@ func TestVirtualPrinterDrawsTheVeryBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, p)
-	if began, err := p.Print(t.Context(), Job{Name: "A-042", Tap: "tap", Data: slip(Paper58, latin...)}); err != nil || !began {
-		t.Fatal(began, err)
+	if fate, err := p.Print(t.Context(), Job{Name: "A-042", Tap: "tap", Data: slip(Paper58, latin...)}); err != nil || fate != Printed {
+		t.Fatal(fate, err)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "A-042.png"))
 	if err != nil {
@@ -168,8 +168,8 @@ func TestVirtualPrinterDrawsTheVeryBytes(t *testing.T) {
 	}
 	for _, bad := range []Job{{Name: "../x", Data: []byte("x")}, {Name: "", Data: []byte("x")}, {Name: ".x", Data: []byte("x")}, {Name: "ä", Data: []byte("x")},
 		{Name: strings.Repeat("a", 65), Data: []byte("x")}, {Name: "empty"}, {Name: "large", Data: make([]byte, maxData+1)}, {Name: "cut", Data: []byte("\x1d")}} {
-		if began, err := p.Print(t.Context(), bad); began || err == nil {
-			t.Errorf("%q: %v, %v", bad.Name, began, err)
+		if fate, err := p.Print(t.Context(), bad); fate != Unsent || err == nil {
+			t.Errorf("%q: %v, %v", bad.Name, fate, err)
 		}
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
@@ -185,8 +185,8 @@ func TestPrintEndsWithItsContext(t *testing.T) {
 	run(t, p)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if began, err := p.Print(ctx, Job{Name: "A-1", Data: []byte("x")}); began || !errors.Is(err, context.Canceled) {
-		t.Error(began, err)
+	if fate, err := p.Print(ctx, Job{Name: "A-1", Data: []byte("x")}); fate != Unsent || !errors.Is(err, context.Canceled) {
+		t.Error(fate, err)
 	}
 }
 
@@ -242,44 +242,4 @@ func FuzzDoc(f *testing.F) {
 			}
 		}
 	})
-}
-
-// FuzzStatus: no answer leads to anything but words.
-func FuzzStatus(f *testing.F) {
-	f.Add(byte(0x12), byte(0x12), byte(0x12), byte(0x18))
-	f.Fuzz(func(t *testing.T, a2, a3, a4, port byte) {
-		for _, got := range []trouble{answers{2: a2, 3: a3, 4: a4}.trouble(), portTrouble(port)} {
-			if got.stops && got.words == "" || strings.Contains(got.words, "\n") {
-				t.Errorf("%+v", got)
-			}
-		}
-	})
-}
-
-func TestStatusInWords(t *testing.T) {
-	for _, c := range []struct {
-		a    answers
-		want trouble
-	}{
-		{answers{}, fine},
-		{answers{2: 0x12, 3: 0x12, 4: 0x12}, fine},
-		{answers{4: 0x72}, noPaper},
-		{answers{2: 0x32}, noPaper},
-		{answers{2: 0x36, 4: 0x72}, open}, // which must come first
-		{answers{2: 0x52, 3: 0x1a}, cutter},
-		{answers{2: 0x52, 3: 0x32}, faulty},
-		{answers{2: 0x52, 3: 0x52}, hot},
-		{answers{2: 0x52}, faulty},
-		{answers{4: 0x1e}, lowPaper},
-		{answers{2: 0xff, 3: 0xff, 4: 0xff}, fine}, // not answers
-	} {
-		if got := c.a.trouble(); got != c.want {
-			t.Errorf("% x: %+v, expected %+v", c.a, got, c.want)
-		}
-	}
-	for b, want := range map[byte]trouble{0x18: fine, 0x38: noPaper, 0x20: noPaper, 0x10: faulty, 0x00: fine, 0xff: fine, 0x08: fine} {
-		if got := portTrouble(b); got != want {
-			t.Errorf("port %#x: %+v, expected %+v", b, got, want)
-		}
-	}
 }

@@ -3,9 +3,11 @@
 package thermal
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
-	"sync"
+	"regexp"
 	"testing"
 	"time"
 
@@ -44,18 +46,68 @@ func TestLabSerial(t *testing.T) {
 	testPrinter(t, r)
 }
 
+// TestLabUSBCuts pulls the plug at each byte of a job. The gadget's kernel hands a job over in one piece, of which its far end has
+// then taken some.
+func TestLabUSBCuts(t *testing.T) {
+	r, _ := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
+	testCuts(t, r, 1)
+}
+
+func TestLabSerialCuts(t *testing.T) {
+	r, line := labRig(t, "serial", "serial:/dev/ttyACM0", "/dev/ttyGS0")
+	raw(t, line)
+	r.answer = time.Second
+	testCuts(t, r, 2)
+}
+
+// TestLabSixtySlips brings a minute's worth of slips through usblp: all of them, in order. How long that takes is logged; the processor is
+// emulated.
+func TestLabSixtySlips(t *testing.T) {
+	r, _ := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
+	r.set(func() { r.echoes = true })
+	p, err := New(Config{Spec: r.spec, Profile: Paper80, Model: "epson"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, p)
+	start := time.Now()
+	var want []byte
+	for i := range 60 {
+		d := NewDoc(Paper80, nil)
+		d.Line(fmt.Sprintf("A-%03d", i+1), Style{Times: 4, Align: Centre})
+		for range 5 {
+			d.Pair("1 x Mug", "10.00", Style{})
+		}
+		d.QR("edgekit:A-001:01J00000000000000000000000", 6)
+		d.Cut()
+		if fate, err := p.Print(t.Context(), Job{Name: "A-001", Data: d.Bytes()}); fate != Printed || err != nil {
+			t.Fatalf("slip %d: %v, %v", i, fate, err)
+		}
+		want = append(want, d.Bytes()...)
+	}
+	t.Logf("60 slips in %v", time.Since(start).Round(time.Millisecond))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	got := regexp.MustCompile(`(?s)\x1d\(H\x06\x0000....`).ReplaceAll(r.got, nil)
+	if !bytes.Equal(got, want) {
+		t.Errorf("%d bytes came out, want %d, or they differ", len(got), len(want))
+	}
+}
+
 // labRig is a gadget's end of a cable, which stays when the plug is pulled. The printer's is kept open, as its kernel must
 // not lose it while it is; the serial one is hung up, and opened anew.
 func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {
 	f := newFar()
 	end := opened(t, node)
-	plugged := make(chan *os.File, 1)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for end := range plugged {
+	var served chan struct{}
+	serve := func() {
+		done := make(chan struct{})
+		served = done
+		go func() {
 			f.serve(end)
-		}
-	})
+			close(done)
+		}()
+	}
 	do := func(what string) {
 		t.Helper()
 		if out, err := exec.Command("device", device, what).CombinedOutput(); err != nil {
@@ -65,19 +117,22 @@ func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {
 	r := &rig{far: f, spec: spec, paper: f.setPaper, unplug: func() { do("unplug") }}
 	r.plug = func() {
 		do("plug")
+		// Who read while the plug was put in would wait for ever: only a new read lets the gadget take bytes.
+		end.SetReadDeadline(time.Unix(1, 0))
+		<-served
+		end.SetReadDeadline(time.Time{})
 		if device == "serial" {
 			end.Close()
 			end = opened(t, node)
 			raw(t, end)
 		}
-		plugged <- end
+		serve()
 	}
-	plugged <- end
+	serve()
 	t.Cleanup(func() {
 		r.set(r.free)
 		end.Close()
-		close(plugged)
-		serving.Wait()
+		<-served
 	})
 	return r, end
 }

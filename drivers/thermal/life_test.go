@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 // deaf is a link, in time that the test makes, whose printer says and takes only what it is told to.
@@ -68,16 +69,23 @@ func (d *deaf) Read(b []byte, by time.Time) (int, error) {
 func (d *deaf) Sent() (bool, error) { return !d.stuck, nil }
 func (d *deaf) End() error          { return nil }
 func (d *deaf) Close() error        { return nil }
+func (d *deaf) ID() string          { return "" }
 
 // over gives a test a printer that is always found, and whose link can be changed between any two steps of its life.
 func over(t *testing.T, d *deaf, test func(t *testing.T, p *Printer)) {
+	overAs(t, d, Config{}, test)
+}
+
+// overAs is over, with a model and a profile.
+func overAs(t *testing.T, d link, c Config, test func(t *testing.T, p *Printer)) {
 	synctest.Test(t, func(t *testing.T) {
-		p, err := New(Config{Spec: "none", Log: slog.New(slog.DiscardHandler)})
+		c.Spec, c.Log = "none", slog.New(slog.DiscardHandler)
+		p, err := New(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		mute := false
-		p.place = place{name: "deaf", find: nowhere, open: func(context.Context, string) (port, error) { return p.wired(d, nil, &mute) }}
+		told := knows{}
+		p.place = place{name: "deaf", find: nowhere, open: func(context.Context, string) (port, error) { return p.wired(d, nil, &told, "") }}
 		run(t, p)
 		test(t, p)
 	})
@@ -93,9 +101,9 @@ func TestStallIsAnErrorAndTriesAreFurtherApart(t *testing.T) {
 	}{{0, false, false}, {1, false, true}, {block, false, true}, {3 * block, true, true}} {
 		over(t, &deaf{takes: c.takes, stuck: c.stuck}, func(t *testing.T, p *Printer) {
 			start := time.Now()
-			began, err := p.Print(t.Context(), job(2*block))
-			if err == nil || began != c.began || !strings.Contains(err.Error(), "took nothing for 10s") {
-				t.Errorf("%+v: %v, %v", c, began, err)
+			fate, err := p.Print(t.Context(), job(2*block))
+			if err == nil || (fate == Begun) != c.began || !strings.Contains(err.Error(), "took nothing for 10s") {
+				t.Errorf("%+v: %v, %v", c, fate, err)
 			}
 			if took := time.Since(start); took < usual.stall || took > usual.stall+3*time.Second {
 				t.Errorf("%+v: after %v", c, took)
@@ -118,8 +126,8 @@ func TestMutePrinterIsAskedOnceAndUsed(t *testing.T) {
 	d := &deaf{takes: 1 << 20}
 	over(t, d, func(t *testing.T, p *Printer) {
 		for range 3 {
-			if began, err := p.Print(t.Context(), job(100)); err != nil || !began {
-				t.Error(began, err)
+			if fate, err := p.Print(t.Context(), job(100)); err != nil || fate != Sent {
+				t.Error(fate, err)
 			}
 		}
 		if d.asked != 1 || len(d.got) != 300 {
@@ -141,7 +149,7 @@ func TestPaperThatEndsInAJobIsWaitedFor(t *testing.T) {
 			pause(context.Background(), 1500*time.Millisecond) // of the test's own time: the first block has left
 			d.set(0x38, 0)
 			pause(context.Background(), time.Hour)
-			if s, _ := p.Watch().Get(); s.State != drivers.Failed || s.Reason != noPaper.words {
+			if s, _ := p.Watch().Get(); s.State != drivers.Failed || s.Reason != reply.NoPaper.Words {
 				t.Errorf("%+v", s)
 			}
 			select {
@@ -165,7 +173,7 @@ func TestLowPaperPrints(t *testing.T) {
 	d := &deaf{takes: 1 << 20, answers: 0x1a}
 	over(t, d, func(t *testing.T, p *Printer) {
 		synctest.Wait()
-		if s, _ := p.Watch().Get(); s.State != drivers.Ready || s.Reason != lowPaper.words {
+		if s, _ := p.Watch().Get(); s.State != drivers.Ready || s.Reason != reply.LowPaper.Words {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -177,9 +185,9 @@ func TestJobThatBeganHasASecondMore(t *testing.T) {
 		over(t, &deaf{takes: 1 << 20, each: each, answers: 0x12}, func(t *testing.T, p *Printer) {
 			ctx, cancel := context.WithTimeout(t.Context(), each/2)
 			defer cancel()
-			began, err := p.Print(ctx, job(5*block))
-			if !began || (err == nil) != whole || err != nil && !errors.Is(err, context.Canceled) {
-				t.Errorf("blocks of %v: %v, %v", each, began, err)
+			fate, err := p.Print(ctx, job(5*block))
+			if fate == Unsent || (err == nil) != whole || err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("blocks of %v: %v, %v", each, fate, err)
 			}
 		})
 	}
@@ -195,8 +203,8 @@ func TestJobBeginsBeforeItsFirstByte(t *testing.T) {
 		j.Begin = func() error { begun++; return may }
 		done := make(chan result, 1)
 		print := func() {
-			began, err := p.Print(t.Context(), j)
-			done <- result{began, err}
+			fate, err := p.Print(t.Context(), j)
+			done <- result{fate, err}
 		}
 		go print()
 		pause(t.Context(), time.Hour)
@@ -204,12 +212,12 @@ func TestJobBeginsBeforeItsFirstByte(t *testing.T) {
 			t.Error("begun without paper")
 		}
 		d.set(0x18, 0)
-		if res := <-done; res.began || !errors.Is(res.err, may) || begun != 1 || len(d.got) != 0 {
+		if res := <-done; res.fate != Unsent || !errors.Is(res.err, may) || begun != 1 || len(d.got) != 0 {
 			t.Errorf("%+v, begun %d times, %d bytes", res, begun, len(d.got))
 		}
 		may = nil
 		go print()
-		if res := <-done; !res.began || res.err != nil || begun != 2 || len(d.got) != 10 {
+		if res := <-done; res.fate == Unsent || res.err != nil || begun != 2 || len(d.got) != 10 {
 			t.Errorf("%+v, begun %d times, %d bytes", res, begun, len(d.got))
 		}
 	})

@@ -2,6 +2,10 @@ package thermal
 
 import (
 	"image"
+	"image/color"
+
+	"golang.org/x/image/draw"
+	"rsc.io/qr"
 
 	"edgekit.internal/drivers/thermal/internal/paper"
 )
@@ -101,6 +105,67 @@ func (d *Doc) raster(align Align, pictures ...*image.Alpha) {
 		stamp(dots, img, x, (height-img.Rect.Dy())/2)
 	}
 	d.bands(dots)
+}
+
+// drawn is a QR code in the middle of a line of so many dots.
+func drawn(code *qr.Code, module, width int) *paper.Bits {
+	dots := paper.NewBits(width, code.Size*module)
+	left := (width - code.Size*module) / 2
+	for y := range dots.H {
+		for x := range code.Size * module {
+			if code.Black(x/module, y/module) {
+				dots.Set(left+x, y)
+			}
+		}
+	}
+	return dots
+}
+
+// Picture is a picture as printers have it: dots, black or none. Safe for concurrent use.
+type Picture struct{ dots *paper.Bits }
+
+// tallest is how high a picture may be, in dots (5 cm).
+const tallest = 400
+
+// NewPicture makes one no wider than so many dots, smaller than img where that is larger, greys as patterns of dots.
+func NewPicture(img image.Image, dots int) *Picture {
+	size := img.Bounds().Size()
+	if size.X < 1 || size.Y < 1 || dots < 8 {
+		return &Picture{paper.NewBits(0, 0)}
+	}
+	scale := min(1, float64(dots)/float64(size.X), tallest/float64(size.Y))
+	at := image.Rect(0, 0, max(1, int(float64(size.X)*scale)), max(1, int(float64(size.Y)*scale)))
+	grey := image.NewGray(at)
+	draw.Draw(grey, at, image.White, image.Point{}, draw.Src) // what shows through is paper
+	draw.CatmullRom.Scale(grey, at, img, img.Bounds(), draw.Over, nil)
+	two := image.NewPaletted(at, color.Palette{color.White, color.Black})
+	draw.FloydSteinberg.Draw(two, at, grey, image.Point{})
+	b := paper.NewBits(at.Dx(), at.Dy())
+	for y := range b.H {
+		for x := range b.W {
+			if two.ColorIndexAt(x, y) == 1 {
+				b.Set(x, y)
+			}
+		}
+	}
+	return &Picture{b}
+}
+
+// Picture prints a picture in the middle. One that is wider than the paper is left out.
+func (d *Doc) Picture(p *Picture) {
+	if p == nil || p.dots.H == 0 || p.dots.W > d.profile.Dots || !d.grows(p.dots.H) {
+		return
+	}
+	line := paper.NewBits(d.profile.Dots, p.dots.H)
+	left := (line.W - p.dots.W) / 2
+	for y := range p.dots.H {
+		for x := range p.dots.W {
+			if p.dots.Black(x, y) {
+				line.Set(left+x, y)
+			}
+		}
+	}
+	d.bands(line)
 }
 
 // stamp makes black what a picture covers by half, with its corner at x, y.

@@ -37,8 +37,11 @@ type far struct {
 	got    []byte // but for the questions
 	asked  []byte // the end of what may be one
 	noRoll bool
-	jam    bool // it takes nothing after the next byte of a job
-	held   bool // it takes nothing
+	jam    bool                 // it takes nothing after the next byte of a job
+	held   bool                 // it takes nothing
+	cut    int                  // bytes of a job after which it takes nothing; 0: never
+	echoes bool                 // it says when a job is on paper
+	stop   func(got int) []byte // says something after so many bytes of a job; nil: nothing
 }
 
 func newFar() *far {
@@ -61,8 +64,8 @@ func (f *far) serve(rw io.ReadWriter) {
 			return
 		}
 		for _, c := range b[:n] {
-			if answer := f.take(c); answer != 0 {
-				if _, err := rw.Write([]byte{answer}); err != nil {
+			if answer := f.take(c); answer != nil {
+				if _, err := rw.Write(answer); err != nil {
 					return
 				}
 			}
@@ -70,27 +73,40 @@ func (f *far) serve(rw io.ReadWriter) {
 	}
 }
 
-func (f *far) take(c byte) (answer byte) {
+func (f *far) take(c byte) (answer []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.cut > 0 && f.held {
+		return nil // what is still in the cable is lost
+	}
 	f.asked = append(f.asked, c)
 	if bytes.HasPrefix([]byte{0x10, 0x04}, f.asked) {
-		return 0
+		return nil
 	}
 	if len(f.asked) == 3 {
 		f.asked = nil
 		switch {
 		case f.noRoll && c == 4:
-			return 0x72
+			return []byte{0x72}
 		case f.noRoll && c == 2:
-			return 0x32
+			return []byte{0x32}
 		}
-		return 0x12
+		return []byte{0x12}
 	}
-	f.got, f.asked, f.held = append(f.got, f.asked...), nil, f.held || f.jam
+	f.got, f.asked = append(f.got, f.asked...), nil
+	f.held = f.jam || f.cut > 0 && len(f.got) >= f.cut
 	f.cond.Broadcast()
-	return 0
+	if f.stop != nil {
+		return f.stop(len(f.got))
+	}
+	if at := len(f.got) - len(wantsEcho) - 4; f.echoes && at >= 0 && bytes.HasPrefix(f.got[at:], wantsEcho) {
+		return append(append([]byte{0x37, 0x22}, f.got[at+len(wantsEcho):]...), 0)
+	}
+	return nil
 }
+
+// wantsEcho is GS ( H, function 48, but for the ID.
+var wantsEcho = []byte("\x1d(H\x06\x0000")
 
 // await waits for a job.
 func (f *far) await(job []byte) {
@@ -128,8 +144,8 @@ func testPrinter(t *testing.T, r *rig) {
 	print := func(job Job) <-chan result {
 		done := make(chan result, 1)
 		go func() {
-			began, err := p.Print(t.Context(), job)
-			done <- result{began, err}
+			fate, err := p.Print(t.Context(), job)
+			done <- result{fate, err}
 		}()
 		return done
 	}
@@ -138,7 +154,7 @@ func testPrinter(t *testing.T, r *rig) {
 		if tap := <-first; tap != "tap-"+name {
 			t.Errorf("%s: first byte of %s", name, tap)
 		}
-		if res := <-done; res.err != nil || !res.began {
+		if res := <-done; res.err != nil || res.fate == Unsent {
 			t.Fatalf("%s: %+v", name, res)
 		}
 		r.await(job)
@@ -172,7 +188,7 @@ func testPrinter(t *testing.T, r *rig) {
 	done = print(three)
 	<-first
 	r.unplug()
-	if res := <-done; res.err == nil || !res.began {
+	if res := <-done; res.err == nil || res.fate == Unsent {
 		t.Errorf("the plug was pulled: %+v", res)
 	}
 	t.Log(<-failed)

@@ -7,6 +7,8 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 // folder is the virtual printer: each job becomes a picture of the paper, NAME.png, written by the one printer that has
@@ -23,16 +25,16 @@ func openFolder(dir string, p Profile) (port, error) {
 	return &folder{dir, p}, nil
 }
 
-func (f *folder) look() (trouble, error) { return fine, nil }
+func (f *folder) look() (reply.Trouble, error) { return reply.Fine, nil }
 
-func (f *folder) print(_ context.Context, job Job, first func(), _ func(trouble)) (began bool, err error) {
+func (f *folder) print(_ context.Context, job Job, first func(), _ func(reply.Trouble)) (fate Fate, err error) {
 	picture, _, err := Render(job.Data, f.profile)
 	if err != nil {
-		return false, jobError{err}
+		return Unsent, jobError{err}
 	}
 	file, err := os.CreateTemp(f.dir, "."+job.Name+"-*")
 	if err != nil {
-		return false, err
+		return Unsent, err
 	}
 	defer func() {
 		if err != nil {
@@ -42,9 +44,14 @@ func (f *folder) print(_ context.Context, job Job, first func(), _ func(trouble)
 	first()
 	err = png.Encode(file, picture)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil { // paper outlives a power cut too
-		return false, err
+		return Unsent, err
 	}
-	return false, os.Rename(file.Name(), filepath.Join(f.dir, job.Name+".png"))
+	if err := os.Rename(file.Name(), filepath.Join(f.dir, job.Name+".png")); err != nil {
+		return Unsent, err
+	}
+	return Printed, nil
 }
+
+func (f *folder) paper() Profile { return f.profile }
 
 func (f *folder) Close() error { return nil }

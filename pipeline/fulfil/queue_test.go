@@ -33,7 +33,7 @@ func (b *book) Unprinted(_ context.Context, after int64, n int) (ts []pipeline.T
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range b.ts {
-		if t.Print < pipeline.Printed && t.N > after && len(ts) < n {
+		if t.Print.Due() && t.N > after && len(ts) < n {
 			ts = append(ts, t)
 		}
 	}
@@ -55,20 +55,20 @@ func (b *book) SetPrint(_ context.Context, number int64, state pipeline.PrintSta
 type paper struct {
 	mu     sync.Mutex
 	out    []string
-	script []func() (began bool, err error)
+	script []func() (fate Fate, err error)
 }
 
-func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool, begin func() error) (bool, error) {
+func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool, begin func() error) (Fate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := begin(); err != nil {
-		return false, err
+		return Unsent, err
 	}
 	if len(p.script) > 0 {
 		next := p.script[0]
 		p.script = p.script[1:]
-		if began, err := next(); err != nil {
-			return began, err
+		if fate, err := next(); err != nil {
+			return fate, err
 		}
 	}
 	mark := ""
@@ -76,12 +76,17 @@ func (p *paper) slip(_ context.Context, t pipeline.Ticket, again bool, begin fun
 		mark = " copy?"
 	}
 	p.out = append(p.out, t.Number+mark)
-	return true, nil
+	return Sent, nil
 }
 
 func run(t *testing.T, b *book, slip Slip, during func(*Queue)) {
+	runWith(t, b, slip, func(*Queue) {}, during)
+}
+
+func runWith(t *testing.T, b *book, slip Slip, before, during func(*Queue)) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(b, slip, nil, slog.New(slog.DiscardHandler))
+		before(q)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() { done <- q.Run(ctx) }()
@@ -108,8 +113,8 @@ func TestSlipsComeOutOnceInOrder(t *testing.T) {
 }
 
 func TestAPrinterThatIsGoneLosesNothingAndMarksNothing(t *testing.T) {
-	gone := func() (bool, error) { return false, errors.New("no printer") }
-	b, p := &book{}, &paper{script: []func() (bool, error){gone, gone, gone}}
+	gone := func() (Fate, error) { return Unsent, errors.New("no printer") }
+	b, p := &book{}, &paper{script: []func() (Fate, error){gone, gone, gone}}
 	b.add(1)
 	run(t, b, p.slip, func(*Queue) { b.add(2) })
 	if !slices.Equal(p.out, []string{"A-001", "A-002"}) {
@@ -118,8 +123,8 @@ func TestAPrinterThatIsGoneLosesNothingAndMarksNothing(t *testing.T) {
 }
 
 func TestASlipThatMayBeOutIsMarked(t *testing.T) {
-	torn := func() (bool, error) { return true, errors.New("plug pulled half way") }
-	b, p := &book{}, &paper{script: []func() (bool, error){torn}}
+	torn := func() (Fate, error) { return Begun, errors.New("plug pulled half way") }
+	b, p := &book{}, &paper{script: []func() (Fate, error){torn}}
 	b.add(1)
 	b.add(2)
 	run(t, b, p.slip, func(*Queue) {})
@@ -143,9 +148,9 @@ func TestAfterACrashWhatWasBeingSentIsMarked(t *testing.T) {
 func TestATicketThatOnlyWaitedIsNotMarked(t *testing.T) {
 	b, p := &book{}, &paper{}
 	b.add(1)
-	off := func(ctx context.Context, _ pipeline.Ticket, _ bool, _ func() error) (bool, error) {
+	off := func(ctx context.Context, _ pipeline.Ticket, _ bool, _ func() error) (Fate, error) {
 		<-ctx.Done()
-		return false, ctx.Err()
+		return Unsent, ctx.Err()
 	}
 	run(t, b, off, func(*Queue) {})
 	run(t, b, p.slip, func(*Queue) {})
@@ -199,7 +204,7 @@ func TestAPrintedSlipComesOutAgain(t *testing.T) {
 			if err := b.SetPrint(ctx, n, pipeline.PrintSending); err != nil {
 				t.Fatal(err)
 			}
-			q.Again(n)
+			q.Want(n)
 		}
 		synctest.Wait()
 		stop()

@@ -23,7 +23,7 @@ func (b *forgetful) SetPrint(ctx context.Context, number int64, state pipeline.P
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if b.full.Load() && state == pipeline.Printed {
+	if b.full.Load() && !state.Due() {
 		return errors.New("disk full")
 	}
 	return b.book.SetPrint(ctx, number, state)
@@ -50,7 +50,7 @@ func TestASlipThatIsOutIsNotPrintedAgainBecauseItCouldNotBeNoted(t *testing.T) {
 		t.Error(p.out)
 	}
 	for _, ticket := range b.ts {
-		if ticket.Print != pipeline.Printed {
+		if ticket.Print != pipeline.PrintSent {
 			t.Errorf("%s is noted as %v", ticket.Number, ticket.Print)
 		}
 	}
@@ -62,18 +62,18 @@ func TestASlipThatComesOutWhileTheKitStopsIsNoted(t *testing.T) {
 	b.add(1)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		q := New(b, func(_ context.Context, _ pipeline.Ticket, _ bool, begin func() error) (bool, error) {
+		q := New(b, func(_ context.Context, _ pipeline.Ticket, _ bool, begin func() error) (Fate, error) {
 			if err := begin(); err != nil {
-				return false, err
+				return Unsent, err
 			}
 			cancel() // the kit is asked to stop while the paper moves
-			return true, nil
+			return Sent, nil
 		}, nil, slog.New(slog.DiscardHandler))
 		if err := q.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
-	if b.ts[0].Print != pipeline.Printed {
+	if b.ts[0].Print != pipeline.PrintSent {
 		t.Errorf("noted as %v", b.ts[0].Print)
 	}
 }
@@ -85,10 +85,10 @@ func TestASlipThatNeverComesOutHoldsUpNoOther(t *testing.T) {
 		b.add(n + 1)
 	}
 	tries := 0
-	slip := func(ctx context.Context, ticket pipeline.Ticket, again bool, begin func() error) (bool, error) {
+	slip := func(ctx context.Context, ticket pipeline.Ticket, again bool, begin func() error) (Fate, error) {
 		if ticket.N == 2 {
 			tries++
-			return true, errors.New("the printer chokes on it")
+			return Begun, errors.New("the printer chokes on it")
 		}
 		return p.slip(ctx, ticket, again, begin)
 	}

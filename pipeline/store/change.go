@@ -174,6 +174,37 @@ func (s *Store) SetPrint(ctx context.Context, number int64, state pipeline.Print
 	})
 }
 
+// DecideHeld has all slips printed that are held because they are old, or none of them ever. It returns how many, and the highest
+// ticket's number among them.
+func (s *Store) DecideHeld(ctx context.Context, print bool) (n int, last int64, err error) {
+	err = s.change(ctx, func(g *group) error {
+		n, last = 0, 0
+		q := g.conn.Prep("UPDATE sales SET print = CASE WHEN NOT ? THEN ? WHEN print = ? THEN ? ELSE ? END WHERE print IN (?, ?) RETURNING number")
+		for i, v := range []int64{bit(print), int64(pipeline.PrintDropped), int64(pipeline.PrintHeld), int64(pipeline.PrintQueued), int64(pipeline.PrintSending),
+			int64(pipeline.PrintHeld), int64(pipeline.PrintHeldSending)} {
+			q.BindInt64(i+1, v)
+		}
+		for {
+			row, err := q.Step()
+			if err != nil {
+				return fmt.Errorf("store: slips that are held: %w", err)
+			}
+			if !row {
+				return nil
+			}
+			n, last = n+1, max(last, q.ColumnInt64(0))
+		}
+	})
+	return n, last, err
+}
+
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // SetConsent records a visitor's choice about the notice of a version.
 func (s *Store) SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error) {
 	var c pipeline.Consent

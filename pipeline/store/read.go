@@ -117,6 +117,18 @@ func (s *Store) Unprinted(ctx context.Context, after int64, n int) ([]pipeline.T
 	return s.tickets(ctx, "WHERE number > ? AND print < ? ORDER BY number LIMIT ?", after, int(pipeline.Printed), n)
 }
 
+// Held counts the slips that are held because they are old.
+func (s *Store) Held(ctx context.Context) (n int, err error) {
+	err = s.query(ctx, "count held slips", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, "SELECT count(*) FROM sales WHERE print IN (?, ?)", &sqlitex.ExecOptions{
+			Args: []any{int(pipeline.PrintHeld), int(pipeline.PrintHeldSending)}, ResultFunc: func(q *sqlite.Stmt) error {
+				n = q.ColumnInt(0)
+				return nil
+			}})
+	})
+	return n, err
+}
+
 // meta reads a key of the meta table; nil when it was never set.
 func (s *Store) meta(key string) (value []byte, err error) {
 	err = s.query(context.Background(), "read "+key, func(c *sqlite.Conn) error {

@@ -340,3 +340,51 @@ func TestStopped(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHeldSlipsAreDecidedTogether: printed with the marks they would have had, or never; nothing else is touched.
+func TestHeldSlipsAreDecidedTogether(t *testing.T) {
+	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})
+	ctx := t.Context()
+	for n, state := range []pipeline.PrintState{pipeline.PrintHeld, pipeline.PrintHeldSending, pipeline.Printed, pipeline.PrintQueued} {
+		if out := act(t, s, order(n+1, fmt.Sprint("v", n), "mug")); !out.OK() {
+			t.Fatal(out)
+		}
+		if err := s.SetPrint(ctx, int64(n+1), state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := func() (all []pipeline.PrintState) {
+		ts, err := s.Tickets(ctx, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range ts {
+			all = append(all, ts[len(ts)-1-i].Print)
+		}
+		return all
+	}
+	if n, err := s.Held(ctx); n != 2 || err != nil {
+		t.Errorf("%d held, %v", n, err)
+	}
+	if n, last, err := s.DecideHeld(ctx, true); n != 2 || last != 2 || err != nil {
+		t.Errorf("%d decided, up to %d, %v", n, last, err)
+	}
+	if d := cmp.Diff([]pipeline.PrintState{pipeline.PrintQueued, pipeline.PrintSending, pipeline.Printed, pipeline.PrintQueued}, states()); d != "" {
+		t.Error(d)
+	}
+	if err := s.SetPrint(ctx, 1, pipeline.PrintHeld); err != nil {
+		t.Fatal(err)
+	}
+	if n, last, err := s.DecideHeld(ctx, false); n != 1 || last != 1 || err != nil {
+		t.Errorf("%d decided, up to %d, %v", n, last, err)
+	}
+	if d := cmp.Diff([]pipeline.PrintState{pipeline.PrintDropped, pipeline.PrintSending, pipeline.Printed, pipeline.PrintQueued}, states()); d != "" {
+		t.Error(d)
+	}
+	if n, err := s.Held(ctx); n != 0 || err != nil {
+		t.Errorf("%d held, %v", n, err)
+	}
+	if n, last, err := s.DecideHeld(ctx, true); n != 0 || last != 0 || err != nil {
+		t.Errorf("%d decided, up to %d, %v", n, last, err)
+	}
+}

@@ -24,7 +24,8 @@ type Settings struct {
 	Operator string `toml:"operator" default:"127.0.0.1:8081" pattern:"^[^ ]*:[0-9]{1,5}$" expect:"an address and port such as :8443" help:"Operators' address. HTTPS unless it is loopback."`
 	Data     string `toml:"data" default:"edgekit-data" help:"Folder for everything that must outlive a restart."`
 	Camera   string `toml:"camera" default:"auto" pattern:"^(auto|synthetic|file:.+|/dev/.+)$" expect:"auto, synthetic, file:PATH or /dev/videoN" help:"auto, synthetic, file:PATH or /dev/videoN."`
-	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:.+|serial:.+|tcp:.+:[0-9]{1,5})$" expect:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT" help:"auto, virtual, none, usb:PATH, serial:PATH or tcp:HOST:PORT."`
+	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:[^,]+|serial:[^,]+|tcp:auto|tcp:[^,]+:[0-9]{1,5})(,(auto|virtual|none|usb:[^,]+|serial:[^,]+|tcp:auto|tcp:[^,]+:[0-9]{1,5}))*$" expect:"auto, virtual, none, usb:PATH, serial:PATH, tcp:auto or tcp:HOST:PORT, or several with commas between" help:"auto, virtual, none, usb:PATH, serial:PATH, tcp:auto (a receipt printer found in the network) or tcp:HOST:PORT, or several with commas between. They share the slips."`
+	Model    string `toml:"printer-model" default:"auto" enum:"auto,epson,common,simple" name:"printer-model" help:"What the printer can do: ${enum}. auto asks a USB printer who it is; epson says when a slip is on paper; simple has neither knife nor QR codes."`
 	Paper    string `toml:"paper" default:"80" enum:"58,80" help:"Width of the printer's paper in mm: ${enum}."`
 	Buttons  string `toml:"buttons" default:"auto" pattern:"^(auto|virtual|none|gpio:.+:[0-9]{1,4}(,[0-9]{1,4}){3})$" expect:"auto, virtual, none or gpio:CHIP:A,B,C,D" help:"auto, virtual, none, or gpio:CHIP:A,B,C,D for lines of your own: start drop, sold out, reprint, call help."`
 	Lights   string `toml:"lights" default:"auto" pattern:"^(auto|virtual|none|gpio:.+:[0-9]{1,4},[0-9]{1,4})$" expect:"auto, virtual, none or gpio:CHIP:A,B" help:"auto, virtual, none, or gpio:CHIP:A,B for lines of your own: ready, alert."`
@@ -34,6 +35,9 @@ type Settings struct {
 	Fonts    string `toml:"fonts" help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's."`
 	Edgecam  string `toml:"edgecam" help:"The camera program. Default: edgecam beside this program."`
 	Stall    string `toml:"stall" default:"edgekit" max:"100" help:"Name of the stall, printed on slips."`
+	SlipText string `toml:"slip-text" max:"500" help:"Lines at the foot of slips."`
+	Logo     string `toml:"logo" help:"Picture (PNG or JPEG) at the head of slips."`
+	Drawer   string `toml:"drawer" default:"no" enum:"no,yes" help:"Open the cash drawer at the printer with each slip: ${enum}."`
 
 	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
 	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`

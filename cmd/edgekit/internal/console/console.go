@@ -40,6 +40,7 @@ type Config struct {
 	Devices func() []drivers.Status
 	Setup   Setup
 	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
+	Slips   Slips
 	Viewers func() int
 	Buttons func() wire.Buttons
 	Press   http.Handler // of a wire.PressRequest
@@ -84,6 +85,9 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/events", c.getEvents)
 	inner.HandleFunc("PUT /api/operator/offers/{offer...}", c.putOffer)
 	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
+	inner.HandleFunc("POST /api/operator/tickets/{ticket}/print", c.postAgain)
+	inner.HandleFunc("POST /api/operator/test-slip", c.postTest)
+	inner.HandleFunc("PUT /api/operator/held-slips", c.putHeld)
 	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
 	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)
 	inner.HandleFunc("GET /api/operator/status", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Status()) })

@@ -61,13 +61,27 @@ func (p *printed) Save(text []byte) (settings.Problems, error, error) {
 	return nil, nil, nil
 }
 
+// noSlips is a kit with two old slips and one ticket; it collects what is printed again.
+type noSlips struct{ again []string }
+
+func (*noSlips) Held(context.Context) (int, error)      { return 2, nil }
+func (*noSlips) DecideHeld(context.Context, bool) error { return nil }
+func (*noSlips) Test(context.Context) error             { return Told("There is no printer.") }
+func (n *noSlips) Again(_ context.Context, ticket string) error {
+	if ticket != "A-001" {
+		return store.ErrUnknown{What: "ticket", ID: ticket}
+	}
+	n.again = append(n.again, ticket)
+	return nil
+}
+
 func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 	codes, b := &printed{}, &book{}
 	codes.Next(false)
 	b.left.Store(3)
 	c := New(Config{
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
-		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Logs: func(level string, last int) wire.Logs {
+		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Slips: &noSlips{}, Logs: func(level string, last int) wire.Logs {
 			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
 		}, Log: slog.New(slog.DiscardHandler), Buttons: func() wire.Buttons { return wire.Buttons{} }, Press: http.NotFoundHandler(), Scans: func() []wire.Scan { return nil },
 	})
@@ -311,5 +325,29 @@ func TestACodeMadeByAButton(t *testing.T) {
 	}
 	if pair(t, c, c.Code()) == nil {
 		t.Error("the new one is not")
+	}
+}
+
+// TestDecisionsAboutSlips: only what is understood is done, and only by who has paired.
+func TestDecisionsAboutSlips(t *testing.T) {
+	c, codes, _ := newConsole(func() time.Duration { return 0 })
+	session := pair(t, c, codes.latest())
+	for _, ask := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"PUT", "/api/operator/held-slips", `{"print":true}`, http.StatusNoContent}, {"PUT", "/api/operator/held-slips", `{"print":false}`, http.StatusNoContent},
+		{"PUT", "/api/operator/held-slips", `{}`, http.StatusBadRequest}, {"PUT", "/api/operator/held-slips", `x`, http.StatusBadRequest},
+		{"POST", "/api/operator/tickets/A-001/print", ``, http.StatusNoContent}, {"POST", "/api/operator/tickets/A-002/print", ``, http.StatusNotFound}, {"POST", "/api/operator/test-slip", ``, http.StatusConflict},
+	} {
+		r := httptest.NewRequest(ask.method, ask.path, strings.NewReader(ask.body))
+		if rw := do(c, r.Clone(t.Context())); rw.Code != http.StatusUnauthorized {
+			t.Errorf("%s %s by a stranger: %d", ask.method, ask.path, rw.Code)
+		}
+		r = httptest.NewRequest(ask.method, ask.path, strings.NewReader(ask.body))
+		r.AddCookie(session)
+		if rw := do(c, r); rw.Code != ask.status {
+			t.Errorf("%s %s %s: %d %s, want %d", ask.method, ask.path, ask.body, rw.Code, rw.Body, ask.status)
+		}
 	}
 }

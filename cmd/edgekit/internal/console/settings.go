@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 
 	"edgekit.internal/cmd/internal/settings"
@@ -72,15 +71,5 @@ func (c *Console) postRestart(rw http.ResponseWriter, _ *http.Request) {
 }
 
 func (c *Console) postSetupSlip(rw http.ResponseWriter, r *http.Request) {
-	err := c.Setup.PrintSetup(r.Context())
-	var told Told
-	switch {
-	case errors.As(err, &told):
-		refuse(rw, http.StatusConflict, "no-printer", err.Error())
-	case err != nil:
-		c.Log.Warn("set-up slip not printed", "err", err)
-		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The set-up slip could not be printed right now. Look at the printer, and try again.")
-	default:
-		rw.WriteHeader(http.StatusNoContent)
-	}
+	c.printed(rw, "set-up slip", c.Setup.PrintSetup(r.Context()))
 }

@@ -19,6 +19,7 @@ import (
 type State struct {
 	Offers  []Offer          `json:"offers"`
 	Tickets []Ticket         `json:"tickets"` // the latest, newest first
+	Held    int              `json:"held"`    // slips that are so old that they wait for a decision
 	Devices []drivers.Status `json:"devices"`
 	Viewers int              `json:"viewers"`
 	Pairing string           `json:"pairing"` // the code for one more device
@@ -71,6 +72,9 @@ func (c *Console) state(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 	s.Taken = wire.FromMoney(pipeline.Money{Minor: taken, Currency: l.Catalogue.Currency})
+	if s.Held, err = c.Slips.Held(ctx); err != nil {
+		return State{}, err
+	}
 	ts, err := c.Book.Tickets(ctx, shownTickets)
 	if err != nil {
 		return State{}, err

@@ -1,8 +1,12 @@
 package kit
 
 import (
+	"bytes"
 	"fmt"
 	"image"
+	_ "image/jpeg" // logos
+	_ "image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/drivers/thermal"
 )
 
 // Config is all that can be set: by flags, or in edgekit.toml under the same names. Flags win.
@@ -106,6 +111,38 @@ func (c Config) camera() error {
 		return fault("edgekit: --camera %q: expected auto, synthetic, file:PATH or /dev/videoN", c.Camera)
 	}
 	return nil
+}
+
+// mostLogo bounds a logo: bytes of its file, and dots of a side.
+const (
+	mostLogo     = 2 << 20
+	mostLogoSide = 4096
+)
+
+// logo is the picture at the head of slips, nil where there is to be none.
+func (c Config) logo(p thermal.Profile) (*thermal.Picture, error) {
+	if c.Logo == "" {
+		return nil, nil
+	}
+	const expected = "expected a picture, PNG or JPEG, of at most 2 MB and 4096 by 4096 dots"
+	f, err := os.Open(c.Logo)
+	if err != nil {
+		return nil, fault("edgekit: --logo: %v: %s", err, expected)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostLogo+1))
+	if err != nil || len(text) > mostLogo {
+		return nil, fault("edgekit: --logo %s: %s (%v)", c.Logo, expected, err)
+	}
+	head, _, err := image.DecodeConfig(bytes.NewReader(text))
+	if err != nil || head.Width > mostLogoSide || head.Height > mostLogoSide {
+		return nil, fault("edgekit: --logo %s: %s (%v)", c.Logo, expected, err)
+	}
+	img, _, err := image.Decode(bytes.NewReader(text))
+	if err != nil {
+		return nil, fault("edgekit: --logo %s: %v: %s", c.Logo, err, expected)
+	}
+	return thermal.NewPicture(img, p.Dots), nil
 }
 
 // fontDirs are where fonts are looked for.

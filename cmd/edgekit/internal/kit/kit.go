@@ -73,6 +73,7 @@ type Kit struct {
 	catalogue   *pipeline.Catalogue // to be imported; nil: none
 	digest      [sha256.Size]byte   // of its file
 	clock       *clock.Clock
+	began       time.Duration // kit time at which this run did
 	machine     *machine.Machine
 	store       *store.Store
 	traces      *trace.Ring
@@ -83,14 +84,14 @@ type Kit struct {
 	control     *control.Control
 	upkeep      *upkeep.Upkeep
 	show        *show
-	printer     *thermal.Printer // nil: none
+	printer     *thermal.Printers // nil: none
 	queue       *fulfil.Queue
 	news        chan store.Decision
 	newsDropped atomic.Int64
 	source      sourceWatch
 	stills      stillWatch
 	wifi        *wifi.Link
-	slips       slipMaker
+	compose     slipMaker
 	profile     thermal.Profile
 	text        thermal.Text
 	certificate tls.Certificate // of the operators' side
@@ -172,7 +173,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
 	k.console = console.New(console.Config{
-		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, Devices: k.devices, Slip: k.slipPNG, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
 		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
 	})
@@ -195,6 +196,7 @@ func (k *Kit) openStore() (err error) {
 		return fault("edgekit: %v", err)
 	}
 	k.clock = clock.System(anchor)
+	k.began = k.clock.Now()
 	return nil
 }
 
@@ -244,18 +246,23 @@ func (k *Kit) openPrinter() error {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
 	k.profile, k.text = profile, text
-	k.slips = func(t pipeline.Ticket, again bool) []byte {
-		return slip.Compose(t, k.config.Stall, again, profile, text)
+	look := slip.Look{Stall: k.config.Stall, Text: k.config.SlipText, Drawer: k.config.Drawer == "yes"}
+	if look.Logo, err = k.config.logo(profile); err != nil {
+		return err
+	}
+	k.compose = func(t pipeline.Ticket, again bool, p thermal.Profile) []byte {
+		return slip.Compose(t, look, again, p, text)
 	}
 	if k.config.Printer == "none" {
 		return nil
 	}
-	k.printer, err = thermal.New(thermal.Config{Spec: k.config.Printer, Dir: filepath.Join(k.config.Data, "tickets"), Profile: profile, Log: k.log,
+	k.printer, err = thermal.NewPrinters(thermal.Config{Spec: k.config.Printer, Model: k.config.Model, Dir: filepath.Join(k.config.Data, "tickets"), Profile: profile, Log: k.log,
 		FirstByte: func(job string) { k.firstByte(job) }})
 	if err != nil {
 		return fault("edgekit: --printer: %v", err)
 	}
 	k.queue = fulfil.New(k.store, k.printSlip, k.traces.Since, k.log)
+	k.queue.Old = k.old
 	return nil
 }
 
@@ -272,7 +279,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	} else {
 		operators = tls.NewListener(operators, &tls.Config{Certificates: []tls.Certificate{k.certificate}, MinVersion: tls.VersionTLS12})
 	}
-	k.began()
+	k.begins()
 	k.openDoor()
 	defer k.ended()
 	all, ctx := errgroup.WithContext(ctx)

@@ -31,8 +31,8 @@ func (k *Kit) openLogs() {
 	k.wear = disk.OpenWear(k.config.Data)
 }
 
-// began says how the last run ended, if that was not in order.
-func (k *Kit) began() {
+// begins says how the last run ended, if that was not in order.
+func (k *Kit) begins() {
 	last, err := crash.Began(k.crashes(), program)
 	if err != nil {
 		k.log.Warn("how this run ends will not be known", "err", err)

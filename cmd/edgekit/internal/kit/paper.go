@@ -11,11 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
-	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/store"
 )
 
 const (
@@ -69,8 +71,8 @@ func (k *Kit) printSetup(ctx context.Context, again bool) error {
 
 // printOnce brings a slip about the set-up to paper, and notes durably that it is being sent before it is.
 func (k *Kit) printOnce(ctx context.Context, kind, of string, data []byte) error {
-	began, err := k.printer.Print(ctx, thermal.Job{Name: kind, Data: data, Begin: func() error { return k.state.Sending(kind, of) }})
-	if err == nil || !began {
+	fate, err := k.printer.Print(ctx, thermal.Job{Name: kind, Data: data, Begin: func() error { return k.state.Sending(kind, of) }})
+	if err == nil || fate == thermal.Unsent {
 		err = errors.Join(err, k.state.Sent(kind, of, err == nil))
 	}
 	if err == nil {
@@ -139,11 +141,7 @@ func (k *Kit) until(ctx context.Context, most time.Duration, ok func() bool) boo
 }
 
 func (k *Kit) printerReady() bool {
-	if k.printer == nil {
-		return false
-	}
-	st, _ := k.printer.Watch().Get()
-	return st.State == drivers.Ready
+	return k.printer != nil && k.printer.Ready()
 }
 
 // consoles are the addresses of the console for other devices: by number, then by name.
@@ -162,4 +160,78 @@ func (k *Kit) consoles() (all []string) {
 		all = append(all, "https://"+net.JoinHostPort(name, port)+"/console")
 	}
 	return all
+}
+
+// oldSlip is after how long nobody may be waiting for a slip any more.
+const oldSlip = 2 * time.Hour
+
+// old tells whether a slip has waited so long that the operator is asked before it is printed. Kit time stands still while the
+// kit is off: of a slip that an earlier run left, the wall clock may tell too, where it was known both times. A wrong guess
+// costs a question or a slip of paper.
+func (k *Kit) old(t pipeline.Ticket) bool {
+	if k.clock.Now()-t.At > oldSlip {
+		return true
+	}
+	const known = 2025 // a clock that was never set says 1970, or when the image was made
+	now := time.Now()
+	return t.At < k.began && t.Wall.Year() >= known && now.Year() >= known && now.Sub(t.Wall) > oldSlip
+}
+
+// slips are the console's decisions about paper.
+type slips struct{ *Kit }
+
+func (s slips) Held(ctx context.Context) (int, error) { return s.store.Held(ctx) }
+
+func (s slips) DecideHeld(ctx context.Context, print bool) error {
+	_, last, err := s.store.DecideHeld(ctx, print)
+	if err == nil && print && s.queue != nil {
+		s.queue.Want(last)
+	}
+	return err
+}
+
+// Test prints a test page on the first printer that is ready.
+func (s slips) Test(ctx context.Context) error {
+	if err := s.canPrint(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, onDemand)
+	defer cancel()
+	names := []string{}
+	for _, d := range s.printer.Devices() {
+		names = append(names, d.Name)
+	}
+	_, err := s.printer.Print(ctx, thermal.Job{Name: "test", Compose: func(p thermal.Profile) []byte {
+		return slip.ComposeTest(s.config.Stall, strings.Join(names, ", "), p, s.text)
+	}})
+	return err
+}
+
+// canPrint says in words for people why nothing can be printed just now.
+func (k *Kit) canPrint() error {
+	if k.printer == nil {
+		return console.Told("Printing is switched off: set a printer first.")
+	}
+	if !k.printerReady() {
+		return console.Told("The printer is not ready. " + k.printer.Devices()[0].Reason)
+	}
+	return nil
+}
+
+// Again notes the slip as one that is being sent: what is found so is printed as a possible copy.
+func (s slips) Again(ctx context.Context, ticket string) error {
+	t, ok, err := s.store.Ticket(ctx, ticket)
+	if err == nil && !ok {
+		err = store.ErrUnknown{What: "ticket", ID: ticket}
+	}
+	if err != nil || t.Print.Due() { // it is on its way
+		return err
+	}
+	if err := s.store.SetPrint(ctx, t.N, pipeline.PrintSending); err != nil {
+		return err
+	}
+	if s.queue != nil {
+		s.queue.Want(t.N)
+	}
+	return nil
 }

@@ -46,7 +46,7 @@ func (k *Kit) do(ctx context.Context, out pipeline.PressOutcome) error {
 		k.show.update()
 		k.web.Refresh()
 	case pipeline.ReprintLast:
-		k.queue.Again(out.Ticket)
+		k.queue.Want(out.Ticket)
 	case pipeline.NewSetupSlip:
 		return k.letIn(ctx)
 	case pipeline.ShutDown:

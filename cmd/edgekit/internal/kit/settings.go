@@ -153,7 +153,11 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 	}
 	for _, check := range []func() error{
 		c.camera,
-		func() error { _, err := thermal.New(thermal.Config{Spec: c.Printer}); return prefixed("printer", err) },
+		func() error {
+			_, err := thermal.NewPrinters(thermal.Config{Spec: c.Printer})
+			return prefixed("printer", err)
+		},
+		func() error { _, err := c.logo(thermal.Paper58); return err },
 		func() error { return (&Kit{config: c, log: k.log}).openDesk() },
 		func() error {
 			if c.Catalog == "" {

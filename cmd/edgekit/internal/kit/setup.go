@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"time"
 
-	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/internal/settings"
@@ -53,12 +52,8 @@ func (k *Kit) awaitRestart(ctx context.Context) error {
 
 // PrintSetup implements console.Setup.
 func (s setUp) PrintSetup(ctx context.Context) error {
-	if s.k.printer == nil {
-		return console.Told("Printing is switched off: set a printer first.")
-	}
-	if !s.k.printerReady() {
-		st, _ := s.k.printer.Watch().Get()
-		return console.Told("The printer is not ready. " + st.Reason)
+	if err := s.k.canPrint(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, onDemand)
 	defer cancel()

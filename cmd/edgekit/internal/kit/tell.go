@@ -18,6 +18,7 @@ import (
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/catalog"
+	"edgekit.internal/pipeline/fulfil"
 	"edgekit.internal/pipeline/store"
 )
 
@@ -113,11 +114,12 @@ func (k *Kit) importCatalogue(ctx context.Context) error {
 	return nil
 }
 
-type slipMaker func(t pipeline.Ticket, again bool) []byte
+type slipMaker func(t pipeline.Ticket, again bool, p thermal.Profile) []byte
 
 // printSlip is the queue's way to paper.
-func (k *Kit) printSlip(ctx context.Context, t pipeline.Ticket, again bool, begin func() error) (began bool, err error) {
-	return k.printer.Print(ctx, thermal.Job{Name: t.Number, Tap: t.Tap, Data: k.slips(t, again), Begin: begin})
+func (k *Kit) printSlip(ctx context.Context, t pipeline.Ticket, again bool, begin func() error) (fulfil.Fate, error) {
+	fate, err := k.printer.Print(ctx, thermal.Job{Name: t.Number, Tap: t.Tap, Begin: begin, Compose: func(p thermal.Profile) []byte { return k.compose(t, again, p) }})
+	return map[thermal.Fate]fulfil.Fate{thermal.Unsent: fulfil.Unsent, thermal.Begun: fulfil.Begun, thermal.Sent: fulfil.Sent, thermal.Printed: fulfil.Printed}[fate], err
 }
 
 func (k *Kit) firstByte(tap string) { k.traces.Since(tap, "printing") }
@@ -135,7 +137,7 @@ func (k *Kit) slipPNG(number string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	picture, _, err := thermal.Render(k.slips(t, false), profile)
+	picture, _, err := thermal.Render(k.compose(t, false, profile), profile)
 	if err != nil {
 		return nil, err
 	}
@@ -165,12 +167,11 @@ func (k *Kit) devices() []drivers.Status {
 	if s.State == "" || k.cam.Stats().PID == 0 {
 		camera = drivers.Status{Device: "camera", State: drivers.Opening, Reason: "The camera program is starting."}
 	}
-	printer := drivers.Status{Device: "printer", Name: "none", State: drivers.Absent, Reason: "Printing is switched off. Tickets wait, and are printed when it is on."}
+	printers := []drivers.Status{{Device: "printer", Name: "none", State: drivers.Absent, Reason: "Printing is switched off. Tickets wait, and are printed when it is on."}}
 	if k.printer != nil {
-		printer, _ = k.printer.Watch().Get()
-		printer.Device = "printer"
+		printers = k.printer.Devices()
 	}
-	list := []drivers.Status{camera, printer}
+	list := append([]drivers.Status{camera}, printers...)
 	if row, ok := k.wifi.Device(); ok {
 		list = append(list, row)
 	}

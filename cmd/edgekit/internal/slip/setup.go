@@ -92,6 +92,27 @@ func ComposeRefusal(stall string, problems []string, p thermal.Profile, text the
 	return d.Bytes()
 }
 
+// ComposeTest writes a page that shows what a printer makes of slips: how wide the paper is, the printer's own letters and those that are
+// drawn, a code, and the knife. name is the printer's.
+func ComposeTest(stall, name string, p thermal.Profile, text thermal.Text) []byte {
+	d := thermal.NewDoc(p, text)
+	d.Line(stall, strong)
+	d.Line("TEST PAGE", strong)
+	d.Line(name, thermal.Style{Align: thermal.Centre, Small: true})
+	d.Rule()
+	d.Line("The lines above and below fill the paper. If they break or leave a gap, the setting paper is not this printer's.", thermal.Style{})
+	d.Rule()
+	d.Pair("ÄÖÜ äöü ß é ñ å ø ç €", "12.50", thermal.Style{})
+	for _, l := range []string{"Ελληνικά · Русский · עברית", "مرحبا بالعالم", "नमस्ते दुनिया"} {
+		d.Line(l, thermal.Style{})
+	}
+	d.QR("edgekit:test", 6)
+	d.Line("The code reads edgekit:test", centre)
+	d.Feed(3)
+	d.Cut()
+	return d.Bytes()
+}
+
 func refused(d *thermal.Doc, problems []string) {
 	d.Line("SETTINGS NOT USED", strong)
 	d.Line("edgekit.toml has mistakes. The kit goes on with its last good settings.", thermal.Style{})

@@ -3,16 +3,32 @@ package slip
 
 import (
 	"fmt"
+	"strings"
 
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
 )
 
+// Look is what a stall's slips have in common.
+type Look struct {
+	Stall  string
+	Logo   *thermal.Picture // at the head; nil: none
+	Text   string           // at the foot, in lines
+	Drawer bool             // the cash drawer opens with each
+}
+
+// mostText is how many lines of a stall's own text a slip has.
+const mostText = 12
+
 // Compose writes a ticket's slip for a printer: the number large enough to be called out, what to hand over, the
 // amounts with the tax in them, and a code for the scanner. again marks a possible copy.
-func Compose(t pipeline.Ticket, stall string, again bool, p thermal.Profile, text thermal.Text) []byte {
+func Compose(t pipeline.Ticket, look Look, again bool, p thermal.Profile, text thermal.Text) []byte {
 	d := thermal.NewDoc(p, text)
-	d.Line(stall, thermal.Style{Align: thermal.Centre, Bold: true})
+	if look.Drawer && !again {
+		d.Drawer()
+	}
+	d.Picture(look.Logo)
+	d.Line(look.Stall, thermal.Style{Align: thermal.Centre, Bold: true})
 	d.Line(t.Number, thermal.Style{Align: thermal.Centre, Bold: true, Times: 4})
 	if again {
 		d.Line("POSSIBLE COPY", thermal.Style{Align: thermal.Centre, Bold: true})
@@ -29,6 +45,14 @@ func Compose(t pipeline.Ticket, stall string, again bool, p thermal.Profile, tex
 	}
 	d.QR(Code(t), 6)
 	d.Line("Show this slip at the counter", centre)
+	if look.Text != "" {
+		d.Rule()
+		for i, l := range strings.Split(strings.TrimSpace(look.Text), "\n") {
+			if i < mostText {
+				d.Line(l, centre)
+			}
+		}
+	}
 	d.Feed(3)
 	d.Cut()
 	return d.Bytes()

@@ -3,6 +3,7 @@ package slip
 import (
 	"bytes"
 	"image"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestAnyTitleBecomesASlip(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, again := range []bool{false, true} {
-				b := Compose(ticket(999*26+1, titles...), "Blue \x1b@ Door\n"+long, again, profile, draw)
+				b := Compose(ticket(999*26+1, titles...), Look{Stall: "Blue \x1b@ Door\n" + long, Text: strings.Repeat(long+"\n", 30)}, again, profile, draw)
 				if len(b) == 0 || len(b) > 8<<20 {
 					t.Errorf("%s on %s: %d bytes", name, paper, len(b))
 				}
@@ -79,7 +80,7 @@ func FuzzCompose(f *testing.F) {
 		if len(title) > 800 { // what a catalogue may have
 			return
 		}
-		b := Compose(ticket(1, title), title, true, profile, draw)
+		b := Compose(ticket(1, title), Look{Stall: title, Text: title}, true, profile, draw)
 		if _, _, err := thermal.Render(b, profile); err != nil {
 			t.Error(err)
 		}
@@ -95,6 +96,36 @@ func TestACodeComesBack(t *testing.T) {
 	for _, text := range []string{"", "4006381333931", "edgekit:", "edgekit:A-042", "edgekit:A-042:", "edgekit:A-42:" + tap, "edgekit:A-042:" + tap + "0", "EDGEKIT:A-042:" + tap, "edgekit:A-042:" + tap + ":x"} {
 		if _, _, ok := ParseCode(text); ok {
 			t.Error(text)
+		}
+	}
+}
+
+// TestASlipHasTheStallsOwnLook: its picture at the head, its text at the foot, and the drawer opens once, not with a copy.
+func TestASlipHasTheStallsOwnLook(t *testing.T) {
+	logo := image.NewGray(image.Rect(0, 0, 2000, 500)) // black
+	for _, p := range []thermal.Profile{thermal.Paper58, thermal.Paper80} {
+		look := Look{Stall: "Blue Door", Logo: thermal.NewPicture(logo, p.Dots), Text: "Open till six\n\nThank you!", Drawer: true}
+		for again, drawer := range map[bool]int{false: 1, true: 0} {
+			picture, report, err := thermal.Render(Compose(ticket(1, "Mug"), look, again, p, nil), p)
+			if err != nil || report.Images == 0 || report.Drawer != drawer || !slices.Contains(report.Lines, "Open till six") || !slices.Contains(report.Lines, "Thank you!") {
+				t.Errorf("%s: %+v, %v", p.Name, report, err)
+			}
+			if r, _, _, _ := picture.At(p.Dots/2, 10).RGBA(); r != 0 {
+				t.Errorf("%s: the picture is not at the head", p.Name)
+			}
+		}
+	}
+}
+
+// TestATestPageIsOne on every kind of printer: what one without QR codes and knife gets has a picture of the code, and no cut.
+func TestATestPageIsOne(t *testing.T) {
+	draw := text(t)
+	for _, simple := range []bool{false, true} {
+		p := thermal.Paper58
+		p.DrawCodes, p.Uncut = simple, simple
+		_, report, err := thermal.Render(ComposeTest("Blue Door", "usb:/dev/usb/lp0", p, draw), p)
+		if err != nil || (len(report.Codes) == 0) != simple || (report.Cuts == 0) != simple || simple && report.Images == 0 || !slices.Contains(report.Lines, "TEST PAGE") {
+			t.Errorf("simple %v: %+v, %v", simple, report, err)
 		}
 	}
 }

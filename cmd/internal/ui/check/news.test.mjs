@@ -30,6 +30,12 @@ test("a call for help is said first", () => {
   assert.equal(news(called, calm), "Help is not called any more. Printer: ready.");
 });
 
+test("each of several printers is told apart", () => {
+  const two = with_({ devices: [...calm.devices, { device: "printer", state: "ready" }] });
+  assert.equal(news(calm, two), "Printer 2: ready.");
+  assert.equal(news(two, with_({ devices: [...calm.devices, { device: "printer", state: "failed" }] })), "Printer 2: problem.");
+});
+
 test("an offer's new state is said, and that it sold out, once", () => {
   assert.equal(news(calm, offer({ state: "over" })), "Mug is over.");
   assert.equal(news(calm, offer({ state: "soon" })), "Mug is announced.");

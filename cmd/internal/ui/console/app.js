@@ -19,7 +19,7 @@ import { Wifi } from "./wifi.js";
 
 const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
-const tickets = new Tickets();
+const tickets = new Tickets(() => link.leave());
 const scans = new Scans(el("scans"), el("scanned"));
 const devices = new Devices(el("devices"), el("trouble"));
 const buttons = new Buttons(() => link.leave());
@@ -42,20 +42,20 @@ function show(s) {
   offers.set(s.offers);
   el("no-offers").hidden = s.offers.length > 0;
   sales.set(s.tickets);
-  tickets.set(s.tickets);
+  tickets.set(s.tickets, s.held);
   scans.set(s.scans);
   devices.set(s.devices);
   buttons.set(s.buttons);
   settings.set(s.refused);
   text(el("taken"), s.taken.text);
   text(el("viewers"), String(s.viewers));
-  text(el("unprinted"), String(s.tickets.filter((t) => t.state !== "printed").length));
+  text(el("unprinted"), String(s.tickets.filter((t) => t.state === "queued" || t.state === "printing").length + s.held));
   text(el("another-code"), s.pairing);
 }
 
 /** What a device saw is not left on it when it is logged out. */
 function forget() {
-  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], taken: { ...now.taken, text: "" } });
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], held: 0, taken: { ...now.taken, text: "" } });
   now = spoken = null;
   text(el("news"), "");
   text(el("link"), "");

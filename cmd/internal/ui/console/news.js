@@ -1,6 +1,6 @@
 // What is worth saying aloud: the difference between the state last spoken of and the one now, in a few words. However
 // many sales came in between, they are one sentence.
-import { capital, deviceLabel } from "./words.js";
+import { capital, deviceLabel, named } from "./words.js";
 
 /** @typedef {import("./words.js").State} State */
 
@@ -27,9 +27,9 @@ function helpNews(before, now) {
  * @param {State} now
  */
 function deviceNews(before, now) {
-  const was = new Map(before.devices.map((d) => [d.device, d]));
-  return now.devices.filter((d) => (was.get(d.device) || { state: "" }).state !== d.state)
-    .map((d) => `${capital(d.device)}: ${deviceLabel(d.state).word.toLowerCase()}.`);
+  const was = new Map(named(before.devices).map((d) => [d.called, d]));
+  return named(now.devices).filter((d) => (was.get(d.called) || { state: "" }).state !== d.state)
+    .map((d) => `${capital(d.called)}: ${deviceLabel(d.state).word.toLowerCase()}.`);
 }
 
 /**

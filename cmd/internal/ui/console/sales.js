@@ -1,6 +1,6 @@
 // The latest sales as they come, and how long each took from the tap to being true, and to paper.
 import { List, make, text } from "./dom.js";
-import { timeOfDay, took, way } from "./words.js";
+import { isOut, timeOfDay, took, way } from "./words.js";
 
 /** @typedef {import("./words.js").Ticket} Ticket */
 
@@ -37,8 +37,8 @@ function row(t) {
       const w = way(now.trace);
       text(sold, w.sold === undefined ? "" : `sold in ${took(w.sold)}${w.sold > promise ? ", slow" : ""}`);
       sold.className = w.sold !== undefined && w.sold > promise ? "warn" : "";
-      text(paper, w.paper !== undefined ? `on paper in ${took(w.paper)}` : now.state === "printed" ? "on paper" : "not on paper yet");
-      paper.className = now.state === "printed" ? "" : "warn";
+      text(paper, w.paper !== undefined ? `on paper in ${took(w.paper)}` : isOut(now.state) ? "on paper" : "not on paper yet");
+      paper.className = isOut(now.state) ? "" : "warn";
     },
   };
 }

@@ -22,6 +22,8 @@ export class Settings {
     this.restart.addEventListener("click", () => this.press(this.restart, () => this.again()));
     const slip = /** @type {HTMLButtonElement} */ (el("setup-slip"));
     slip.addEventListener("click", () => this.press(slip, () => this.print()));
+    const test = /** @type {HTMLButtonElement} */ (el("test-slip"));
+    test.addEventListener("click", () => this.press(test, () => this.test()));
   }
 
   /** @param {boolean} refused the kit has a file that it would not take */
@@ -63,6 +65,10 @@ export class Settings {
     if (!this.ok(await ask("POST", "/api/operator/restart"), 202)) return;
     this.note.textContent = "The kit starts again. This takes a few seconds.";
     this.restart.hidden = true;
+  }
+
+  async test() {
+    if (this.ok(await ask("POST", "/api/operator/test-slip"), 204)) this.note.textContent = "The test page is printed. It says how to read it.";
   }
 
   async print() {

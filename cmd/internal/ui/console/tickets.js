@@ -1,6 +1,7 @@
 // Tickets with the state of their slips; a slip's picture is fetched when somebody wants to see it.
+import { ask, why } from "./api.js";
 import { List, el, label, make, text } from "./dom.js";
-import { slipLabel, timeOfDay } from "./words.js";
+import { heldText, slipLabel, timeOfDay } from "./words.js";
 
 /** @typedef {import("./words.js").Ticket} Ticket */
 
@@ -8,24 +9,43 @@ import { slipLabel, timeOfDay } from "./words.js";
 const few = 8;
 
 export class Tickets {
-  constructor() {
-    this.slip = new Slip();
+  /** @param {() => void} refused called when this device turns out not to be paired any more */
+  constructor(refused) {
+    this.refused = refused;
+    this.slip = new Slip(refused);
     this.all = false;
     /** @type {Ticket[]} */
     this.tickets = [];
     this.more = el("all-tickets");
     /** @type {List<Ticket, ReturnType<Tickets["row"]>>} */
     this.list = new List(el("tickets"), (t) => t.ticket, (t) => this.row(t));
+    el("held-print").addEventListener("click", () => this.decide(true));
+    el("held-drop").addEventListener("click", () => this.decide(false));
     this.more.addEventListener("click", () => { this.all = !this.all; this.set(this.tickets); });
   }
 
-  set(/** @type {Ticket[]} */ tickets) {
+  /**
+   * @param {Ticket[]} tickets
+   * @param {number} [held]
+   */
+  set(tickets, held) {
     this.tickets = tickets;
+    if (held !== undefined) {
+      el("held").hidden = held === 0;
+      text(el("held-text"), held ? heldText(held) : "");
+    }
     el("no-tickets").hidden = tickets.length > 0;
     this.list.set(this.all ? tickets : tickets.slice(0, few));
     this.more.hidden = tickets.length <= few;
     text(this.more, this.all ? "Show fewer" : `Show the latest ${tickets.length}`);
     this.more.setAttribute("aria-expanded", String(this.all));
+  }
+
+  /** @param {boolean} print the slips that are old, or never */
+  async decide(print) {
+    const a = await ask("PUT", "/api/operator/held-slips", { print });
+    if (a.status === 401) this.refused();
+    text(el("held-fault"), a.status === 204 ? "" : why(a));
   }
 
   /** @param {Ticket} t */
@@ -42,17 +62,28 @@ export class Tickets {
 
 /** The dialog with one slip. */
 class Slip {
-  constructor() {
+  /** @param {() => void} refused */
+  constructor(refused) {
+    this.refused = refused;
+    this.ticket = "";
     this.dialog = /** @type {HTMLDialogElement} */ (el("slip"));
     this.picture = /** @type {HTMLImageElement} */ (el("slip-picture"));
     this.state = el("slip-state");
+    el("slip-again").addEventListener("click", () => this.again());
     el("slip-close").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("click", (e) => { if (e.target === this.dialog) this.dialog.close(); });
     this.picture.addEventListener("load", () => { this.picture.hidden = false; text(this.state, ""); });
     this.picture.addEventListener("error", () => text(this.state, "The picture could not be fetched. Close this and try again."));
   }
 
+  async again() {
+    const a = await ask("POST", `/api/operator/tickets/${encodeURIComponent(this.ticket)}/print`);
+    if (a.status === 401) this.refused();
+    text(this.state, a.status === 204 ? "It is printed again, marked as a possible copy." : why(a));
+  }
+
   open(/** @type {string} */ ticket) {
+    this.ticket = ticket;
     text(el("slip-title"), `Slip of ${ticket}`);
     text(this.state, "Fetching the slip…");
     this.picture.hidden = true;

@@ -9,7 +9,7 @@
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
  * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string}} Scan
  * @typedef {{presses: Press[], help: boolean}} Buttons
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[]}} State
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held: number}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
@@ -77,6 +77,9 @@ const slipWords = {
   queued: { word: "Waiting", mood: "warn" },
   printing: { word: "Printing", mood: "warn" },
   printed: { word: "Printed", mood: "good" },
+  sent: { word: "Sent to printer", mood: "good" },
+  held: { word: "Old: print it?", mood: "warn" },
+  dropped: { word: "Left out", mood: "calm" },
 };
 
 /**
@@ -96,6 +99,21 @@ export function scanLabel(s) {
   return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
 }
 
+/**
+ * @param {string} state of a ticket's slip
+ * @returns {boolean} whether it is out
+ */
+export function isOut(state) {
+  return state === "printed" || state === "sent";
+}
+
+/**
+ * @param {number} n of slips that are so old that nobody may be waiting for them
+ */
+export function heldText(n) {
+  return n === 1 ? "A slip is hours old. Print it?" : `${n} slips are hours old. Print them?`;
+}
+
 /** @type {Record<string, Label>} */
 const deviceWords = {
   ready: { word: "Ready", mood: "good" },
@@ -103,6 +121,20 @@ const deviceWords = {
   absent: { word: "Not there", mood: "bad" },
   failed: { word: "Problem", mood: "bad" },
 };
+
+/**
+ * Devices with what each is called where there are several of a kind: printer, printer 2.
+ * @param {Device[]} devices
+ * @returns {(Device & {called: string})[]}
+ */
+export function named(devices) {
+  /** @type {Record<string, number>} */
+  const seen = {};
+  return devices.map((d) => {
+    const n = (seen[d.device] = (seen[d.device] || 0) + 1);
+    return { ...d, called: n === 1 ? d.device : `${d.device} ${n}` };
+  });
+}
 
 /**
  * @param {string} state of a device

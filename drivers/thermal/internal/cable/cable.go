@@ -111,6 +111,9 @@ func (c Cable) Port() (status byte, told bool, err error) {
 	return 0, false, err
 }
 
+// ID says nothing: only usblp has read it.
+func (c Cable) ID() string { return "" }
+
 // ErrGone is that the printer is not at the other end any more.
 var ErrGone = errors.New("the printer was unplugged or switched off")
 

@@ -11,7 +11,9 @@ import (
 // Line is a serial line: a UART, or one behind USB (ttyUSB, ttyACM).
 type Line struct{ Cable }
 
-// Serial opens a line: 8 bits, no parity, no flow control, no translation.
+// Serial opens a line: 8 bits, no parity, no translation. DTR is up while it is open. The printer may stop it with XOFF, and go on with
+// XON: none of its answers that are read here has these bytes. Wires for flow control are not relied on: many cables lack them, and
+// would stop for ever.
 func Serial(path string, baud int) (*Line, error) {
 	f, err := openNode(path, unix.O_NOCTTY)
 	if err != nil {
@@ -37,11 +39,15 @@ func makeRaw(fd int, baud uint32) error {
 	if err != nil {
 		return err
 	}
-	t.Iflag, t.Oflag, t.Lflag = unix.IGNPAR, 0, 0
+	t.Iflag, t.Oflag, t.Lflag = unix.IGNPAR|unix.IXON, 0, 0
 	t.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | unix.BOTHER
 	t.Ispeed, t.Ospeed = baud, baud
 	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
-	return unix.IoctlSetTermios(fd, unix.TCSETS2, t)
+	t.Cc[unix.VSTART], t.Cc[unix.VSTOP] = 0x11, 0x13 // XON, XOFF
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS2, t); err != nil {
+		return err
+	}
+	return unix.IoctlSetInt(fd, unix.TCXONC, unix.TCOON) // whatever stopped it before
 }
 
 // Write hands over what fits in the driver's queue.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -90,6 +91,23 @@ func (p *Printer) Port() (status byte, told bool, err error) {
 		return 0, false, gone(err)
 	}
 	return 0, false, nil
+}
+
+// getDeviceID is LPIOC_GET_DEVICE_ID (drivers/usb/class/usblp.c) of so many bytes: _IOC(_IOC_READ, 'P', 1, n).
+func getDeviceID(n int) uint { return 2<<30 | uint(n)<<16 | 'P'<<8 | 1 }
+
+// ID is the printer's IEEE 1284 device ID, as usblp has read it, at most 1 KB; "" where it has none.
+func (p *Printer) ID() string {
+	text := make([]byte, 1024) // the first two bytes are its length
+	var errno unix.Errno
+	wait := p.raw.Control(func(fd uintptr) {
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, uintptr(getDeviceID(len(text))), uintptr(unsafe.Pointer(&text[0])))
+	})
+	if wait != nil || errno != 0 {
+		return ""
+	}
+	n := int(text[0])<<8 | int(text[1])
+	return string(text[2:max(2, min(n, len(text)))])
 }
 
 // End has nothing to add: what is sent is sent.

@@ -1,0 +1,69 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"edgekit.internal/pipeline/store"
+)
+
+// Slips are what an operator decides about paper.
+type Slips interface {
+	// Held is how many slips are so old that they wait for a decision.
+	Held(ctx context.Context) (int, error)
+	// DecideHeld has those printed, or never.
+	DecideHeld(ctx context.Context, print bool) error
+	// Again prints a ticket's slip once more, marked as a possible copy. It is store.ErrUnknown where there is no such ticket.
+	Again(ctx context.Context, ticket string) error
+	// Test prints a test page. Told: it cannot, for a reason that people understand.
+	Test(ctx context.Context) error
+}
+
+func (c *Console) putHeld(rw http.ResponseWriter, r *http.Request) {
+	var want struct {
+		Print *bool `json:"print"`
+	}
+	if !read(rw, r, &want, `{"print":true}`) {
+		return
+	}
+	if want.Print == nil {
+		refuse(rw, http.StatusBadRequest, "malformed", `Expected {"print":true} or {"print":false}.`)
+		return
+	}
+	c.noted(rw, c.Slips.DecideHeld(r.Context(), *want.Print))
+}
+
+func (c *Console) postAgain(rw http.ResponseWriter, r *http.Request) {
+	c.noted(rw, c.Slips.Again(r.Context(), r.PathValue("ticket")))
+}
+
+func (c *Console) postTest(rw http.ResponseWriter, r *http.Request) {
+	c.printed(rw, "test page", c.Slips.Test(r.Context()))
+}
+
+// printed answers when a slip that somebody stands waiting for is out.
+func (c *Console) printed(rw http.ResponseWriter, what string, err error) {
+	switch {
+	case errors.As(err, new(Told)):
+		refuse(rw, http.StatusConflict, "no-printer", err.Error())
+	case err != nil:
+		c.Log.Warn("not printed", "slip", what, "err", err)
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The "+what+" could not be printed right now. Look at the printer, and try again.")
+	default:
+		rw.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// noted answers when the book has noted a decision: the printer takes its time.
+func (c *Console) noted(rw http.ResponseWriter, err error) {
+	switch {
+	case errors.As(err, new(store.ErrUnknown)):
+		refuse(rw, http.StatusNotFound, "not-found", err.Error())
+	case err != nil:
+		c.Log.Warn("decision about slips not recorded", "err", err)
+		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The kit could not record that. Nothing changed; please try again.")
+	default:
+		rw.WriteHeader(http.StatusNoContent)
+	}
+}

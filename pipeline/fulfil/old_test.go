@@ -1,0 +1,38 @@
+package fulfil
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"edgekit.internal/pipeline"
+)
+
+// TestOldSlipsAskFirst: nothing of them is printed until somebody wants them; then they are, with the marks they would have had, in order.
+func TestOldSlipsAskFirst(t *testing.T) {
+	b, p := &book{}, &paper{}
+	for n := range int64(4) {
+		b.add(n + 1)
+	}
+	b.ts[1].Print = pipeline.PrintSending
+	old := func(t pipeline.Ticket) bool { return t.N <= 3 }
+	runWith(t, b, p.slip, func(q *Queue) { q.Old = old }, func(q *Queue) {
+		time.Sleep(time.Minute)
+		if !slices.Equal(p.out, []string{"A-004"}) {
+			t.Errorf("before anybody was asked: %v", p.out)
+		}
+		for i, want := range []pipeline.PrintState{pipeline.PrintHeld, pipeline.PrintHeldSending, pipeline.PrintHeld, pipeline.PrintSent} {
+			if b.ts[i].Print != want {
+				t.Errorf("ticket %d is %v, want %v", i+1, b.ts[i].Print, want)
+			}
+		}
+		for i, state := range []pipeline.PrintState{pipeline.PrintQueued, pipeline.PrintSending, pipeline.PrintDropped} {
+			b.SetPrint(t.Context(), int64(i+1), state)
+		}
+		q.Want(3)
+		time.Sleep(time.Minute)
+	})
+	if !slices.Equal(p.out, []string{"A-004", "A-001", "A-002 copy?"}) {
+		t.Error(p.out)
+	}
+}
