@@ -98,6 +98,7 @@ func TestADayOfPresses(t *testing.T) {
 	k.Kill()
 	k, op = start()
 	v = k.Visit(t)
+	kittest.Until(t, "what was pressed before", func() bool { return len(buttonsOf(t, op).Presses) > 0 })
 	if b := buttonsOf(t, op); !b.Help || len(b.Presses) < 4 || b.Presses[0].Action != "call-help" || state() != "sold-out" {
 		t.Errorf("after a power cut: %+v; the offer is %s", b, state())
 	}

@@ -16,8 +16,10 @@ func (d *Desk) remember(ctx context.Context) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, p := range ps {
-		d.recent = append(d.recent, toWire(p))
+	for _, p := range ps { // a console may have been quicker
+		if !slices.ContainsFunc(d.recent, func(w wire.Press) bool { return w.ID == p.ID }) {
+			d.recent = append(d.recent, toWire(p))
+		}
 	}
 }
 
