@@ -41,7 +41,15 @@ CREATE TABLE journal (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);
 
 -- A visitor's latest choice; wall: Unix ms as believed.
 CREATE TABLE consents (viewer TEXT PRIMARY KEY, version INTEGER NOT NULL, choice TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL) WITHOUT ROWID;
-`, `
+`},
+}
+
+// additions are what came later, by the table that each begins with. An update that does not prove itself goes back to the system
+// before it, on the data that the newer one has written: so what is new is added beside the rest, where an older program does not
+// look, and leaves the schema's version alone. A migration would lock the older one out; it is for what cannot be done otherwise,
+// in an update that says so.
+var additions = []struct{ table, sql string }{
+	{"presses", `
 -- Presses of the operator's buttons, and what became of each; at: kit ms; wall: Unix ms as believed; ticket: 0 for none.
 CREATE TABLE presses (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, button TEXT NOT NULL, gesture TEXT NOT NULL, action TEXT NOT NULL,
 	via TEXT NOT NULL, reason TEXT NOT NULL, details TEXT NOT NULL, offer TEXT NOT NULL, ticket INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
@@ -75,10 +83,21 @@ func migrate(conn *sqlite.Conn) error {
 	switch {
 	case version > len(schema.Migrations):
 		return fmt.Errorf("its schema is version %d, this program knows up to %d: it was written by a newer edgekit, which is needed to read it", version, len(schema.Migrations))
-	case version == len(schema.Migrations) && app == int(schema.AppID):
-		return nil // without a write: a kit starts on a full disk too
+	case version < len(schema.Migrations) || app != int(schema.AppID): // else without a write: a kit starts on a full disk too
+		if err := sqlitemigration.Migrate(context.Background(), conn, schema); err != nil {
+			return err
+		}
 	}
-	return sqlitemigration.Migrate(context.Background(), conn, schema)
+	for _, a := range additions {
+		n, err := number(conn, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '"+a.table+"'")
+		if err == nil && n == 0 {
+			err = sqlitex.ExecuteScript(conn, a.sql, nil) // all or nothing
+		}
+		if err != nil {
+			return fmt.Errorf("table %s: %w", a.table, err)
+		}
+	}
+	return nil
 }
 
 func number(conn *sqlite.Conn, query string) (n int, err error) {
