@@ -18,6 +18,7 @@ import (
 
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/image/boottest"
+	"edgekit.internal/pipeline/journal"
 )
 
 var (
@@ -83,6 +84,9 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 	var kit int64
 	var nth uint32
 	for _, e := range journalOf(t, filepath.Join(data, "kit.db")) {
+		if e.Kind == journal.Fix { // is of when the date was learned, and comes when the store has time for it
+			continue
+		}
 		if e.Boot < nth || e.Kit < kit || e.Boot == 0 || e.Boot > uint32(*bootCuts+2) {
 			t.Errorf("kit time %d in boot %d comes after %d in boot %d", e.Kit, e.Boot, kit, nth)
 		}
