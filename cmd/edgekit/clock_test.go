@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 // end at each of its pages, as if the power had gone there. What is left tells a kit time and a boot, and a kit that
 // starts from it, in another boot, is never before them.
 func TestKitTimeAfterACutBetweenAnyTwoWrites(t *testing.T) {
-	dir, up := t.TempDir(), 10*time.Second
+	dir, up := t.TempDir(), atomic.Int64{}
+	up.Store(int64(10 * time.Second))
 	path := filepath.Join(dir, "kit.db")
 	open := func(path string, boot byte) (*store.Store, *clock.Clock) {
 		t.Helper()
@@ -36,7 +38,7 @@ func TestKitTimeAfterACutBetweenAnyTwoWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c = clock.New(anchor, [16]byte{boot}, func() time.Duration { return up })
+		c = clock.New(anchor, [16]byte{boot}, func() time.Duration { return time.Duration(up.Load()) })
 		return s, c
 	}
 	s, c := open(path, 1)
@@ -44,7 +46,7 @@ func TestKitTimeAfterACutBetweenAnyTwoWrites(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	for range 12 {
-		up += 7 * time.Second // nobody writes meanwhile: the writer waits to be asked
+		up.Add(int64(7 * time.Second))
 		if err := s.AddFix(ctx, pipeline.Fix{Source: "ntp", Boot: c.Boot(), At: c.Now(), Wall: time.Unix(9, 0), Within: time.Second}); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,7 @@ func TestKitTimeAfterACutBetweenAnyTwoWrites(t *testing.T) {
 	}
 
 	const header, frame = 32, 24 + 4096 // of a log and of each page in it (sqlite.org/fileformat2.html, section 4.1)
-	up = 0
+	up.Store(0)
 	states := map[string]bool{}
 	for n, at := 0, header; at <= len(log); n, at = n+1, at+frame {
 		cut := filepath.Join(dir, fmt.Sprint("cut", n))
