@@ -7,6 +7,7 @@
 package drivers
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -60,4 +61,14 @@ func (w *Watch) Get() (Status, <-chan struct{}) {
 		w.changed = make(chan struct{})
 	}
 	return w.now, w.changed
+}
+
+// Pause waits, at most until ctx ends.
+func Pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }

@@ -83,14 +83,12 @@ type lobby interface {
 func handler(ap radio, in lobby, mode func() string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(rw).Encode(status(r.Context(), ap, in, mode()))
+		wire.Reply(rw, http.StatusOK, status(r.Context(), ap, in, mode()))
 	})
 	mux.HandleFunc("GET /guests/{ip}", func(rw http.ResponseWriter, r *http.Request) {
 		if ip, ok := guestOf(rw, r); ok {
 			if g, ok := in.guest(ip); ok {
-				rw.Header().Set("Content-Type", "application/json")
-				json.NewEncoder(rw).Encode(g)
+				wire.Reply(rw, http.StatusOK, g)
 				return
 			}
 			refuse(rw, http.StatusNotFound, "unknown", "No phone has that address in the kit's Wi-Fi now.")
@@ -172,9 +170,7 @@ func guestOf(rw http.ResponseWriter, r *http.Request) (ip netip.Addr, ok bool) {
 }
 
 func refuse(rw http.ResponseWriter, code int, reason, detail string) {
-	rw.Header().Set("Content-Type", "application/problem+json")
-	rw.WriteHeader(code)
-	json.NewEncoder(rw).Encode(wire.Problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Reason: reason, Detail: detail})
+	wire.Refuse(rw, wire.Problem{Status: code, Reason: reason, Detail: detail})
 }
 
 func status(ctx context.Context, ap radio, in lobby, mode string) wire.Wifi {

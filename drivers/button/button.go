@@ -108,13 +108,13 @@ func (b *Buttons) Run(ctx context.Context) error {
 		case errors.Is(err, gpio.ErrNone):
 			failures = 0
 			b.show(drivers.Absent, "This machine has no pins for buttons. All that they do is in the console too.", time.Time{})
-			pause(ctx, b.timing.scan)
+			drivers.Pause(ctx, b.timing.scan)
 		default:
 			wait := min(b.timing.retry<<min(failures, 16), b.timing.most)
 			failures++
 			b.config.Log.Warn("buttons failed", "err", err, "retry", wait)
 			b.show(drivers.Failed, words(err), time.Now().Add(wait))
-			pause(ctx, wait)
+			drivers.Pause(ctx, wait)
 		}
 	}
 	return nil
@@ -163,7 +163,7 @@ func (b *Buttons) session(ctx context.Context, failures *int) error {
 			return err
 		}
 		if slices.ContainsFunc(ms, func(m *machine) bool { return m.trouble == noisy }) {
-			pause(ctx, b.timing.calm)
+			drivers.Pause(ctx, b.timing.calm)
 		}
 	}
 }
@@ -229,13 +229,4 @@ func (b *Buttons) tell(ms []*machine) {
 		b.config.Log.Warn("buttons", "trouble", strings.Join(reasons, " "))
 	}
 	b.show(state, strings.Join(reasons, " "), time.Time{})
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -122,7 +122,7 @@ func (l *Lights) Run(ctx context.Context) error {
 		case errors.Is(err, gpio.ErrNone):
 			failures = 0
 			l.tell(drivers.Absent, "This machine has no pins for lights. What they say is in the console too.", time.Time{})
-			pause(ctx, l.timing.scan)
+			drivers.Pause(ctx, l.timing.scan)
 		default:
 			wait := min(l.timing.retry<<min(failures, 16), l.timing.most)
 			failures++
@@ -132,7 +132,7 @@ func (l *Lights) Run(ctx context.Context) error {
 				why = "The lights stay dark: another program, or the board's own settings, have taken their pins. What they say is in the console too."
 			}
 			l.tell(drivers.Failed, why, time.Now().Add(wait))
-			pause(ctx, wait)
+			drivers.Pause(ctx, wait)
 		}
 	}
 	return nil
@@ -201,13 +201,4 @@ func (l *Lights) set(out []output, now []int) (next time.Duration, err error) {
 
 func (l *Lights) tell(s drivers.State, reason string, retry time.Time) {
 	l.watch.Set(drivers.Status{Device: "lights", Name: l.config.Spec, State: s, Reason: reason, Retry: retry})
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -117,13 +117,13 @@ func (s *Scanner) Run(ctx context.Context) error {
 		case errors.As(err, &gone):
 			failures, s.name = 0, s.config.Device
 			s.show(drivers.Absent, string(gone), time.Time{})
-			pause(ctx, s.timing.scan)
+			drivers.Pause(ctx, s.timing.scan)
 		default:
 			wait := min(s.timing.retry<<min(failures, 16), s.timing.most)
 			failures++
 			s.config.Log.Warn("scanner failed", "scanner", s.name, "err", err, "retry", wait)
 			s.show(drivers.Failed, fmt.Sprintf("The scanner cannot be read (%v). Pull its plug out and put it in again.", err), time.Now().Add(wait))
-			pause(ctx, wait)
+			drivers.Pause(ctx, wait)
 		}
 	}
 	return nil
@@ -205,13 +205,4 @@ func printable(b []byte) string {
 
 func (s *Scanner) show(state drivers.State, reason string, retry time.Time) {
 	s.watch.Set(drivers.Status{Device: "scanner", Name: s.name, State: state, Reason: reason, Retry: retry})
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -114,9 +114,9 @@ func (s *speaker) Write(b []byte, by time.Time) (int, error) {
 func (s *speaker) Read(b []byte, by time.Time) (int, error) {
 	if len(s.say) == 0 || s.say[0] != s.answers && time.Now().Before(s.at) {
 		if wait := min(time.Until(by), time.Until(s.at)); len(s.say) > 0 && wait > 0 {
-			pause(context.Background(), wait)
+			drivers.Pause(context.Background(), wait)
 		} else {
-			pause(context.Background(), time.Until(by))
+			drivers.Pause(context.Background(), time.Until(by))
 		}
 		if len(s.say) == 0 || time.Now().Before(s.at) {
 			return 0, os.ErrDeadlineExceeded
@@ -232,7 +232,7 @@ func TestASerialPrinterStopsTheLine(t *testing.T) {
 		if got > 1000 && !stopped {
 			stopped = true
 			go func() {
-				pause(context.Background(), 700*time.Millisecond) // longer than a job that is held up is left alone
+				drivers.Pause(context.Background(), 700*time.Millisecond) // longer than a job that is held up is left alone
 				master.Write([]byte{0x11})
 			}()
 			return []byte{0x13}

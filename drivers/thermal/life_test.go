@@ -38,10 +38,10 @@ func (d *deaf) Write(b []byte, by time.Time) (int, error) {
 	d.takes, d.got = d.takes-n, append(d.got, b[:n]...)
 	d.mu.Unlock()
 	if n == 0 {
-		pause(context.Background(), time.Until(by))
+		drivers.Pause(context.Background(), time.Until(by))
 		return 0, os.ErrDeadlineExceeded
 	}
-	pause(context.Background(), d.each)
+	drivers.Pause(context.Background(), d.each)
 	return n, nil
 }
 
@@ -59,7 +59,7 @@ func (d *deaf) set(status byte, takes int) {
 
 func (d *deaf) Read(b []byte, by time.Time) (int, error) {
 	if d.answers == 0 || by.IsZero() {
-		pause(context.Background(), time.Until(by))
+		drivers.Pause(context.Background(), time.Until(by))
 		return 0, os.ErrDeadlineExceeded
 	}
 	b[0] = d.answers
@@ -146,9 +146,9 @@ func TestPaperThatEndsInAJobIsWaitedFor(t *testing.T) {
 				_, err := p.Print(t.Context(), job(2*block))
 				done <- err
 			}()
-			pause(context.Background(), 1500*time.Millisecond) // of the test's own time: the first block has left
+			drivers.Pause(context.Background(), 1500*time.Millisecond) // of the test's own time: the first block has left
 			d.set(0x38, 0)
-			pause(context.Background(), time.Hour)
+			drivers.Pause(context.Background(), time.Hour)
 			if s, _ := p.Watch().Get(); s.State != drivers.Failed || s.Reason != reply.NoPaper.Words {
 				t.Errorf("%+v", s)
 			}
@@ -207,7 +207,7 @@ func TestJobBeginsBeforeItsFirstByte(t *testing.T) {
 			done <- result{fate, err}
 		}
 		go print()
-		pause(t.Context(), time.Hour)
+		drivers.Pause(t.Context(), time.Hour)
 		if begun != 0 {
 			t.Error("begun without paper")
 		}

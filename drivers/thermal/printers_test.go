@@ -83,17 +83,17 @@ func TestAJobThatIsStuckIsGivenUpForAnotherPrinter(t *testing.T) {
 			done := make(chan result, 1)
 			if both {
 				links[1].set(0x38, 0) // so that the first one gets it
-				pause(t.Context(), 5*time.Second)
+				drivers.Pause(t.Context(), 5*time.Second)
 			}
 			start := time.Now()
 			go func() {
 				fate, err := ps.Print(t.Context(), job(3*block))
 				done <- result{fate, err}
 			}()
-			pause(t.Context(), time.Second)
+			drivers.Pause(t.Context(), time.Second)
 			links[0].set(0x38, 0) // its paper ends in the job
 			if both {
-				pause(t.Context(), time.Minute)
+				drivers.Pause(t.Context(), time.Minute)
 				links[1].set(0x18, 0)
 				res := <-done
 				if res.fate != Begun || res.err == nil || !strings.Contains(res.err.Error(), "another printer takes it over") || time.Since(start) > 70*time.Second {
@@ -104,7 +104,7 @@ func TestAJobThatIsStuckIsGivenUpForAnotherPrinter(t *testing.T) {
 				}
 				return
 			}
-			pause(t.Context(), time.Hour)
+			drivers.Pause(t.Context(), time.Hour)
 			select {
 			case res := <-done:
 				t.Errorf("given up for nobody: %+v", res)

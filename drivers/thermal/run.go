@@ -60,13 +60,13 @@ func (p *Printer) Run(ctx context.Context) error {
 		case errors.As(err, &absent):
 			failures = 0
 			p.show(drivers.Absent, string(absent), time.Time{})
-			pause(ctx, cmp.Or(p.place.scan, p.timing.scan))
+			drivers.Pause(ctx, cmp.Or(p.place.scan, p.timing.scan))
 		default:
 			wait := min(p.timing.retry<<min(failures, 16), p.timing.retryMost)
 			failures++
 			p.config.Log.Warn("printer failed", "printer", p.name, "err", err, "retry", wait)
 			p.show(drivers.Failed, sentence(err)+" Slips wait.", time.Now().Add(wait))
-			pause(ctx, wait)
+			drivers.Pause(ctx, wait)
 		}
 	}
 	return nil
@@ -207,15 +207,6 @@ func (p *Printer) tell(held reply.Trouble) {
 
 func (p *Printer) show(s drivers.State, reason string, retry time.Time) {
 	p.watch.Set(drivers.Status{Device: "printer", Name: p.name, State: s, Reason: reason, Retry: retry})
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // sentence makes an error one for people.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
@@ -169,7 +170,7 @@ func (w *wire) echo(ctx context.Context, hold func(reply.Trouble)) (Fate, error)
 			case err != nil:
 				return Begun, fmt.Errorf("before it said that the job is on paper: %w", err)
 			case n == 0:
-				pause(ctx, hush)
+				drivers.Pause(ctx, hush)
 			default:
 				w.ear.Hear(one[0])
 			}

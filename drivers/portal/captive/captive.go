@@ -51,7 +51,8 @@ const (
 //   - Apple's "Use captive Wi-Fi networks" and the WBA's collection, captivebehavior.wballiance.com
 //   - Microsoft Learn, "Network Connectivity Status Indicator overview"
 //   - Firefox's preferences captivedetect.canonicalURL and .canonicalContent, network.connectivity-service.IPv4.url
-//   - NetworkManager.conf(5), [connectivity], as Debian, Ubuntu, Fedora and GNOME set it
+//   - NetworkManager.conf(5), [connectivity], as Debian, Ubuntu, Fedora, GNOME and KDE set it
+//   - GrapheneOS's FAQ, "default connections"; Huawei's, Xiaomi's, Oppo's and Vivo's Androids ask as Android does
 var probes = []Probe{
 	{System: Android, host: "connectivitycheck.gstatic.com", path: "/generate_204"},
 	{System: Android, host: "connectivitycheck.android.com", path: "/generate_204"},
@@ -63,6 +64,10 @@ var probes = []Probe{
 	{System: Android, host: "play.googleapis.com", path: "/generate_204"},
 	{System: Android, host: "connect.rom.miui.com", path: "/generate_204"},
 	{System: Android, host: "connectivitycheck.platform.hicloud.com", path: "/generate_204"},
+	{System: Android, host: "connectivitycheck.grapheneos.network", path: "/generate_204"},
+	{System: Android, host: "conn1.oppomobile.com", path: "/generate_204"},
+	{System: Android, host: "conn2.oppomobile.com", path: "/generate_204"},
+	{System: Android, host: "wifi.vivo.com.cn", path: "/generate_204"},
 	{System: Android, host: "edge.microsoft.com", path: "/captiveportal/generate_204"},
 
 	{System: Apple, host: "captive.apple.com", path: "/hotspot-detect.html", body: appleSuccess, html: true},
@@ -81,6 +86,7 @@ var probes = []Probe{
 	{System: NetworkManager, host: "network-test.debian.org", path: "/nm", body: "NetworkManager is online\n"},
 	{System: NetworkManager, host: "fedoraproject.org", path: "/static/hotspot.txt", body: "OK"},
 	{System: NetworkManager, host: "connectivity-check.ubuntu.com", path: "/"},
+	{System: NetworkManager, host: "networkcheck.kde.org", path: "/", body: "OK\n"},
 
 	{System: Kindle, host: "spectrum.s3.amazonaws.com", path: "/kindle-wifi/wifistub.html", body: kindleSuccess, html: true},
 }
@@ -126,7 +132,7 @@ func (p Probe) Connected(rw http.ResponseWriter, r *http.Request, page string) {
 	h.Set("Cache-Control", "no-store")
 	switch {
 	case p.opens:
-		redirect(rw, r, page)
+		Lead(rw, r, page)
 	case p.body == "":
 		rw.WriteHeader(http.StatusNoContent)
 	default:
@@ -139,10 +145,11 @@ func (p Probe) Connected(rw http.ResponseWriter, r *http.Request, page string) {
 }
 
 // SignIn answers what has the system open page in its sheet, or tell its person to.
-func (p Probe) SignIn(rw http.ResponseWriter, r *http.Request, page string) { redirect(rw, r, page) }
+func (p Probe) SignIn(rw http.ResponseWriter, r *http.Request, page string) { Lead(rw, r, page) }
 
-// redirect is a 302, which all systems know for this; RFC 8952, section 2.5, has portals do it to plain HTTP.
-func redirect(rw http.ResponseWriter, r *http.Request, to string) {
+// Lead sends who asked for another page to one of the kit's, by a 302, which all systems know for this; RFC 8952, section 2.5, has
+// portals do it to plain HTTP. No browser is to remember it.
+func Lead(rw http.ResponseWriter, r *http.Request, to string) {
 	rw.Header().Set("Cache-Control", "no-store")
 	http.Redirect(rw, r, to, http.StatusFound)
 }

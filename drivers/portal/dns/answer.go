@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -63,8 +64,8 @@ func (s *Server) answer(ctx context.Context, from netip.Addr, q *dns.Msg) *dns.M
 		}
 		return s.pass(ctx, m, upstream, q, r)
 	}
-	switch _, probe := probes[name]; {
-	case probe:
+	switch {
+	case slices.Contains(probes, name):
 		s.probes.Add(1)
 		return s.point(r, probeTTL)
 	case name == windowsCheck:

@@ -6,35 +6,12 @@ import (
 	"strings"
 
 	"edgekit.internal/drivers/portal"
+	"edgekit.internal/drivers/portal/captive"
 )
 
-// probes are the names by which systems find out whether a network leads to the internet, and how each asks. All but Windows' last
-// ask for a page by plain HTTP, which the kit's web server answers; a phone that finds what it expects there stays on the network.
-var probes = map[string]string{
-	"connectivitycheck.gstatic.com":          "Android: HTTP, and the first of its fallbacks (AOSP, NetworkStack, res/values/config.xml)",
-	"connectivitycheck.android.com":          "Android before 7 (AOSP, NetworkMonitor.java)",
-	"clients3.google.com":                    "Android before 7; ChromeOS",
-	"www.google.com":                         "Android's HTTPS probe, and a fallback by HTTP, /gen_204 (AOSP, NetworkStack, config.xml)",
-	"play.googleapis.com":                    "Android, the other fallback (AOSP, NetworkStack, config.xml)",
-	"www.gstatic.com":                        "ChromeOS (Chromium, network_portal_detector)",
-	"connectivitycheck.grapheneos.network":   "GrapheneOS (its FAQ, default connections)",
-	"connectivitycheck.platform.hicloud.com": "Huawei's Android",
-	"connect.rom.miui.com":                   "Xiaomi's Android",
-	"conn1.oppomobile.com":                   "Oppo's Android",
-	"conn2.oppomobile.com":                   "Oppo's Android",
-	"wifi.vivo.com.cn":                       "Vivo's Android",
-	"captive.apple.com":                      "iOS and macOS (Apple, Use Apple products on enterprise networks)",
-	"www.apple.com":                          "iOS before 7: /library/test/success.html",
-	"www.msftconnecttest.com":                "Windows 10 and later (Microsoft, NCSI overview)",
-	"www.msftncsi.com":                       "Windows before 10 (Microsoft, NCSI overview)",
-	"detectportal.firefox.com":               "Firefox (its preference captivedetect.canonicalURL)",
-	"spectrum.s3.amazonaws.com":              "Kindle: /kindle-wifi/wifistub.html",
-	"nmcheck.gnome.org":                      "GNOME (NetworkManager's defaults)",
-	"networkcheck.kde.org":                   "KDE (plasma-nm)",
-	"network-test.debian.org":                "Debian's NetworkManager",
-	"connectivity-check.ubuntu.com":          "Ubuntu's NetworkManager",
-	"fedoraproject.org":                      "Fedora's NetworkManager: /static/hotspot.txt",
-}
+// probes are the names by which systems find out whether a network leads to the internet. They ask for a page there by plain HTTP,
+// which the kit's web server answers; a phone that finds what it expects stays on the network.
+var probes = captive.Hosts()
 
 // windowsCheck is the name whose address Windows compares with the one that it knows (Microsoft, NCSI overview, DNS probe).
 const windowsCheck = "dns.msftncsi.com"

@@ -134,7 +134,7 @@ func (c *Crowd) stays() {
 // unseen is the phone that nobody has looked at for longest.
 func (c *Crowd) unseen(now time.Time, phones []Phone) (Phone, bool) {
 	return longest(phones, func(p Phone) (time.Duration, bool) {
-		return p.Idle, p.Idle >= silent && p.Connected >= settle && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
+		return p.Idle, p.Idle >= silent && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
 	})
 }
 

@@ -169,7 +169,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
 	})
 	k.upkeep = upkeep.New(c.Data, log)
-	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || c.Wifi.Mode == "auto" && c.Boot != "", k.staff)
+	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || k.findsRadio(), k.staff)
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
 	k.console = console.New(console.Config{

@@ -14,6 +14,7 @@ import (
 
 	"edgekit.internal/cmd/edgekit/internal/web"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers/portal/captive"
 	"edgekit.internal/pipeline"
 )
 
@@ -122,7 +123,7 @@ func (p *Portal) postAccept(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.MAC == "" { // no phone of the kit's own Wi-Fi: there is nothing to be told
-		lead(rw, r, "/")
+		captive.Lead(rw, r, "/")
 		return
 	}
 	from, _ := remote(r)

@@ -106,16 +106,10 @@ func (p *Portal) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		wire.Refuse(rw, wire.Problem{Status: http.StatusMisdirectedRequest, Reason: "misdirected", Detail: "There is only this stall's page in this network. Open " + base(r) + "/"})
 	case s.Accepted:
-		lead(rw, r, base(r)+"/")
+		captive.Lead(rw, r, base(r)+"/")
 	default:
-		lead(rw, r, base(r)+"/portal")
+		captive.Lead(rw, r, base(r)+"/portal")
 	}
-}
-
-// lead sends a person who asked for some other page to one of the kit's. No browser is to remember that.
-func lead(rw http.ResponseWriter, r *http.Request, to string) {
-	rw.Header().Set("Cache-Control", "no-store")
-	http.Redirect(rw, r, to, http.StatusFound)
 }
 
 // meant tells whether a request names the kit: by the address that it came to, or by a name of its own.
@@ -210,7 +204,7 @@ func (p *Portal) getCode(rw http.ResponseWriter, r *http.Request) {
 			p.become(rw, r, viewer)
 		}
 	}
-	lead(rw, r, "/")
+	captive.Lead(rw, r, "/")
 }
 
 // holds tells whether a browser has a visitor who has bought something.
