@@ -30,6 +30,7 @@ func wifiSettings(password string) string {
 // its slip comes out at the end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there
 // are.
 func TestBootDebianSellsOverTheAir(t *testing.T) {
+	t.Parallel()
 	m := newMachineOf(t, *bootLabImage)
 	password := rand.Text()
 	if err := m.Drop("edgekit.toml", wifiSettings(password)); err != nil {
@@ -103,6 +104,7 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 // TestBootDebianUpdates: an update whose initramfs finds no root, or whose access point does not come up, goes back to the old
 // system by itself; a healthy one stays, with its network, and starts from the other slot's initramfs.
 func TestBootDebianUpdates(t *testing.T) {
+	t.Parallel()
 	u := newUpdatesOf(t, *bootLabImage)
 	was := u.system()
 	u.PowerCut()
