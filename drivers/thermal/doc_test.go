@@ -226,7 +226,7 @@ func FuzzDoc(f *testing.F) {
 		if draw {
 			text = boxes
 		}
-		for _, p := range []Profile{Paper58, Paper80} {
+		for _, p := range []Profile{Paper58, Paper80, Paper80.of("epson", ""), Paper58.of("simple", ""), Paper80.of("citizen", "")} {
 			d := NewDoc(p, text)
 			d.Line(left, Style{Align: Align(n % 4), Times: n % 10, Bold: draw})
 			d.Pair(left, right, Style{Small: n%3 == 0})
@@ -234,7 +234,7 @@ func FuzzDoc(f *testing.F) {
 			d.Feed(n)
 			d.Rule()
 			_, report, err := Render(d.Bytes(), p)
-			if err != nil || report.Cuts != 0 || report.Drawer != 0 || len(report.Codes) > 1 {
+			if err != nil || report.Cuts != 0 || report.Drawer != 0 || len(report.Codes) > 1 || p.DrawCodes && len(report.Codes) > 0 {
 				t.Errorf("%v, %+v", err, report)
 			}
 			if k := len(report.Lines); k == 0 || report.Lines[k-1] != strings.Repeat("-", p.CharsA) {
