@@ -26,8 +26,45 @@ type rig struct {
 	spec         string
 	glob         string        // for auto
 	answer       time.Duration // that the printer is given to answer; 0: 20 s
-	paper        func(there bool)
+	be           func(condition)
 	unplug, plug func()
+}
+
+// condition is what is the matter with a printer; the zero value is nothing.
+type condition struct{ cover, button, cutter, dead, hot, noRoll, lowRoll bool }
+
+// answer is to DLE EOT n (ESC/POS, real-time status).
+func (c condition) answer(n byte) byte {
+	return 0x12 | []byte{
+		1: bits(0x08, c.stops()) | bits(0x40, c.button),
+		2: bits(0x04, c.cover) | bits(0x08, c.button) | bits(0x20, c.noRoll) | bits(0x40, c.cutter || c.dead || c.hot),
+		3: bits(0x08, c.cutter) | bits(0x20, c.dead) | bits(0x40, c.hot),
+		4: bits(0x0c, c.lowRoll || c.noRoll) | bits(0x60, c.noRoll),
+	}[n]
+}
+
+// automatic is what GS a asks for (ESC/POS, automatic status back, four bytes).
+func (c condition) automatic() []byte {
+	return []byte{
+		0x10 | bits(0x08, c.stops()) | bits(0x20, c.cover) | bits(0x40, c.button),
+		bits(0x08, c.cutter) | bits(0x20, c.dead) | bits(0x40, c.hot),
+		bits(0x03, c.lowRoll || c.noRoll) | bits(0x0c, c.noRoll),
+		0x0f,
+	}
+}
+
+// port is what GET_PORT_STATUS asks for (USB printer class 1.1, 4.2.2), which knows less.
+func (c condition) port() byte {
+	return bits(0x20, c.noRoll) | bits(0x10, !c.button) | bits(0x08, !(c.cover || c.cutter || c.dead || c.hot))
+}
+
+func (c condition) stops() bool { c.lowRoll = false; return c != condition{} }
+
+func bits(b byte, on bool) byte {
+	if on {
+		return b
+	}
+	return 0
 }
 
 // far is what a printer does: it takes bytes, and answers DLE EOT.
@@ -36,7 +73,9 @@ type far struct {
 	cond   *sync.Cond
 	got    []byte // but for the questions
 	asked  []byte // the end of what may be one
-	noRoll bool
+	is     condition
+	mute   bool                 // it answers nothing
+	knows  map[string][]byte    // commands that it answers, beside DLE EOT
 	jam    bool                 // it takes nothing after the next byte of a job
 	held   bool                 // it takes nothing
 	cut    int                  // bytes of a job after which it takes nothing; 0: never
@@ -85,19 +124,21 @@ func (f *far) take(c byte) (answer []byte) {
 	}
 	if len(f.asked) == 3 {
 		f.asked = nil
-		switch {
-		case f.noRoll && c == 4:
-			return []byte{0x72}
-		case f.noRoll && c == 2:
-			return []byte{0x32}
+		if f.mute || c < 1 || c > 4 {
+			return nil
 		}
-		return []byte{0x12}
+		return []byte{f.is.answer(c)}
 	}
 	f.got, f.asked = append(f.got, f.asked...), nil
 	f.held = f.jam || f.cut > 0 && len(f.got) >= f.cut
 	f.cond.Broadcast()
 	if f.stop != nil {
 		return f.stop(len(f.got))
+	}
+	for command, answer := range f.knows {
+		if bytes.HasSuffix(f.got, []byte(command)) {
+			return answer
+		}
 	}
 	if at := len(f.got) - len(wantsEcho) - 4; f.echoes && at >= 0 && bytes.HasPrefix(f.got[at:], wantsEcho) {
 		return append(append([]byte{0x37, 0x22}, f.got[at+len(wantsEcho):]...), 0)
@@ -127,7 +168,7 @@ func (f *far) set(change func()) {
 
 func (f *far) free() { f.jam, f.held = false, false }
 
-func (f *far) setPaper(there bool) { f.set(func() { f.noRoll = !there }) }
+func (f *far) become(c condition) { f.set(func() { f.is = c }) }
 
 // testPrinter is a printer's life on any rig.
 func testPrinter(t *testing.T, r *rig) {
@@ -166,7 +207,7 @@ func testPrinter(t *testing.T, r *rig) {
 	one := job("A-001", 1000)
 	prints(one.Name, print(one), one.Data)
 
-	r.paper(false)
+	r.be(condition{noRoll: true})
 	s := await(t, p, "it is out of paper", func(s drivers.Status) bool { return s.State == drivers.Failed })
 	if !strings.Contains(s.Reason, "out of paper") {
 		t.Error(s.Reason)
@@ -180,7 +221,7 @@ func testPrinter(t *testing.T, r *rig) {
 		t.Errorf("%s began without paper", tap)
 	default:
 	}
-	r.paper(true)
+	r.be(condition{})
 	prints(two.Name, done, two.Data)
 
 	r.set(func() { r.jam = true })
@@ -250,7 +291,7 @@ func ptyRig(t *testing.T, kind, pattern string) *rig {
 	plugs, path := 0, ""
 	var master, slave *os.File
 	var serving sync.WaitGroup
-	r := &rig{far: f, spec: kind + filepath.Join(dir, "lp0"), paper: f.setPaper}
+	r := &rig{far: f, spec: kind + filepath.Join(dir, "lp0"), be: f.become}
 	if pattern != "" {
 		r.spec, r.glob = "auto", filepath.Join(dir, pattern)
 	}
@@ -326,7 +367,7 @@ func control(t *testing.T, f *os.File, do func(fd int) error) {
 // tcpRig is a printer in the network, which takes one connection after another.
 func tcpRig(t *testing.T) *rig {
 	f := newFar()
-	r := &rig{far: f, paper: f.setPaper}
+	r := &rig{far: f, be: f.become}
 	var mu sync.Mutex
 	var listener net.Listener
 	var conn *net.TCPConn
