@@ -185,7 +185,7 @@ func (s slips) Held(ctx context.Context) (int, error) { return s.store.Held(ctx)
 func (s slips) DecideHeld(ctx context.Context, print bool) error {
 	_, last, err := s.store.DecideHeld(ctx, print)
 	if err == nil && print && s.queue != nil {
-		s.queue.Want(last)
+		s.queue.WantUpTo(last)
 	}
 	return err
 }
