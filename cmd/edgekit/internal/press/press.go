@@ -78,7 +78,7 @@ func New(c Config) (d *Desk, setting string, err error) {
 	for _, name := range Buttons {
 		has := func(g button.Gesture) bool { _, ok := d.bound[name][string(g)]; return ok }
 		buttons.Buttons = append(buttons.Buttons, button.Button{Name: name, Line: c.Named(name),
-			Bound: button.Bound{Double: has(button.Double), Long: has(button.Long), Hold: has(button.Hold)}})
+			Bound: button.Bound{Double: has(button.Double), Long: has(button.Long), Hold: has(button.Hold), Repeat: has(button.Repeat)}})
 	}
 	if d.buttons, err = button.New(buttons); err != nil {
 		return nil, "buttons", err
