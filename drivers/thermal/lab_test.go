@@ -35,6 +35,22 @@ func portOf(t *testing.T, gadget *os.File) func(condition) {
 	}
 }
 
+// TestLabUSBStates asks the printer, and where it does not answer, its port (LPGETSTATUS).
+func TestLabUSBStates(t *testing.T) {
+	r, paper := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
+	t.Run("answers", func(t *testing.T) { testStates(t, r) })
+	r.set(func() { r.mute = true })
+	r.be, r.port, r.answer = portOf(t, paper), true, time.Second
+	t.Run("port", func(t *testing.T) { testStates(t, r) })
+}
+
+func TestLabSerialStates(t *testing.T) {
+	r, line := labRig(t, "serial", "serial:/dev/ttyACM0", "/dev/ttyGS0")
+	raw(t, line)
+	r.answer = 5 * time.Second
+	testStates(t, r)
+}
+
 func TestLabUSBIsFound(t *testing.T) {
 	r, _ := labRig(t, "printer", "auto", "/dev/g_printer0")
 	testPrinter(t, r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 // rig is a printer's end of a cable, virtual or the kernel's own.
@@ -27,6 +29,7 @@ type rig struct {
 	glob         string        // for auto
 	answer       time.Duration // that the printer is given to answer; 0: 20 s
 	be           func(condition)
+	port         bool // only its port tells how it is
 	unplug, plug func()
 }
 
@@ -241,6 +244,67 @@ func testPrinter(t *testing.T, r *rig) {
 	prints(four.Name, print(four), four.Data)
 }
 
+// testStates is all that can be the matter with a printer, and each time that it is mended: it is told in words, nothing is begun meanwhile
+// where it cannot be printed, and what waited comes out by itself.
+func testStates(t *testing.T, r *rig) {
+	first := make(chan string, 1)
+	p, err := New(Config{Spec: r.spec, Profile: Paper58, Log: slog.New(slog.DiscardHandler), FirstByte: func(tap string) { first <- tap }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.timing.scan, p.timing.look, p.timing.answer = 10*time.Millisecond, 10*time.Millisecond, cmp.Or(r.answer, 20*time.Second)
+	run(t, p)
+	says := func(want reply.Trouble) {
+		t.Helper()
+		await(t, p, "it says so", func(s drivers.Status) bool {
+			return s.Reason == want.Words && s.State == map[bool]drivers.State{true: drivers.Failed, false: drivers.Ready}[want.Stops]
+		})
+	}
+	for i, c := range []struct {
+		is         condition
+		want, port reply.Trouble
+	}{
+		{condition{cover: true}, reply.Open, reply.Faulty},
+		{condition{button: true}, reply.Offline, reply.Offline},
+		{condition{noRoll: true}, reply.NoPaper, reply.NoPaper},
+		{condition{cover: true, noRoll: true}, reply.Open, reply.NoPaper},
+		{condition{cutter: true}, reply.Cutter, reply.Faulty},
+		{condition{dead: true}, reply.Faulty, reply.Faulty},
+		{condition{hot: true}, reply.Hot, reply.Faulty},
+		{condition{lowRoll: true}, reply.LowPaper, reply.Fine},
+	} {
+		want := c.want
+		if r.port {
+			want = c.port
+		}
+		says(reply.Fine)
+		r.be(c.is)
+		says(want)
+		job := Job{Name: "A-001", Tap: "tap", Data: fmt.Appendf(nil, "slip %d\n", i)}
+		done := make(chan result, 1)
+		go func() {
+			fate, err := p.Print(t.Context(), job)
+			done <- result{fate, err}
+		}()
+		if want.Stops {
+			select {
+			case res := <-done:
+				t.Errorf("%+v: printed: %+v", c.is, res)
+			case <-first:
+				t.Errorf("%+v: begun", c.is)
+			default:
+			}
+			r.be(condition{})
+		}
+		<-first
+		if res := <-done; res.fate != Sent || res.err != nil {
+			t.Errorf("%+v: %+v", c.is, res)
+		}
+		r.await(job.Data)
+		r.be(condition{})
+	}
+}
+
 // await follows a printer's states to one.
 func await(t *testing.T, p *Printer, what string, ok func(drivers.Status) bool) drivers.Status {
 	t.Helper()
@@ -282,6 +346,9 @@ func TestPrinterOverTwins(t *testing.T) {
 		"tcp":    tcpRig,
 	} {
 		t.Run(name, func(t *testing.T) { testPrinter(t, rig(t)) })
+		if name != "auto" {
+			t.Run(name+" states", func(t *testing.T) { testStates(t, rig(t)) })
+		}
 	}
 }
 
