@@ -170,6 +170,16 @@ func (d *Doc) Cut() {
 // Drawer opens the cash drawer on the printer's first drawer pin, with a pulse of 100 ms.
 func (d *Doc) Drawer() { d.b.WriteString("\x1bp\x00\x32\x32") } // ESC p 0
 
+// Beep sounds the printer's beeper, if it has one: its first pattern, or two short tones (ESC B counts in 50 or 100 ms, by maker). What
+// those without one make of it differs: nothing, or a sign on paper.
+func (d *Doc) Beep() {
+	if d.profile.Tones {
+		d.b.WriteString("\x1b(A\x03\x00\x61\x01\x01") // ESC ( A, function 97: pattern 1, once
+	} else {
+		d.b.WriteString("\x1bB\x02\x02") // ESC B: twice
+	}
+}
+
 // Bytes is the slip so far, as the printer takes it.
 func (d *Doc) Bytes() []byte { return bytes.Clone(d.b.Bytes()) }
 

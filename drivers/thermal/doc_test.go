@@ -70,6 +70,22 @@ func TestDrawnTextWrapsAndAmountsStayWhole(t *testing.T) {
 	}
 }
 
+// TestABeepIsNotOnPaper, in the words of either family.
+func TestABeepIsNotOnPaper(t *testing.T) {
+	for family, want := range map[string]string{"epson": "\x1b(A\x03\x00a\x01\x01", "common": "\x1bB\x02\x02"} {
+		d := NewDoc(Paper80.of(family, ""), nil)
+		d.Beep()
+		d.Line("mug", Style{})
+		_, report, err := Render(d.Bytes(), Paper80)
+		if d := cmp.Diff(Report{Lines: []string{"mug"}, Beeps: 1}, report); d != "" || err != nil {
+			t.Errorf("%s: %v %s", family, err, d)
+		}
+		if !strings.Contains(string(d.Bytes()), want) {
+			t.Errorf("%s: %q", family, d.Bytes())
+		}
+	}
+}
+
 func TestImagesHoldNoRealTimeCommands(t *testing.T) {
 	d := NewDoc(Paper58, func(string, int, bool, int) *image.Alpha {
 		img := image.NewAlpha(image.Rect(0, 0, 16, 1))

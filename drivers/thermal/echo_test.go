@@ -164,8 +164,8 @@ func TestAnEchoIsWaitedFor(t *testing.T) {
 // TestWhoAPrinterSaysItIs decides what it is trusted with.
 func TestWhoAPrinterSaysItIs(t *testing.T) {
 	for id, want := range map[string]Profile{
-		"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20II;CLS:PRINTER;DES:EPSON TM-T20II;": {Echo: true, Letters: codepage.Epson},
-		"MANUFACTURER:Seiko Epson; MODEL:TM-m30III":                          {Echo: true, Letters: codepage.Epson},
+		"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20II;CLS:PRINTER;DES:EPSON TM-T20II;": {Echo: true, Tones: true, Letters: codepage.Epson},
+		"MANUFACTURER:Seiko Epson; MODEL:TM-m30III":                          {Echo: true, Tones: true, Letters: codepage.Epson},
 		"MFG:CITIZEN;MDL:CT-S310II;CMD:ESC/POS;":                             {Letters: codepage.Citizen},
 		"MFG:EPSON;MDL:Stylus C84;CMD:ESCPL2;":                               {},
 		"MFG:STMicroelectronics;MDL:POS58 Printer USB;CLS:PRINTER;":          {DrawCodes: true, Uncut: true},

@@ -23,6 +23,7 @@ type Report struct {
 	Images  int       // raster images
 	Cuts    int       //
 	Drawer  int       // pulses to the cash drawer
+	Beeps   int       // sounds asked for
 	Unknown []Unknown // commands that Render does not know
 }
 

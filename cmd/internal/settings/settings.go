@@ -38,6 +38,7 @@ type Settings struct {
 	SlipText string `toml:"slip-text" max:"500" help:"Lines at the foot of slips."`
 	Logo     string `toml:"logo" help:"Picture (PNG or JPEG) at the head of slips."`
 	Drawer   string `toml:"drawer" default:"no" enum:"no,yes" help:"Open the cash drawer at the printer with each slip: ${enum}."`
+	Beep     string `toml:"beep" default:"no" enum:"no,yes" help:"Sound the printer's beeper with each slip: ${enum}. A printer that has none may print a sign instead."`
 
 	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
 	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`

@@ -246,7 +246,7 @@ func (k *Kit) openPrinter() error {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
 	k.profile, k.text = profile, text
-	look := slip.Look{Stall: k.config.Stall, Text: k.config.SlipText, Drawer: k.config.Drawer == "yes"}
+	look := slip.Look{Stall: k.config.Stall, Text: k.config.SlipText, Drawer: k.config.Drawer == "yes", Beep: k.config.Beep == "yes"}
 	if look.Logo, err = k.config.logo(profile); err != nil {
 		return err
 	}
