@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -95,8 +96,8 @@ func TestOthersPrintOnOurPrinter(t *testing.T) {
 
 // read is what others find in a slip.
 type read struct {
-	Lines, Codes, Drawn, Commands []string
-	Images, Widest                int
+	Lines, Codes, Drawn []string
+	Images, Widest, Ink int
 }
 
 func readByPeer(t *testing.T, slip []byte) (r read) {
@@ -141,6 +142,27 @@ func TestOthersReadOurSlips(t *testing.T) {
 		}
 		if d := cmp.Diff(want, codes); d != "" {
 			t.Errorf("%s: codes that the printer makes, and those that are drawn: %s", name, d)
+		}
+	}
+}
+
+// TestOthersSeeTheDotsThatWeSee in what is drawn.
+func TestOthersSeeTheDotsThatWeSee(t *testing.T) {
+	for _, p := range []Profile{Paper58.of("simple", ""), Paper80.of("simple", "")} {
+		d := NewDoc(p, boxes)
+		d.Line("قهوة عربية", Style{Times: 2})
+		d.Pair("मिट्टी का कटोरा", "₹ 250", Style{Bold: true})
+		d.QR("edgekit:A-042", 6)
+		picture, _, err := Render(d.Bytes(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		black := 0
+		for _, dot := range picture.(*image.Paletted).Pix {
+			black += int(dot)
+		}
+		if got := readByPeer(t, d.Bytes()); got.Ink != black || got.Images == 0 {
+			t.Errorf("%s mm: %d black dots in %d pictures, want %d", p.Name, got.Ink, got.Images, black)
 		}
 	}
 }

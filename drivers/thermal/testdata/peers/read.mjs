@@ -1,5 +1,5 @@
 // read.mjs MODULES < SLIP: npos takes ESC/POS apart, iconv-lite reads its text, jsQR its codes. Prints lines of text, texts of the
-// codes that the printer makes itself, of those that are drawn, how many pictures and how wide, and the commands.
+// codes that the printer makes itself, of those that are drawn, how many pictures there are, how wide, and of how many black dots in all.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -19,7 +19,7 @@ const slip = readFileSync(0);
 const { tree, error } = Parser(rules).analyze(slip);
 if (error) throw error;
 
-const out = { lines: [], codes: [], drawn: [], images: 0, widest: 0, commands: [] };
+const out = { lines: [], codes: [], drawn: [], images: 0, widest: 0, ink: 0 };
 let page = pages[0];
 let line = "";
 let strip = []; // pictures that follow one another
@@ -29,7 +29,11 @@ const endStrip = () => {
   const width = strip[0].width;
   const height = strip.reduce((sum, node) => sum + node.height, 0);
   const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
-  for (let i = 0; i < width * height; i++) rgba.fill(picture.getPixel(i % width, Math.floor(i / width)), i * 4, i * 4 + 3);
+  for (let i = 0; i < width * height; i++) {
+    const white = picture.getPixel(i % width, Math.floor(i / width));
+    if (!white) out.ink++;
+    rgba.fill(white, i * 4, i * 4 + 3);
+  }
   const code = readQR(rgba, width, height);
   if (code) out.drawn.push(code.data);
   out.widest = Math.max(out.widest, width);
@@ -53,7 +57,6 @@ for (const node of tree) {
     }
     continue;
   }
-  out.commands.push(name);
   if (name === "ESC t") page = pages[raw[2]] ?? `table ${raw[2]}`;
   if (name === "GS (k" && raw[6] === 0x50) out.codes.push(raw.subarray(8).toString());
 }
