@@ -7,15 +7,21 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/image/boottest"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/journal"
 )
 
 // TestBootPrintsOnASerialPrinter is the main job on the image: the synthetic camera, and a printer at a USB-serial
@@ -73,6 +79,83 @@ func (u untilEOF) Read(p []byte) (int, error) {
 		err = net.ErrClosed
 	}
 	return n, err
+}
+
+// TestBootShutsDownByAButton: the machine is off by itself while visitors buy; all that they were told they have is on the card, nothing has
+// to be mended there, and the next boot knows of no power cut.
+func TestBootShutsDownByAButton(t *testing.T) {
+	t.Parallel()
+	rnd := seeded(t)
+	m := newMachine(t)
+	powerOn(t, m)
+	code, err := m.Code(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := kittest.PairWith(m.Console, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	stop := make(chan struct{})
+	var buyers []*buyer
+	for range 8 {
+		b := newBuyer(t, m.Viewer, rnd)
+		buyers = append(buyers, b)
+		all.Go(func() { b.shop(t, stop) })
+	}
+	one, err := kittest.NewVisitor(m.Viewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kittest.UntilWithin(t, "20 sales", boottest.Limit, func() bool {
+		a, err := one.Buy("pen")
+		return err == nil && a.Ticket >= "A-020"
+	})
+	out := pressing(t, op, wire.PressRequest{Button: "reprint", Gesture: "hold"})
+	if !out.OK || out.Action != string(pipeline.ShutDown) {
+		t.Fatalf("%+v", out)
+	}
+	select {
+	case <-m.Off():
+	case <-time.After(boottest.Limit):
+		t.Fatal("the machine is still on")
+	}
+	close(stop)
+	all.Wait()
+	data := t.TempDir()
+	if err := m.Data(data, "edgekit/kit.db", "edgekit/kit.db-wal", "edgekit/crashes/edgekit.runs"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "edgekit.runs")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the card says that the kit still runs: %v", err)
+	}
+	sales := audit(t, data)
+	for _, b := range buyers {
+		for _, tap := range b.taps {
+			if tap.ticket != "" && sales[b.ID+" "+tap.id] != tap.ticket {
+				t.Errorf("tap %s was acknowledged with ticket %s; the card says %q", tap.id, tap.ticket, sales[b.ID+" "+tap.id])
+			}
+		}
+	}
+	pressed := false
+	for _, e := range journalOf(t, filepath.Join(data, "kit.db")) {
+		pressed = pressed || e.Kind == journal.Press && e.Action == string(pipeline.ShutDown) && e.Refused == ""
+	}
+	if !pressed {
+		t.Error("the journal does not say that the kit was shut down by a button")
+	}
+	powerOn(t, m)
+	for _, b := range buyers {
+		b.settle(t)
+	}
+	m.PowerCut()
+	again := t.TempDir()
+	if err := m.Data(again, "edgekit/kit.db", "edgekit/kit.db-wal"); err != nil {
+		t.Fatal(err)
+	}
+	acked, _ := held(t, buyers, audit(t, again))
+	t.Logf("%d sales acknowledged, %d on the card when it went off", acked, len(sales))
 }
 
 // TestBootInAnyYear: the wall clock says 1970, then 2200, then 1971, as after power cuts with and without a battery. Tokens,
