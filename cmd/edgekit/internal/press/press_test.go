@@ -197,6 +197,7 @@ func TestAButtonThatRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := settings.Default().Press
 		set.StartDrop.Repeat = string(pipeline.StartNextDrop)
+		set.Reprint.Hold, set.Reprint.Repeat = "none", string(pipeline.ReprintLast)
 		b := newBenchWith(t, set)
 		b.start()
 		for held, want := range map[time.Duration]int{100 * time.Millisecond: 1, button.RepeatFrom + 2*button.RepeatEvery + 1: 3, time.Hour: 1 + int((button.StuckFrom-button.RepeatFrom-1)/button.RepeatEvery)} {
@@ -209,6 +210,13 @@ func TestAButtonThatRepeats(t *testing.T) {
 				t.Errorf("held for %v: done %d times, want %d", held, len(b.done), want)
 			}
 			b.mu.Unlock()
+		}
+		time.Sleep(time.Minute)
+		before := b.flashes()
+		b.hold("reprint", button.RepeatFrom+2*button.RepeatEvery+1) // which cannot be done
+		time.Sleep(time.Minute)
+		if got := b.Recent(); got[2].Gesture != "repeat" || got[2].OK || b.flashes() != before {
+			t.Errorf("the light flashed %d times; %+v", b.flashes()-before, got)
 		}
 	})
 }
