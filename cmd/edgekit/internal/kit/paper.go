@@ -202,7 +202,7 @@ func (s slips) Test(ctx context.Context) error {
 		names = append(names, d.Name)
 	}
 	_, err := s.printer.Print(ctx, thermal.Job{Name: "test", Compose: func(p thermal.Profile) []byte {
-		return slip.ComposeTest(s.config.Stall, strings.Join(names, ", "), p, s.text)
+		return slip.ComposeTest(s.look, strings.Join(names, ", "), p, s.text)
 	}})
 	return err
 }

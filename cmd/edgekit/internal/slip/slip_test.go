@@ -123,8 +123,8 @@ func TestATestPageIsOne(t *testing.T) {
 	for _, simple := range []bool{false, true} {
 		p := thermal.Paper58
 		p.DrawCodes, p.Uncut = simple, simple
-		_, report, err := thermal.Render(ComposeTest("Blue Door", "usb:/dev/usb/lp0", p, draw), p)
-		if err != nil || (len(report.Codes) == 0) != simple || (report.Cuts == 0) != simple || simple && report.Images == 0 || !slices.Contains(report.Lines, "TEST PAGE") {
+		_, report, err := thermal.Render(ComposeTest(Look{Stall: "Blue Door", Beep: simple}, "usb:/dev/usb/lp0", p, draw), p)
+		if err != nil || (len(report.Codes) == 0) != simple || (report.Cuts == 0) != simple || (report.Beeps == 1) != simple || simple && report.Images == 0 || !slices.Contains(report.Lines, "TEST PAGE") {
 			t.Errorf("simple %v: %+v, %v", simple, report, err)
 		}
 	}
