@@ -26,7 +26,7 @@ type Network struct {
 	Security Security
 	Band     string // "2.4" or "5" (GHz); anything else: what every phone has, 2.4, if the radio has it
 	Country  string // ISO 3166-1, two letters; "": the rules that hold everywhere
-	Channel  int    // 0: this package chooses
+	Channel  int    // 0: this package chooses, by listening
 }
 
 // Security is how phones are let in.
@@ -52,6 +52,7 @@ type State struct {
 	Security Security // as it is offered: less than was asked for where the radio can do no more
 	Channel  int
 	MHz      int
+	Why      string // it is on this channel, in sentences for people
 	Country  string // whose rules hold; "": those that hold everywhere
 	Capacity Capacity
 	Address  netip.Prefix
@@ -79,6 +80,9 @@ type Config struct {
 	// none any more, once it is down. An error is why there is none, and it is tried again. Default: nothing is done.
 	Guard func(interfaceName string) error
 
+	// Quiet is for how long nobody must have been on until a channel that was chosen is looked at again. Default: 10 minutes.
+	Quiet time.Duration
+
 	system system // in tests: not the kernel
 	timing timing
 }
@@ -104,7 +108,8 @@ type AP struct {
 	config Config
 	watch  drivers.Watch
 	state  atomic.Pointer[State]
-	starts int // Run's
+	starts int     // Run's
+	next   *choice // Run's: the channel to go to; nil: see choose
 
 	mu      sync.Mutex
 	wanted  wanted
@@ -133,6 +138,9 @@ func New(c Config) *AP {
 	}
 	if c.Guard == nil {
 		c.Guard = func(string) error { return nil }
+	}
+	if c.Quiet == 0 {
+		c.Quiet = 10 * time.Minute
 	}
 	if c.system == nil {
 		c.system = kernel{}

@@ -31,6 +31,7 @@ type Wifi struct {
 	Security string        `json:"security,omitempty"` // as it is offered
 	Channel  int           `json:"channel,omitzero"`
 	MHz      int           `json:"mhz,omitzero"`
+	Why      string        `json:"channel_why,omitempty"` // it is on this channel: sentences for people
 	Country  string        `json:"country,omitempty"`
 	Address  string        `json:"address,omitempty"` // the kit's own in this network, with its length
 	Most     int           `json:"most,omitzero"`     // stations that are let in

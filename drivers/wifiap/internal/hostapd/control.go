@@ -118,8 +118,9 @@ func (c *Control) Events(each func(Event)) error {
 
 // Status is the answer to STATUS: what the interface does.
 type Status struct {
-	State string // ENABLED when the access point is up
-	MHz   string
+	State    string // ENABLED when the access point is up
+	MHz      string
+	Stations int // that are on, or about to be
 }
 
 // Status asks how the access point does.
@@ -134,6 +135,8 @@ func (c *Control) Status() (s Status, err error) {
 			s.State = value
 		case "freq":
 			s.MHz = value
+		case "num_sta[0]":
+			s.Stations = int(number(value, 0, maxStations))
 		}
 	}
 	return s, nil

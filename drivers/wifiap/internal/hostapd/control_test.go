@@ -68,14 +68,14 @@ func TestQuestionsAreAnswered(t *testing.T) {
 	f := serve(t, func(command string) string {
 		switch command {
 		case "STATUS":
-			return "state=ENABLED\nphy=phy0\nfreq=2437\nrubbish\n"
+			return "state=ENABLED\nphy=phy0\nfreq=2437\nrubbish\nnum_sta[0]=3\n"
 		case "DEAUTHENTICATE 02:00:00:00:01:00":
 			return "OK\n"
 		}
 		return "UNKNOWN COMMAND\n"
 	})
 	c := f.dial(t.Context(), t)
-	if s, err := c.Status(); err != nil || s != (Status{"ENABLED", "2437"}) {
+	if s, err := c.Status(); err != nil || s != (Status{"ENABLED", "2437", 3}) {
 		t.Error(s, err)
 	}
 	if err := c.Do("DEAUTHENTICATE 02:00:00:00:01:00"); err != nil {

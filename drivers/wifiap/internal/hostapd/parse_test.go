@@ -1,6 +1,9 @@
 package hostapd
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +124,26 @@ func TestConfigAsksForWhatTheSecurityNeeds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheLastChannelIsFoundAgainWithItsReason(t *testing.T) {
+	dir := t.TempDir()
+	if l, ok := ReadLast(dir); ok {
+		t.Errorf("%+v, where none was", l)
+	}
+	c := Config{Interface: "wlan0", SSID: "Stall", Password: "channel=13", WPA2: true, Channel: 11, Why: "It is the quietest: 11 (busy 2 %),\nchannel=1."}
+	if err := os.WriteFile(filepath.Join(dir, confName), c.Text(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := ReadLast(dir); !ok || l != (Last{"wlan0", 11, "It is the quietest: 11 (busy 2 %), channel=1."}) {
+		t.Errorf("%+v, %v", l, ok)
+	}
+	if err := errors.Join(Forget(dir), Forget(dir)); err != nil {
+		t.Error(err)
+	}
+	if l, ok := ReadLast(dir); ok {
+		t.Errorf("%+v, where it was forgotten", l)
 	}
 }
 
