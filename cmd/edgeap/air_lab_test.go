@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
 )
 
@@ -75,4 +76,88 @@ func TestLabTheChannelIsTheQuietest(t *testing.T) {
 	}
 	p.end()
 	l.until("that it listens when the phone is gone", func(is wire.Wifi) bool { return is.Why != w.Why })
+}
+
+// TestLabFiveGHz is a network on channel 36, which phones join by WPA3 and WPA2.
+func TestLabFiveGHz(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\nband = \"5\"\nchannel = 36\n")
+	l.start()
+	defer l.kill()
+	if w := l.ready("access point on 5 GHz"); w.Channel != 36 || w.MHz != 5180 || w.Why != "The settings ask for it." {
+		t.Errorf("%+v", w)
+	}
+	for n, how := range []string{1: "SAE", 2: "WPA-PSK"} {
+		if how == "" {
+			continue
+		}
+		p := l.phone(t, n, how, l.join.Password, 5180)
+		l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, n) })
+		p.lease(t)
+		kittest.Until(t, "the kit answers", func() bool { return ping(n, "10.66.0.1") == nil })
+		if link := p.run(t, "iw", "dev", p.name(), "link"); !strings.Contains(link, "freq: 5180") {
+			t.Errorf("phone %d: %s", n, link)
+		}
+	}
+}
+
+// TestLabAWrongPasswordIsTold until the phone has the right one. Of WPA3 hostapd says nothing, but lets nobody in either.
+func TestLabAWrongPasswordIsTold(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\n")
+	l.start()
+	defer l.kill()
+	l.ready("access point")
+	wrong := l.phone(t, 1, "WPA-PSK", "not "+l.join.Password)
+	w := l.until("the kit to say that somebody tried", func(w wire.Wifi) bool { return w.Wrong.Phones == 1 })
+	if w.Device.State != "ready" || authorized(w, 1) {
+		t.Errorf("%+v", w)
+	}
+	three := l.phone(t, 2, "SAE", "not "+l.join.Password)
+	kittest.Until(t, "a phone to be refused by WPA3", func() bool { return strings.Contains(three.log(), "CTRL-EVENT-AUTH-REJECT") })
+	if authorized(l.status(), 2) {
+		t.Error("it is on")
+	}
+	three.end()
+	wrong.end()
+	l.phone(t, 1, "WPA-PSK", l.join.Password)
+	l.until("that all is well with the right one", func(w wire.Wifi) bool { return authorized(w, 1) && w.Wrong == (wire.WifiWrong{}) })
+	if log := l.log(); strings.Contains(log, mac(1)) || strings.Contains(log, l.join.Password) {
+		t.Errorf("a phone's address or a secret in the log:\n%s", log)
+	}
+}
+
+// TestLabAWrongCountry: a code that is none, one whose rules the kernel does not know, and one that forbids the channel. hostapd is
+// started for none of them again and again, and each way out leads out.
+func TestLabAWrongCountry(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\ncountry = \"XX\"\n")
+	l.start()
+	defer l.kill()
+	w := l.until("that the settings cannot be read", func(w wire.Wifi) bool { return strings.Contains(w.Device.Reason, "settings cannot be read") })
+	if log := l.log(); w.Device.State != "absent" || !strings.Contains(log, "wifi.country") {
+		t.Errorf("%+v\n%s", w, log)
+	}
+	l.set("mode = \"ap\"\ncountry = \"US\"\nchannel = 13\n")
+	w = l.until("that the channel is forbidden", func(w wire.Wifi) bool { return w.Device.State == "failed" })
+	if !strings.Contains(w.Device.Reason, "may not use channel 13 in the country US. Set wifi.channel to 0") {
+		t.Errorf("%+v", w)
+	}
+	w = l.until("another look", func(is wire.Wifi) bool { return is.Retry.After(w.Retry) })
+	if w.Starts != 0 || w.Device.State != "failed" {
+		t.Errorf("%+v", w)
+	}
+	l.set("mode = \"ap\"\ncountry = \"US\"\n")
+	if w = l.ready("the kit's own choice"); w.Channel > 11 || w.Country != "US" || w.Starts != 1 {
+		t.Errorf("%+v", w)
+	}
+	l.set("mode = \"ap\"\ncountry = \"AQ\"\n") // Antarctica, of which wireless-regdb has no rules
+	w = l.until("a network without a country", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Country == "" })
+	if w.Starts != 2 || !strings.Contains(w.Device.Reason, "The rules of AQ could not be set") {
+		t.Errorf("%+v", w)
+	}
+	l.set("mode = \"ap\"\ncountry = \"DE\"\nchannel = 13\n")
+	if w = l.until("channel 13, where it is allowed", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Country == "DE" }); w.Channel != 13 || w.Starts != 3 {
+		t.Errorf("%+v", w)
+	}
 }

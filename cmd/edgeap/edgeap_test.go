@@ -128,6 +128,8 @@ func (a air) Stations(context.Context) ([]wifiap.Station, error) {
 
 func (a air) Blocked() ([]string, error) { return []string{"02:00:00:00:09:00"}, a.err }
 
+func (a air) Wrong() (int, time.Duration) { return 2, 3 * time.Minute }
+
 func (a air) Kick(_ context.Context, mac string) error {
 	if mac != "02:00:00:00:01:00" {
 		return wifiap.ErrUnknown
@@ -209,7 +211,7 @@ func TestSocketAnswers(t *testing.T) {
 func TestStatusTellsOfTheNetworkAndWhoIsOn(t *testing.T) {
 	want := wire.Wifi{Mode: "ap", Device: wire.Device{Device: "wifi", Name: "wlan0 Stall", State: "ready"}, Radio: "wlan0", SSID: "Stall", Security: "wpa2", Channel: 6, Why: "It is the usual one.",
 		Address: "10.66.0.1/24", Most: 7, MostWhy: "a table", Stations: []wire.WifiStation{{MAC: "02:00:00:00:01:00", Authorized: true, WPA3: true, SignalDBm: -40, ConnectedMS: 3000, IP: "10.66.0.20", Accepted: true}},
-		Portal: wire.WifiPortal{Leases: 1}, Blocked: []string{"02:00:00:00:09:00"}}
+		Wrong: wire.WifiWrong{Phones: 2, AgoMS: 180_000}, Portal: wire.WifiPortal{Leases: 1}, Blocked: []string{"02:00:00:00:09:00"}}
 	rw := httptest.NewRecorder()
 	handler(air{}, &list{accepted: true}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest("GET", "/status", nil))
 	var got wire.Wifi

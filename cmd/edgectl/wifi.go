@@ -50,6 +50,9 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 	if w.Why != "" {
 		rows = append(rows, []string{"channel", w.Why})
 	}
+	if w.Wrong.Phones > 0 {
+		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
+	}
 	for _, s := range w.Stations {
 		rows = append(rows, []string{s.MAC, fmt.Sprintf("%d dBm, %s Mbit/s, %d kB to it and %d kB from it, idle %s, on for %s", s.SignalDBm, megabits(s.TxKbps), s.TxBytes>>10, s.RxBytes>>10,
 			seconds(s.IdleMS), seconds(s.ConnectedMS))})

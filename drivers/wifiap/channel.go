@@ -88,10 +88,18 @@ func pick(ls []load, current int) load {
 	return best
 }
 
-// heard puts what was heard in words, the best channel first.
-func heard(ls []load) string {
+// heard puts what was heard in words: the channel that was picked first, then the others, the best first.
+func heard(ls []load, picked load) string {
 	ls = slices.Clone(ls)
-	slices.SortStableFunc(ls, func(a, b load) int { return cmp.Compare(a.all, b.all) })
+	slices.SortStableFunc(ls, func(a, b load) int {
+		switch picked.channel {
+		case a.channel:
+			return -1
+		case b.channel:
+			return 1
+		}
+		return cmp.Compare(a.all, b.all)
+	})
 	var words []string
 	for _, l := range ls[:min(len(ls), 4)] {
 		networks := fmt.Sprintf("%d networks", l.networks)
@@ -147,7 +155,8 @@ func (a *AP) choose(ctx context.Context, n Network, r nl80211.Radio, channels []
 		return choice{channels[0], "The kit could not listen before it began, so it took the usual one; its log says why."}
 	}
 	ls := loads(channels, air)
-	return choice{pick(ls, 0).channel, "It is the quietest that the kit heard: " + heard(ls) + "."}
+	best := pick(ls, 0)
+	return choice{best.channel, "It is the quietest that the kit heard: " + heard(ls, best) + "."}
 }
 
 // ear has a session's radio listen while nobody is on, if there is anything to choose from.
@@ -213,15 +222,15 @@ func (e *ear) moves(h sound, control *hostapd.Control) bool {
 	ls := loads(e.channels, h.air)
 	best := pick(ls, state.Channel)
 	if best.channel.Number == state.Channel {
-		state.Why = "No other is clearly quieter: " + heard(ls) + "."
+		state.Why = "No other is clearly quieter: " + heard(ls, best) + "."
 		e.show(*state)
 		return false
 	}
 	if st, err := control.Status(); err != nil || st.Stations > 0 {
-		state.Why = "Another is clearly quieter, but somebody came while the kit listened: " + heard(ls) + "."
+		state.Why = "Another is clearly quieter, but somebody came while the kit listened: " + heard(ls, best) + "."
 		e.show(*state)
 		return false
 	}
-	e.next = &choice{best.channel, "It is clearly quieter than the one before, which was left while nobody was on: " + heard(ls) + "."}
+	e.next = &choice{best.channel, "It is clearly quieter than the one before, which was left while nobody was on: " + heard(ls, best) + "."}
 	return true
 }

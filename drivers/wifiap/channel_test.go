@@ -72,14 +72,16 @@ func TestTheQuietestChannelIsPicked(t *testing.T) {
 
 func TestWhatWasHeardIsToldBestFirst(t *testing.T) {
 	air := nl80211.Air{Uses: []nl80211.Use{used(2412, 9, 0), used(2437, 31, 0), used(2462, 2, 0)}, Neighbours: append(networks(1, 2437, -50), networks(2, 2412, -50)...)}
-	if got := heard(loads(three(), air)); got != "11 (busy 2 %, 0 networks), 1 (busy 9 %, 2 networks), 6 (busy 31 %, 1 network)" {
+	ls := loads(three(), air)
+	if got := heard(ls, ls[2]); got != "11 (busy 2 %, 0 networks), 1 (busy 9 %, 2 networks), 6 (busy 31 %, 1 network)" {
 		t.Error(got)
 	}
 	var many []nl80211.Channel
 	for n := 36; n <= 56; n += 4 {
 		many = append(many, nl80211.Channel{Number: n, MHz: 5000 + 5*n, Band: nl80211.Band5})
 	}
-	if got := heard(loads(many, nl80211.Air{Neighbours: networks(1, 5180, -50)})); got != "40 (0 networks), 44 (0 networks), 48 (0 networks), 52 (0 networks), and 2 more" {
+	ls = loads(many, nl80211.Air{Neighbours: networks(1, 5180, -50)})
+	if got := heard(ls, ls[2]); got != "44 (0 networks), 40 (0 networks), 48 (0 networks), 52 (0 networks), and 2 more" {
 		t.Error(got)
 	}
 }
@@ -195,7 +197,7 @@ func TestTheChannelIsLeftOnlyForAClearlyBetterOne(t *testing.T) {
 	}
 	m.hear(nl80211.Air{Neighbours: networks(1, 2437, -50)}, nil)
 	same(await(t, a, func(s State) bool {
-		return strings.Contains(s.Why, "No other is clearly quieter: 1 (0 networks), 6 (1 network)")
+		return strings.Contains(s.Why, "No other is clearly quieter: 6 (1 network), 1 (0 networks)")
 	}))
 	m.mu.Lock()
 	m.air, m.during = nl80211.Air{Neighbours: networks(2, 2437, -50)}, func() { on("1") }

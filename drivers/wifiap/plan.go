@@ -75,9 +75,12 @@ func (p *plan) secure(n Network, r nl80211.Radio) (Security, error) {
 // channelsFor is the channel that was asked for, if it may be used here, or those that may, of one band: on 2.4 GHz the three that do
 // not overlap, on 5 GHz those without radar.
 func channelsFor(n Network, r nl80211.Radio, country string) (all []nl80211.Channel, err error) {
-	where := "where the kit does not know its country. Set wifi.country"
-	if country != "" {
-		where = "in the country " + country
+	where, way := "in the country "+country, "Set"
+	switch {
+	case country == "" && n.Country == "":
+		where, way = "where the kit does not know its country", "Set wifi.country, or set"
+	case country == "":
+		where, way = fmt.Sprintf("by the rules that hold everywhere, as those of the country %s could not be set", n.Country), "Set another wifi.country, or set"
 	}
 	if n.Channel != 0 {
 		i := slices.IndexFunc(r.Channels, func(c nl80211.Channel) bool { return c.Number == n.Channel })
@@ -85,7 +88,7 @@ func channelsFor(n Network, r nl80211.Radio, country string) (all []nl80211.Chan
 		case i < 0:
 			return nil, refusal(fmt.Sprintf("This radio has no channel %d. Set wifi.channel to 0, and the kit chooses one.", n.Channel))
 		case r.Channels[i].Off || r.Channels[i].Silent:
-			return nil, refusal(fmt.Sprintf("An access point may not use channel %d %s, or set wifi.channel to 0, and the kit chooses one.", n.Channel, where))
+			return nil, refusal(fmt.Sprintf("An access point may not use channel %d %s. %s wifi.channel to 0, and the kit chooses one.", n.Channel, where, way))
 		case r.Channels[i].Radar:
 			return nil, refusal(fmt.Sprintf("Channel %d is shared with radar, which the kit cannot listen for. Set wifi.channel to 0, and the kit chooses another.", n.Channel))
 		}
@@ -104,7 +107,7 @@ func channelsFor(n Network, r nl80211.Radio, country string) (all []nl80211.Chan
 	if n.Band == "2.4" || n.Band == "5" {
 		band = " on " + n.Band + " GHz"
 	}
-	return nil, refusal(fmt.Sprintf("There is no channel%s that this radio may use as an access point %s, or set wifi.band to \"auto\".", band, where))
+	return nil, refusal(fmt.Sprintf("There is no channel%s that this radio may use as an access point %s. %s wifi.band to \"auto\".", band, where, way))
 }
 
 // preferred are channels that do not overlap, those of one band beside one another, in the order in which they are taken when there is

@@ -78,16 +78,18 @@ func TestChannelsAreThoseThatMayBeUsed(t *testing.T) {
 		"on 2.4":                      {stick(), "2.4", 0, "DE", []int{6, 1}, ""},
 		"on 5":                        {stick(), "5", 0, "DE", []int{40}, ""}, // 36 is off
 		"on 5, for want of 2.4":       {high, "auto", 0, "DE", []int{40}, ""},
-		"on 5, which it has not":      {none, "5", 0, "DE", nil, "on 5 GHz"},
+		"on 5, which it has not":      {none, "5", 0, "DE", nil, "on 5 GHz that this radio may use as an access point in the country DE. Set wifi.band"},
 		"asked for":                   {stick(), "auto", 1, "DE", []int{1}, ""},
 		"asked for between the three": {func() nl80211.Radio { r := stick(); r.Channels[2].Silent = false; return r }(), "auto", 13, "DE", []int{13}, ""},
-		"not in this country":         {stick(), "auto", 13, "US", nil, "may not use channel 13 in the country US"},
+		"not in this country":         {stick(), "auto", 13, "US", nil, "may not use channel 13 in the country US. Set wifi.channel to 0"},
 		"not without a country":       {stick(), "auto", 13, "", nil, "Set wifi.country"},
+		"not without its rules":       {stick(), "auto", 13, "AQ", nil, "those of the country AQ could not be set. Set another wifi.country, or set wifi.channel to 0"},
 		"with radar":                  {stick(), "5", 52, "DE", nil, "radar"},
 		"none such":                   {stick(), "5", 177, "DE", nil, "no channel 177"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all, err := channelsFor(Network{Band: c.band, Channel: c.channel}, c.radio, c.country)
+			rules := strings.TrimPrefix(c.country, "AQ") // has none
+			all, err := channelsFor(Network{Band: c.band, Channel: c.channel, Country: c.country}, c.radio, rules)
 			if c.no != "" {
 				if err == nil || !strings.Contains(err.Error(), c.no) {
 					t.Errorf("%v, want %q", err, c.no)
@@ -101,7 +103,7 @@ func TestChannelsAreThoseThatMayBeUsed(t *testing.T) {
 			if d := cmp.Diff(c.are, got); d != "" || err != nil {
 				t.Error(err, d)
 			}
-			p, err := planFor(Network{Security: Open}, c.radio, Capacity{}, choice{all[0], "why"}, c.country, "/run/x")
+			p, err := planFor(Network{Security: Open}, c.radio, Capacity{}, choice{all[0], "why"}, rules, "/run/x")
 			if err != nil || p.conf.Channel != c.are[0] || p.conf.Band5 != (c.are[0] > 14) || p.conf.Why != "why" || p.state.Why != "why" || p.state.MHz != all[0].MHz {
 				t.Errorf("%+v, %v", p, err)
 			}

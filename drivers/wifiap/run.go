@@ -41,7 +41,7 @@ func (a *AP) run(ctx context.Context) {
 		a.mu.Lock()
 		w := a.wanted
 		a.mu.Unlock()
-		began := time.Now()
+		began, starts := time.Now(), a.starts
 		err := a.session(ctx, w)
 		if time.Since(began) > a.config.timing.settled {
 			failures = 0
@@ -59,7 +59,11 @@ func (a *AP) run(ctx context.Context) {
 			failures, wait = 0, a.config.timing.scan
 			state = State{Status: drivers.Status{State: drivers.Absent, Reason: string(away)}}
 		case errors.As(err, &no):
-			failures, wait = 0, a.config.timing.refused
+			if a.starts == starts {
+				failures = 0 // it was seen before hostapd was started, which costs nothing
+			}
+			wait = min(a.config.timing.refused<<min(failures, 16), a.config.timing.refusedMost)
+			failures++
 			state.State, state.Reason, state.Retry = drivers.Failed, string(no), time.Now().Add(wait)
 		default:
 			wait = min(a.config.timing.retry<<min(failures, 16), a.config.timing.retryMost)

@@ -109,6 +109,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			if e.Name == "AP-DISABLED" || e.Name == "INTERFACE-DISABLED" || e.Name == "INTERFACE-REMOVED" {
 				return s.why(errDown)
 			}
+			s.tried(e, time.Now())
 		case h := <-ear.heard:
 			if ear.moves(h, control) {
 				return errMoved

@@ -95,12 +95,14 @@ type timing struct {
 	retry     time.Duration // after the first failure in a row; doubled for each further one
 	retryMost time.Duration
 	settled   time.Duration // an access point that was up for longer did not fail in a row
-	refused   time.Duration // until what a radio cannot do is tried again
+
+	refused     time.Duration // until what a radio cannot do is tried again; doubled when hostapd was started in vain
+	refusedMost time.Duration
 }
 
 func standard() timing {
 	return timing{scan: time.Second, beat: time.Second, start: 15 * time.Second, retry: 250 * time.Millisecond, retryMost: 30 * time.Second,
-		settled: 20 * time.Second, refused: 10 * time.Second}
+		settled: 20 * time.Second, refused: 10 * time.Second, refusedMost: time.Minute}
 }
 
 // AP is an access point. Its methods are safe for concurrent use.
@@ -114,6 +116,7 @@ type AP struct {
 	mu      sync.Mutex
 	wanted  wanted
 	control *hostapd.Control     // nil: it is not up
+	wrong   map[string]time.Time // when a station tried a wrong password last, see Wrong
 	resting map[string]time.Time // until when a station is kept out, see Rest
 }
 
@@ -148,7 +151,7 @@ func New(c Config) *AP {
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	a := &AP{config: c, resting: map[string]time.Time{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
+	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
 	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
 	return a
 }

@@ -269,15 +269,18 @@ func uses(ms [][]byte) (all []Use, err error) {
 	return all, nil
 }
 
-// since is what was measured between two answers. One that has not grown was counted from nothing: mac80211_hwsim, for one, tells of
-// the last scan only.
+// listened is the least for which a channel is in a scan.
+const listened = 50 * time.Millisecond
+
+// since is what was measured between two answers. One that has not grown by a scan's time was counted from nothing: mac80211_hwsim,
+// for one, tells of the last scan only.
 func since(before, after []Use) (all []Use) {
 	at := map[int]Use{}
 	for _, u := range before {
 		at[u.MHz] = u
 	}
 	for _, u := range after {
-		if b := at[u.MHz]; u.Heard > b.Heard && u.Busy >= b.Busy && u.Itself >= b.Itself {
+		if b := at[u.MHz]; u.Heard-b.Heard >= listened && u.Busy >= b.Busy && u.Itself >= b.Itself {
 			u.Heard, u.Busy, u.Itself = u.Heard-b.Heard, u.Busy-b.Busy, u.Itself-b.Itself
 		}
 		if u.Heard > 0 {

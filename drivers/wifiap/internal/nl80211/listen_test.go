@@ -55,7 +55,7 @@ func TestARadiosNetworksAreOneNeighbour(t *testing.T) {
 
 func TestUseIsThatOfTheTimeListenedTo(t *testing.T) {
 	const ms = time.Millisecond
-	before, err := uses([][]byte{survey(t, 2412, 1000, 500, 400), survey(t, 2437, 5000, 10, 0), survey(t, 2462, 100, 100, 0)})
+	before, err := uses([][]byte{survey(t, 2412, 1000, 500, 400), survey(t, 2437, 5000, 10, 0), survey(t, 2462, 100, 100, 0), survey(t, 2467, 112, 14, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +63,7 @@ func TestUseIsThatOfTheTimeListenedTo(t *testing.T) {
 		survey(t, 2412, 1100, 540, 410), // counted on
 		survey(t, 2437, 111, 20, 0),     // begun anew, as some drivers do
 		survey(t, 2462, 100, 100, 0),    // and found as it was
+		survey(t, 2467, 118, 15, 0),     // as much as before, but for a little
 		survey(t, 2472, 120, 12, -1),    // heard of for the first time
 		survey(t, 2417, 120, -1, 0),     // how busy is not known
 		survey(t, 2422, 0, 0, 0),        // not listened to
@@ -70,7 +71,7 @@ func TestUseIsThatOfTheTimeListenedTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Use{{2412, 100 * ms, 40 * ms, 10 * ms}, {2437, 111 * ms, 20 * ms, 0}, {2462, 100 * ms, 100 * ms, 0}, {2472, 120 * ms, 12 * ms, 0}}
+	want := []Use{{2412, 100 * ms, 40 * ms, 10 * ms}, {2437, 111 * ms, 20 * ms, 0}, {2462, 100 * ms, 100 * ms, 0}, {2467, 118 * ms, 15 * ms, 0}, {2472, 120 * ms, 12 * ms, 0}}
 	if d := cmp.Diff(want, since(before, after)); d != "" {
 		t.Error(d)
 	}
