@@ -24,6 +24,7 @@ type system interface {
 	hardware(phy string) (driver, chip string)
 	setAddress(index int, address netip.Prefix) error
 	index(iface string) int // 0: there is no such interface now
+	stations(index int) ([]nl80211.Station, error)
 	listen(ctx context.Context, index int, mhz []int) (nl80211.Air, error)
 }
 
@@ -32,6 +33,7 @@ type kernel struct{}
 func (kernel) radios() ([]nl80211.Radio, error)          { return nl80211.Radios() }
 func (kernel) setCountry(country string) error           { return nl80211.SetCountry(country) }
 func (kernel) hardware(phy string) (driver, chip string) { return hardware("/sys", phy) }
+func (kernel) stations(index int) ([]Station, error)     { return nl80211.Stations(index) }
 
 func (kernel) index(iface string) int {
 	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))

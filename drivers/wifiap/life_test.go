@@ -78,13 +78,9 @@ func fakeHostapd(how, conf string) {
 		case "STATUS":
 			stations, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "stations")) // as the test has it; none: 0
 			answer = fmt.Sprintf("state=ENABLED\nfreq=2437\nnum_sta[0]=%s\n", stations)
-		case "STA-FIRST":
-			answer = "02:00:00:00:01:00\nflags=[AUTH][ASSOC][AUTHORIZED]\nsignal=-40\n"
-		case "STA-NEXT":
-			answer = ""
 		case "STA":
 			if answer = "FAIL\n"; strings.HasSuffix(string(b[:n]), "01:00") {
-				answer = "02:00:00:00:01:00\n"
+				answer = "02:00:00:00:01:00\nAKMSuiteSelector=00-0f-ac-8\n"
 			}
 		}
 		conn.WriteToUnix([]byte(answer), from)
@@ -132,6 +128,10 @@ func (m *machine) radios() ([]nl80211.Radio, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all, nil
+}
+
+func (m *machine) stations(int) ([]Station, error) {
+	return []Station{{MAC: "02:00:00:00:01:00", Authorized: true, SignalDBm: -40}, {MAC: "02:00:00:00:02:00"}}, nil
 }
 
 func (m *machine) setCountry(string) error          { return m.country }
@@ -225,7 +225,7 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	if up.Radio != "wlan0" || up.SSID != "Stall" || up.Channel != 6 || up.Capacity.Stations != 7 || up.Country != "DE" || m.address != Address {
 		t.Errorf("%+v, address %v", up, m.address)
 	}
-	if all, err := a.Stations(t.Context()); err != nil || len(all) != 1 || all[0].SignalDBm != -40 {
+	if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SignalDBm != -40 || all[0].SAE || all[1].SAE {
 		t.Error(all, err)
 	}
 	if err := errors.Join(a.Kick(t.Context(), "02:00:00:00:01:00"), a.Block(t.Context(), "02:00:00:00:09:00"), a.Unblock(t.Context(), "02:00:00:00:09:00")); err != nil {
@@ -251,6 +251,37 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	a.Off("Switched off.")
 	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
 	stop()
+}
+
+// TestHowAStationJoinedIsKnownOfThoseThatCouldChoose: the kernel does not tell.
+func TestHowAStationJoinedIsKnownOfThoseThatCouldChoose(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	m := &machine{}
+	m.plug(stick())
+	a, _ := start(t, t.TempDir(), m)
+	known := func(n int) {
+		t.Helper()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.sae) != n {
+			t.Errorf("asked of %v, want %d", a.sae, n)
+		}
+	}
+	for _, security := range []Security{WPA2, WPA3, Mixed} {
+		sae := security != WPA2
+		n := network()
+		n.Security = security
+		a.Want(n)
+		await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Security == security })
+		for range 2 {
+			if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SAE != sae || all[1].SAE {
+				t.Errorf("%s: %+v, %v", security, all, err)
+			}
+		}
+		known(map[bool]int{true: 1}[security == Mixed])
+	}
+	a.tried(hostapd.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
+	known(0)
 }
 
 // TestTheNextOneTakesOver: a hostapd that was left running is taken over by one that wants the same, and replaced by one

@@ -5,7 +5,6 @@
 package wifiap
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
 
 // Network is what the access point is to offer.
@@ -62,7 +62,7 @@ type State struct {
 }
 
 // Station is a phone that is on.
-type Station = hostapd.Station
+type Station = nl80211.Station
 
 // ErrDown says that the access point is not up.
 var ErrDown = errors.New("the access point is not up")
@@ -115,7 +115,8 @@ type AP struct {
 
 	mu      sync.Mutex
 	wanted  wanted
-	control *hostapd.Control     // nil: it is not up
+	up      *reach               // nil: it is not
+	sae     map[string]bool      // whether a station that is on joined by WPA3, as far as it was asked
 	wrong   map[string]time.Time // when a station tried a wrong password last, see Wrong
 	resting map[string]time.Time // until when a station is kept out, see Rest
 }
@@ -151,7 +152,7 @@ func New(c Config) *AP {
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
+	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, sae: map[string]bool{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
 	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
 	return a
 }
@@ -186,29 +187,28 @@ func (a *AP) show(s State) {
 	a.watch.Set(s.Status)
 }
 
+// reach is the way to an access point that is up.
+type reach struct {
+	*hostapd.Control
+	index    int // of its interface
+	security Security
+}
+
 // ask is the way to hostapd; an ErrDown when there is none.
-func (a *AP) ask() (*hostapd.Control, error) {
+func (a *AP) ask() (*reach, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.control == nil {
+	if a.up == nil {
 		return nil, ErrDown
 	}
-	return a.control, nil
+	return a.up, nil
 }
 
-func (a *AP) setControl(c *hostapd.Control) {
+func (a *AP) setUp(r *reach) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.control = c
-}
-
-// Stations lists who is on, at most 2007.
-func (a *AP) Stations(context.Context) ([]Station, error) {
-	c, err := a.ask()
-	if err != nil {
-		return nil, err
-	}
-	return c.Stations()
+	a.up = r
+	clear(a.sae)
 }
 
 func (a *AP) makeDir() error { return os.MkdirAll(a.config.Dir, 0o700) }

@@ -38,6 +38,10 @@ func (a *AP) tried(e hostapd.Event, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch e.Name {
+	case "AP-STA-CONNECTED", "AP-STA-DISCONNECTED":
+		delete(a.sae, e.MAC) // it may come by another way now
+	}
+	switch e.Name {
 	case "AP-STA-CONNECTED":
 		delete(a.wrong, e.MAC)
 	case "AP-STA-POSSIBLE-PSK-MISMATCH":
