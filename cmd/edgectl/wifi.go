@@ -47,6 +47,12 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 		rows = append(rows, []string{"radio", fmt.Sprintf("%s, %s, channel %d (%d MHz), country %s", w.Radio, w.Security, w.Channel, w.MHz, w.Country)},
 			[]string{"phones", fmt.Sprintf("%d of %d: %s", len(w.Stations), w.Most, w.MostWhy)})
 	}
+	if w.Why != "" {
+		rows = append(rows, []string{"channel", w.Why})
+	}
+	if w.Wrong.Phones > 0 {
+		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
+	}
 	for _, s := range w.Stations {
 		rows = append(rows, []string{s.MAC, fmt.Sprintf("%d dBm, %s Mbit/s, %d kB to it and %d kB from it, idle %s, on for %s", s.SignalDBm, megabits(s.TxKbps), s.TxBytes>>10, s.RxBytes>>10,
 			seconds(s.IdleMS), seconds(s.ConnectedMS))})
