@@ -32,7 +32,7 @@ func serve(t testing.TB, answer func(command string) string) *fake {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		b := make([]byte, maxMessage)
+		b := make([]byte, 8192)
 		for {
 			n, from, err := f.conn.ReadFromUnix(b)
 			if err != nil {
@@ -142,7 +142,7 @@ func TestEventsComeUntilTheConnectionIsClosed(t *testing.T) {
 	here <- f
 	c := f.dial(t.Context(), t)
 	err := c.Events(func(e Event) {
-		if e != (Event{"AP-STA-CONNECTED", "02:00:00:00:01:00"}) {
+		if e.Name != "AP-STA-CONNECTED" || e.MAC != "02:00:00:00:01:00" {
 			t.Errorf("%+v", e)
 		}
 		c.Close()

@@ -6,26 +6,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-func TestEventsAreRead(t *testing.T) {
-	for message, want := range map[string]Event{
-		"<3>AP-ENABLED ": {Name: "AP-ENABLED"},
-		"<3>AP-STA-CONNECTED 02:00:00:00:01:00 auth_alg=sae": {Name: "AP-STA-CONNECTED", MAC: "02:00:00:00:01:00"},
-		"<3>AP-STA-DISCONNECTED 02:00:00:00:AB:00":           {Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:ab:00"},
-		"<4>AP-DISABLED":                  {Name: "AP-DISABLED"},
-		"<3>CTRL-EVENT-EAP-STARTED other": {Name: "CTRL-EVENT-EAP-STARTED"},
-	} {
-		if e, ok := ParseEvent(message); !ok || e != want {
-			t.Errorf("%q: %+v, %v", message, e, ok)
-		}
-	}
-	for _, message := range []string{"", "PONG\n", "<3>", "<3> ", "OK", "<3", "<3>some text", "AP-ENABLED"} {
-		if e, ok := ParseEvent(message); ok {
-			t.Errorf("%q is %+v", message, e)
-		}
-	}
-}
+	"edgekit.internal/drivers/wifiap/internal/hostap"
+)
 
 // answer is what hostapd 2.10 says of a station in the lab.
 const answer = `02:00:00:00:01:00
@@ -69,17 +52,6 @@ func TestStationOfRubbishKnowsNothing(t *testing.T) {
 	}
 }
 
-func FuzzEvent(f *testing.F) {
-	f.Add("<3>AP-STA-CONNECTED 02:00:00:00:01:00 auth_alg=sae")
-	f.Add("<3>AP-ENABLED ")
-	f.Fuzz(func(t *testing.T, message string) {
-		e, ok := ParseEvent(message)
-		if ok != (e.Name != "") || e.MAC != "" && !isMAC(e.MAC) || strings.ContainsAny(e.Name, " \n") {
-			t.Errorf("%q: %+v, %v", message, e, ok)
-		}
-	})
-}
-
 func FuzzStation(f *testing.F) {
 	f.Add(answer)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -87,7 +59,7 @@ func FuzzStation(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !isMAC(s.MAC) || s.SignalDBm > 0 || s.SignalDBm < -128 || s.RxKbps < 0 || s.TxKbps < 0 || s.Idle < 0 || s.Connected < 0 {
+		if !hostap.IsMAC(s.MAC) || s.SignalDBm > 0 || s.SignalDBm < -128 || s.RxKbps < 0 || s.TxKbps < 0 || s.Idle < 0 || s.Connected < 0 {
 			t.Errorf("%q: %+v", text, s)
 		}
 	})
@@ -121,21 +93,5 @@ func TestConfigAsksForWhatTheSecurityNeeds(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestComplaintIsTheFirstThatSaysWhyAndNoSecret(t *testing.T) {
-	for log, want := range map[string]string{
-		"": "",
-		"wlan0: interface state UNINITIALIZED->ENABLED\nwlan0: AP-ENABLED \n":                                           "",
-		"Line 9: invalid WPA passphrase length 3\n1 errors found in configuration file\n":                               "Line 9: invalid WPA passphrase length 3",
-		"Line 9: invalid thing 'correct horse'\nFailed to set up interface\n":                                           "Failed to set up interface",
-		"wlan0: STA 02:00:00:00:01:00 IEEE 802.11: Could not set STA to kernel driver\n":                                "",
-		"wlan0: x\nCould not select hw_mode and channel. (-3)\nwlan0: interface state UNINITIALIZED->DISABLED\n":        "Could not select hw_mode and channel. (-3)",
-		"nl80211: Driver does not support authentication/association or connect commands\nnl80211: deinit ifname=w\x1b": "nl80211: Driver does not support authentication/association or connect commands",
-	} {
-		if got := complaint(log, "correct horse"); got != want {
-			t.Errorf("%q: %q, want %q", log, got, want)
-		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 // Station is a phone that is on, as hostapd tells. What it does not tell is zero.
@@ -25,7 +27,7 @@ type Station struct {
 // are not known here, and values that are no numbers where numbers are expected, are passed over.
 func ParseStation(answer string) (s Station, err error) {
 	first, rest, _ := strings.Cut(answer, "\n")
-	if !isMAC(first) {
+	if !hostap.IsMAC(first) {
 		return s, fmt.Errorf("hostapd: station: %.40q: expected an address first", first)
 	}
 	s.MAC = strings.ToLower(first)
