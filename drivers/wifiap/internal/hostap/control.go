@@ -116,3 +116,34 @@ func (c *Control) Events(each func(Event)) error {
 		}
 	}
 }
+
+// Listener hands on what a program tells of by itself. What nobody takes is dropped when 64 wait: whoever asks for its state finds
+// out too.
+type Listener struct {
+	Events <-chan Event
+	Ended  <-chan struct{} // closed at the end
+	Err    error           // why, once Ended is closed
+	conn   *Control
+}
+
+// Listen attaches a connection, which from then on is for this only, until Close.
+func Listen(c *Control) *Listener {
+	events, ended := make(chan Event, 64), make(chan struct{})
+	l := &Listener{Events: events, Ended: ended, conn: c}
+	go func() {
+		defer close(ended)
+		l.Err = c.Events(func(e Event) {
+			select {
+			case events <- e:
+			default:
+			}
+		})
+	}()
+	return l
+}
+
+// Close gives the connection up, and returns when nothing more comes.
+func (l *Listener) Close() {
+	l.conn.Close()
+	<-l.Ended
+}

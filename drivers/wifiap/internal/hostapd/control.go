@@ -9,9 +9,6 @@ import (
 	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
-// Event is something that hostapd tells of by itself.
-type Event = hostap.Event
-
 // ErrSilent says that hostapd hangs.
 var ErrSilent = hostap.ErrSilent
 

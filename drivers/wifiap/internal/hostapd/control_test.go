@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -141,7 +143,7 @@ func TestEventsComeUntilTheConnectionIsClosed(t *testing.T) {
 	})
 	here <- f
 	c := f.dial(t.Context(), t)
-	err := c.Events(func(e Event) {
+	err := c.Events(func(e hostap.Event) {
 		if e.Name != "AP-STA-CONNECTED" || e.MAC != "02:00:00:00:01:00" {
 			t.Errorf("%+v", e)
 		}
