@@ -229,6 +229,9 @@ func newHall(t *testing.T, radios ...nl80211.Radio) *hall {
 	h.says("")
 	h.start()
 	t.Cleanup(func() { h.stop() })
+	if err := h.Yield(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 

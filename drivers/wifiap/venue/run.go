@@ -79,10 +79,13 @@ func (v *Client) session(ctx context.Context, w wanted) error {
 	}
 	n := *w.network
 	v.mu.Lock()
-	taken := v.taken
+	told, taken := v.told, v.taken
 	v.mu.Unlock()
-	if n.Second && taken == "" { // one that runs is let be
+	switch { // a network that is joined already is let be
+	case n.Second && taken == "":
 		return absence("The venue's network is joined by a second Wi-Fi adapter once the kit's own network is up.")
+	case !told:
+		return absence("The kit's own network is being taken down first.")
 	}
 	radio, err := v.radio(n, taken)
 	if err != nil {

@@ -97,7 +97,8 @@ type Client struct {
 
 	mu     sync.Mutex
 	wanted wanted
-	taken  string        // the interface that the access point has; "": none
+	told   bool          // which interface the access point has: by Yield
+	taken  string        // that one; "": none
 	uses   string        // the interface that a session is on; "": none
 	idle   chan struct{} // closed when uses changes
 }
@@ -153,11 +154,11 @@ func (v *Client) want(n *Network, why string) {
 }
 
 // Yield gives an interface to the access point, and returns once it is free; "": the access point has none, and a network that is
-// to be joined by a second radio has to wait.
+// to be joined by a second radio has to wait. Nothing is joined before the first call.
 func (v *Client) Yield(ctx context.Context, interfaceName string) error {
 	v.mu.Lock()
-	if v.taken != interfaceName {
-		v.taken = interfaceName
+	if !v.told || v.taken != interfaceName {
+		v.told, v.taken = true, interfaceName
 		close(v.wanted.changed)
 		v.wanted.changed = make(chan struct{})
 	}
