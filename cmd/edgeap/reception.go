@@ -47,6 +47,7 @@ type reception struct {
 
 	venue    *venue.Client
 	resolver resolver // upkeep's
+	naming   *naming
 
 	firewall firewall.Firewall
 	guests   *portal.Guests
@@ -68,7 +69,7 @@ type visitors struct {
 	internet bool
 }
 
-// newReception starts nothing; it goes on from what an earlier one left in the run folder. ap may be set later, before run.
+// newReception starts nothing; it goes on from what an earlier one left in the run folder. ap and naming may be set later, before run.
 // supplicant is the program that joins networks.
 func newReception(dir, supplicant string, log *slog.Logger) (*reception, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

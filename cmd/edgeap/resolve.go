@@ -88,7 +88,12 @@ func (r *reception) serversBy(interfaceName string) (list []netip.AddrPort) {
 }
 
 // outside is how the kit does in the venue's network; nil: none is asked for.
-func (r *reception) outside() *wire.WifiVenue { return venueOf(r.venue.State()) }
+func (r *reception) outside() *wire.WifiVenue {
+	s := r.venue.State()
+	w := venueOf(s)
+	w.Name = r.naming.of(s.Radio)
+	return w
+}
 
 func venueOf(s venue.State) *wire.WifiVenue {
 	w := &wire.WifiVenue{Device: wire.Device{Device: s.Device, Name: s.Name, State: string(s.Status.State), Reason: s.Reason}, Retry: s.Retry, Radio: s.Radio, SSID: s.SSID, Security: s.Security,

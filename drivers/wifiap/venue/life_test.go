@@ -369,6 +369,8 @@ func TestWhatIsInTheWayIsSaid(t *testing.T) {
 		"and it stays wrong": {network(), []string{`CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="Hall" auth_failures=1 duration=10 reason=WRONG_KEY`, none}, "does not take the password"},
 		"WPA3's": {network(), []string{"CTRL-EVENT-AUTH-REJECT 02:00:00:00:05:00 auth_type=3 auth_transaction=2 status_code=15",
 			`CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="Hall" auth_failures=1 duration=10 reason=CONN_FAILED`}, "does not take the password"},
+		"WPA3's, as hostapd 2.10 has it": {network(), []string{"CTRL-EVENT-AUTH-REJECT 02:00:00:00:05:00 auth_type=3 auth_transaction=2 status_code=1",
+			`CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="Hall" auth_failures=1 duration=10 reason=CONN_FAILED`}, "does not take the password"},
 		"the chip's own handshake": {network(), []string{"CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:05:00 reason=15"}, "does not take the password"},
 		"no room": {network(), []string{"CTRL-EVENT-ASSOC-REJECT bssid=02:00:00:00:05:00 status_code=17",
 			`CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="Hall" auth_failures=1 duration=10 reason=CONN_FAILED`}, "no room"},
@@ -423,7 +425,9 @@ func TestTheAccessPointsRadioIsItsOwn(t *testing.T) {
 	n := network()
 	n.Second, n.Apart = true, netip.MustParsePrefix("10.66.0.1/24")
 	h.Join(n)
-	h.reason("once the kit's own network is up")
+	if s := h.reason("once the kit's own network is up"); s.SSID != "Hall" {
+		t.Errorf("%+v", s)
+	}
 	if err := h.Yield(t.Context(), "wlan0"); err != nil {
 		t.Fatal(err)
 	}

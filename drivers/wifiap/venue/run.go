@@ -38,6 +38,9 @@ func (v *Client) Run(ctx context.Context) error {
 			failures = 0
 		}
 		wait, state := v.config.timing.scan, State{}
+		if w.network != nil {
+			state.SSID = w.network.SSID
+		}
 		var away absence
 		switch {
 		case ctx.Err() != nil:
@@ -51,7 +54,7 @@ func (v *Client) Run(ctx context.Context) error {
 		default:
 			wait = min(v.config.timing.retry<<min(failures, 16), v.config.timing.retryMost)
 			failures++
-			state.Radio, state.SSID, state.Name = v.State().Radio, v.State().SSID, v.State().Name
+			state.Radio, state.Name = v.State().Radio, v.State().Name
 			state.State, state.Reason, state.Retry = drivers.Failed, sentence(err)+" The venue's network is not joined; the kit tries again by itself.", time.Now().Add(wait)
 			v.config.Log.Warn("venue's network failed", "err", err, "retry", wait)
 		}

@@ -185,7 +185,7 @@ func (s *session) hear(ctx context.Context, e hostap.Event) error {
 		}
 	case "CTRL-EVENT-AUTH-REJECT":
 		s.code = e.Value("status_code")
-		if e.Value("auth_type") == "3" && s.code == "15" { // WPA3's, where the two came to different keys
+		if e.Value("auth_type") == "3" && e.Value("auth_transaction") == "2" { // WPA3's last step, where the two came to different keys
 			s.blame(wrongPassword(s.network.SSID))
 		}
 	case "CTRL-EVENT-ASSOC-REJECT":
