@@ -29,7 +29,7 @@ type kernel struct{}
 
 func (kernel) radios() ([]nl80211.Radio, error)          { return nl80211.Radios() }
 func (kernel) setCountry(country string) error           { return nl80211.SetCountry(country) }
-func (kernel) hardware(phy string) (driver, chip string) { return hardware("/sys", phy) }
+func (kernel) hardware(phy string) (driver, chip string) { return hardware("/", phy) }
 
 func (kernel) index(iface string) int {
 	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))

@@ -38,6 +38,9 @@ func (f *File) rules() (ps Problems) {
 	if w.VenueSSID != "" && w.VenueSSID == w.SSID && w.Mode != "venue" {
 		wrong("wifi.venue-ssid", "expected another name than ssid, which is the kit's own network's: phones would not know which is which")
 	}
+	if w.Firmware == "minimal" && w.Security == "wpa3" {
+		wrong("wifi.firmware", "the minimal firmware speaks no WPA3: expected standard, or the security wpa2 or mixed")
+	}
 	if w.Security == "open" && w.Password != "" {
 		wrong("wifi.password", "an open network has no password: expected none, or another security")
 	}

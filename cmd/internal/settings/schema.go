@@ -117,6 +117,7 @@ func wifiRules() []*schema {
 	rules := []*schema{
 		{If: filled("venue-password"), Then: filled("venue-ssid")},
 		{If: is("security", "open"), Then: &schema{Properties: map[string]*schema{"password": {MaxLength: &none}}}},
+		{If: is("firmware", "minimal"), Then: &schema{Properties: map[string]*schema{"security": {Not: &schema{Const: "wpa3"}}}}},
 		channels(""),
 	}
 	for _, band := range []struct {

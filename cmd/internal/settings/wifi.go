@@ -17,6 +17,7 @@ type Wifi struct {
 	Country  string `toml:"country" is:"country" help:"Where the kit is, two letters (ISO 3166-1): which channels are allowed."`
 	Channel  int    `toml:"channel" default:"0" min:"0" max:"177" help:"Channel; 0: the kit chooses."`
 	Internet bool   `toml:"internet" default:"false" help:"Visitors reach the internet too, slowly, by the network the kit is in; never what else is in that network."`
+	Firmware string `toml:"firmware" default:"standard" enum:"standard,minimal" help:"Of the Wi-Fi chip in a Pi 3B+, 4B and 5. standard takes 7 phones. minimal takes 18; it speaks no WPA3, with visitors or a venue. It counts from the next time the kit is switched on."`
 
 	VenueSSID     string `toml:"venue-ssid" max:"32" help:"The venue's own network, at most 32 bytes; it may be hidden. Mode venue joins it; mode ap does with a second Wi-Fi adapter, as the way out."`
 	VenuePassword string `toml:"venue-password" secret:"yes" pattern:"^([ -~]{8,63}|[0-9a-fA-F]{64})?$" expect:"8 to 63 letters, digits and signs without accents, or a key of 64 hex digits" help:"Its password, for WPA2 or WPA3. Without one it is joined as an open network."`
