@@ -488,6 +488,29 @@ func TestWhatTheProgramRefusesIsSaidAndNoSecret(t *testing.T) {
 	}
 }
 
+// TestWhereTheProgramIsNotThereNothingIsAmissUntilItIsNeeded: on a laptop.
+func TestWhereTheProgramIsNotThereNothingIsAmissUntilItIsNeeded(t *testing.T) {
+	h := newHall(t, own)
+	h.stop()
+	h.Client = New(Config{Dir: h.dir, Supplicant: filepath.Join(h.dir, "none"), system: h.m})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	h.Off("Nothing to join.")
+	if s := h.reason("Nothing to join."); s.Status.State != drivers.Absent {
+		t.Errorf("%+v", s)
+	}
+	if err := h.Yield(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.Join(network())
+	h.reason("no such file")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConfigurationIsWhatTheRadioCanDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		network   Network

@@ -76,6 +76,9 @@ func (p Program) Find(conf []byte) (found *Process, same bool, err error) {
 		return nil, false, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	is, err := os.Stat(p.Path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, false, nil // what is not there does not run
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", p.Name, err)
 	}
