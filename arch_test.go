@@ -19,6 +19,7 @@ var allowed = map[string]string{
 	"pipeline/store → pipeline/journal":  "a sale and its journal entry are one transaction",
 	"drivers/button → drivers/gpio":      "one client of the kernel's lines, for what is wired to them",
 	"drivers/led → drivers/gpio":         "the same",
+	"drivers/thermal → drivers/mdns":     "printers in the network are found by it, as the kit itself is",
 	"capture/fanout → capture/h264":      "packets are cut where NAL units begin",
 	"image/pack → image/update":          "a bundle is written by the code that reads it",
 	"image/boottest → image/update":      "bad bundles are made of good ones",

@@ -23,6 +23,7 @@ import (
 	"edgekit.internal/drivers/portal"
 	"edgekit.internal/drivers/portal/firewall"
 	"edgekit.internal/drivers/wifiap"
+	"edgekit.internal/drivers/wifiap/venue"
 	"edgekit.internal/hardware/identity"
 )
 
@@ -37,6 +38,15 @@ type told struct {
 func (a *told) Want(n wifiap.Network) { a.network, a.off, a.n = n, "", a.n+1 }
 func (a *told) Off(why string)        { a.network, a.off, a.n = wifiap.Network{}, why, a.n+1 }
 func (a *told) allow(v visitors)      { a.visitors = v }
+
+// joins is which network a client was told to join last, or why none.
+type joins struct {
+	network venue.Network
+	off     string
+}
+
+func (j *joins) Join(n venue.Network) { *j = joins{network: n} }
+func (j *joins) Off(why string)       { *j = joins{off: why} }
 
 // put replaces the settings as edgekit does. The time is given: files of one test can be of the same tick of the clock.
 func put(t *testing.T, dir, text string, at time.Time) {
@@ -54,8 +64,8 @@ func put(t *testing.T, dir, text string, at time.Time) {
 }
 
 func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
-	dir, ap := t.TempDir(), &told{}
-	f := &follower{data: dir, ap: ap, door: ap, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	dir, ap, out := t.TempDir(), &told{}, &joins{}
+	f := &follower{data: dir, ap: ap, venue: out, door: ap, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	at := time.Unix(1_000_000_000, 0)
 	put := func(text string) { at = at.Add(time.Second); put(t, dir, text, at) }
 	off := func(when, why string) {
@@ -108,10 +118,31 @@ func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 	if f.look(); ap.n != n || f.mode() != "ap" {
 		t.Errorf("a file that cannot be read changed the network: %+v", ap)
 	}
-	put("[wifi]\nmode = \"venue\"\nssid = \"Hall\"\nsecurity = \"open\"\n")
-	off("venue", "venue's network")
+	if *out != (joins{off: noVenue}) {
+		t.Errorf("%+v", out)
+	}
+	put("[wifi]\nmode = \"ap\"\nvenue-ssid = \"Hall\"\nvenue-password = \"correct horse\"\n")
+	f.look()
+	if want := (venue.Network{SSID: "Hall", Password: "correct horse", Second: true, Apart: wifiap.Address}); out.network != want {
+		t.Errorf("%+v, want %+v", out.network, want)
+	}
+	put("stall = \"Hall\"\n[wifi]\nmode = \"ap\"\nvenue-ssid = \"Hall\"\n")
+	if f.look(); !strings.Contains(out.off, "one name for the kit's own network and the venue's") {
+		t.Errorf("%+v", out)
+	}
+	put("[wifi]\nmode = \"venue\"\n")
+	if off("venue", "venue's network"); !strings.Contains(out.off, "by cable") {
+		t.Errorf("%+v", out)
+	}
+	put("[wifi]\nmode = \"venue\"\nvenue-ssid = \"Hall\"\ncountry = \"DE\"\n")
+	off("venue's Wi-Fi", "venue's network")
+	if want := (venue.Network{SSID: "Hall", Country: "DE"}); out.network != want {
+		t.Errorf("%+v, want %+v", out.network, want)
+	}
 	put("[wifi]\nmode = \"off\"\n")
-	off("off", "switched off")
+	if off("off", "switched off"); *out != (joins{off: noVenue}) {
+		t.Errorf("%+v", out)
+	}
 }
 
 // air is an access point with one phone on.
@@ -145,6 +176,7 @@ func (a air) Rest(context.Context, string, time.Duration) error { return a.err }
 type list struct {
 	accepted bool
 	staff    firewall.Staff
+	ssid     string // of the venue's network
 }
 
 func (l *list) guest(ip netip.Addr) (g wire.WifiGuest, ok bool) {
@@ -163,6 +195,11 @@ func (l *list) admit(s firewall.Staff) error {
 		return errors.New("no")
 	}
 	return nil
+}
+
+func (l *list) outside() *wire.WifiVenue {
+	return venueOf(venue.State{Status: drivers.Status{Device: "wifi", Name: "wlan1 Hall", State: drivers.Ready}, Radio: "wlan1", SSID: l.ssid, Security: "wpa3", MHz: 5180, SignalDBm: -50,
+		Address: netip.MustParsePrefix("192.168.7.20/24"), Router: netip.MustParseAddr("192.168.7.1"), Internet: venue.Online, PID: 7})
 }
 
 func (l *list) count() wire.WifiPortal { return wire.WifiPortal{Leases: 1} }
@@ -223,6 +260,20 @@ func TestStatusTellsOfTheNetworkAndWhoIsOn(t *testing.T) {
 	}
 }
 
+func TestStatusTellsOfTheVenuesNetworkWhereOneIsAskedFor(t *testing.T) {
+	want := &wire.WifiVenue{Device: wire.Device{Device: "wifi", Name: "wlan1 Hall", State: "ready"}, Radio: "wlan1", SSID: "Hall", Security: "wpa3", MHz: 5180, SignalDBm: -50,
+		Address: "192.168.7.20/24", Router: "192.168.7.1", Internet: "yes", PID: 7}
+	if d := cmp.Diff(want, status(t.Context(), air{}, &list{ssid: "Hall"}, "ap").Venue); d != "" {
+		t.Error(d)
+	}
+	if w := status(t.Context(), air{}, &list{}, "ap"); w.Venue != nil {
+		t.Errorf("%+v", w.Venue)
+	}
+	if w := status(t.Context(), air{wifiap.ErrDown}, &list{}, "venue"); w.Venue == nil {
+		t.Error("nothing of the cable")
+	}
+}
+
 func TestSocketIsForTheKitAloneAndReplacesAStaleOne(t *testing.T) {
 	dir := t.TempDir()
 	first, err := listen(dir)
@@ -251,7 +302,7 @@ func TestSocketIsForTheKitAloneAndReplacesAStaleOne(t *testing.T) {
 }
 
 func TestFlagsSayWhatWasExpected(t *testing.T) {
-	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{data: "/perm/edgekit", run: "/run/edgeap", hostapd: "/usr/sbin/hostapd", quiet: 10 * time.Minute}) {
+	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{data: "/perm/edgekit", run: "/run/edgeap", hostapd: "/usr/sbin/hostapd", supplicant: "/usr/sbin/wpa_supplicant", quiet: 10 * time.Minute}) {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}, {"-listen", "80"}, {"-listen", ":0"}, {"-listen", ":65536"}, {"-quiet", "0s"}, {"-quiet", "10"}} {

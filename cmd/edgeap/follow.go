@@ -16,6 +16,7 @@ import (
 
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/drivers/wifiap"
+	"edgekit.internal/drivers/wifiap/venue"
 	"edgekit.internal/hardware/identity"
 )
 
@@ -28,15 +29,22 @@ type accessPoint interface {
 	Off(why string)
 }
 
+// client is what is told which other network to join.
+type client interface {
+	Join(venue.Network)
+	Off(why string)
+}
+
 // door is what is told what visitors may reach.
 type door interface{ allow(visitors) }
 
-// follower has the access point be what the settings in the data folder say. They are edgekit's to write; at the very first
+// follower has the access point be, and the network joined, what the settings in the data folder say. They are edgekit's to write; at the very first
 // start there are none yet, nor an identity.
 type follower struct {
 	data   string
 	listen string // visitors' address, where it is not the settings'
 	ap     accessPoint
+	venue  client
 	door   door
 	log    *slog.Logger
 
@@ -78,6 +86,7 @@ func (f *follower) look() {
 		f.log.Warn("settings not read: the network stays as it is", "err", err)
 		if f.now.Load() == nil {
 			f.ap.Off("The settings cannot be read. Save them anew in the console.")
+			f.venue.Off("The settings cannot be read. Save them anew in the console.")
 		}
 		return
 	}
@@ -102,13 +111,38 @@ func (f *follower) look() {
 			return
 		}
 		f.door.allow(visitors{port, s.Wifi.Internet})
-		f.ap.Want(network(s, who))
+		own := network(s, who)
+		f.ap.Want(own)
+		switch {
+		case s.Wifi.VenueSSID == "":
+			f.venue.Off(noVenue)
+		case s.Wifi.VenueSSID == own.SSID:
+			f.venue.Off("The settings have one name for the kit's own network and the venue's. Change ssid or venue-ssid in [wifi].")
+		default:
+			n := other(s)
+			n.Second, n.Apart = true, wifiap.Address
+			f.venue.Join(n)
+		}
 	case "venue":
-		f.ap.Off("The settings ask for the venue's network, which this version joins by cable only.")
+		f.ap.Off("The settings ask for the venue's network, so the kit makes none of its own ([wifi] mode).")
+		if s.Wifi.VenueSSID == "" {
+			f.venue.Off("The kit is in the venue's network by cable. To join its Wi-Fi, set venue-ssid in [wifi].")
+			break
+		}
+		f.venue.Join(other(s))
 	default:
 		f.ap.Off("The kit's own Wi-Fi is switched off in the settings ([wifi] mode).")
+		f.venue.Off(noVenue)
 	}
 	f.last = is
+}
+
+// noVenue is why the kit joins no other network, where none is asked for.
+const noVenue = "The settings name no network to join."
+
+// other is the venue's network.
+func other(s settings.Settings) venue.Network {
+	return venue.Network{SSID: s.Wifi.VenueSSID, Password: s.Wifi.VenuePassword, Country: s.Wifi.Country}
 }
 
 // network is what phones join with the set-up slip: both come from settings.Join.

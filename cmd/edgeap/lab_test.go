@@ -342,11 +342,16 @@ func ping(n int, to string) error {
 // Commands and attributes of the virtual radios' own family (drivers/net/wireless/mac80211_hwsim.h).
 const (
 	newRadio, delRadio = 4, 5
-	radioID            = 10
+	radioName          = 17
 )
 
-// hwsim takes radio 0 out of the machine, or puts another one in.
+// hwsim takes the radio of wlan0 out of the machine, or puts another one in.
 func hwsim(t *testing.T, command uint8) {
+	t.Helper()
+	hwsimOf(t, command, "wlan0")
+}
+
+func hwsimOf(t *testing.T, command uint8, interfaceName string) {
 	t.Helper()
 	c, err := genetlink.Dial(nil)
 	if err != nil {
@@ -359,7 +364,11 @@ func hwsim(t *testing.T, command uint8) {
 	}
 	e := netlink.NewAttributeEncoder()
 	if command == delRadio {
-		e.Uint32(radioID, 0)
+		phy, err := os.ReadFile(filepath.Join("/sys/class/net", interfaceName, "phy80211/name"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.String(radioName, strings.TrimSpace(string(phy)))
 	}
 	data, err := e.Encode()
 	if err != nil {

@@ -1,11 +1,12 @@
 // Edgeap is the kit's access point: it keeps the network up that the settings ask for, by hostapd, whatever becomes of the
-// rest of the kit, and gives phones in it addresses and names, and no more of the kit than its page.
+// rest of the kit, and gives phones in it addresses and names, and no more of the kit than its page. Or it joins the network of the
+// venue, by wpa_supplicant.
 //
 //	edgeap -data DIR
 //
 // It reads DIR/edgekit.toml, which edgekit keeps, and follows its changes; it answers on DIR/edgeap.sock. SIGTERM and SIGINT
-// take the network down and stop it, exit 0. Killed otherwise it leaves hostapd running and the firewall shut, and takes both over
-// when it is started again, so that phones stay on, with the addresses that they have.
+// take the network down and stop it, exit 0. Killed otherwise it leaves hostapd and wpa_supplicant running and the
+// firewall shut, and takes them over when it is started again, so that phones stay on, with the addresses that they have.
 package main
 
 import (
@@ -44,8 +45,8 @@ func main() {
 }
 
 type options struct {
-	data, run, hostapd, listen string
-	quiet                      time.Duration
+	data, run, hostapd, supplicant, listen string
+	quiet                                  time.Duration
 }
 
 // parse reads the flags. An error is one line that says which flag, and what was expected.
@@ -53,8 +54,9 @@ func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("edgeap", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // the error says it all
 	f.StringVar(&o.data, "data", "edgekit-data", "the kit's data folder")
-	f.StringVar(&o.run, "run", "/run/edgeap", "folder in memory for what is needed while hostapd runs")
+	f.StringVar(&o.run, "run", "/run/edgeap", "folder in memory for what is needed while hostapd and wpa_supplicant run")
 	f.StringVar(&o.hostapd, "hostapd", "/usr/sbin/hostapd", "the program that is the access point")
+	f.StringVar(&o.supplicant, "supplicant", "/usr/sbin/wpa_supplicant", "the program that joins a venue's network")
 	f.StringVar(&o.listen, "listen", "", "visitors' address, as edgekit is given it; default: as in the settings")
 	f.DurationVar(&o.quiet, "quiet", 10*time.Minute, "for how long nobody must be on until it is listened whether another channel is better")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -89,16 +91,19 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	r, err := newReception(o.run, log)
+	r, err := newReception(o.run, o.supplicant, log)
 	if err != nil {
 		return err
 	}
 	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log, Guard: r.guard, Quiet: o.quiet})
 	r.ap = ap
-	follow := &follower{data: o.data, listen: o.listen, ap: ap, door: r, log: log}
+	follow := &follower{data: o.data, listen: o.listen, ap: ap, venue: r.venue, door: r, log: log}
+	r.naming = &naming{mode: follow.mode, log: log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ap.Run(ctx) })
+	group.Go(func() error { return r.venue.Run(ctx) })
 	group.Go(func() error { return follow.run(ctx) })
+	group.Go(func() error { return r.naming.run(ctx) })
 	group.Go(func() error { return r.run(ctx) })
 	group.Go(func() error { return serve(ctx, l, handler(ap, r, follow.mode), log) })
 	return group.Wait()

@@ -20,6 +20,7 @@ import (
 	"edgekit.internal/drivers/portal/dns"
 	"edgekit.internal/drivers/portal/firewall"
 	"edgekit.internal/drivers/wifiap"
+	"edgekit.internal/drivers/wifiap/venue"
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/hardware/whole"
 )
@@ -44,6 +45,10 @@ type reception struct {
 	ap  *wifiap.AP
 	log *slog.Logger
 
+	venue    *venue.Client
+	resolver resolver // upkeep's
+	naming   *naming
+
 	firewall firewall.Firewall
 	guests   *portal.Guests
 	dhcp     *dhcp.Server
@@ -64,12 +69,13 @@ type visitors struct {
 	internet bool
 }
 
-// newReception starts nothing; it goes on from what an earlier one left in the run folder. ap may be set later, before run.
-func newReception(dir string, log *slog.Logger) (*reception, error) {
+// newReception starts nothing; it goes on from what an earlier one left in the run folder. ap and naming may be set later, before run.
+// supplicant is the program that joins networks.
+func newReception(dir, supplicant string, log *slog.Logger) (*reception, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	r := &reception{dir: dir, log: log}
+	r := &reception{dir: dir, log: log, resolver: resolver{path: resolvConf}, venue: venue.New(venue.Config{Dir: dir, Supplicant: supplicant, Log: log})}
 	none := []netip.AddrPort{}
 	r.servers.Store(&none)
 	r.guests = portal.NewGuests(r.kept(guestsName), clock.Uptime, r.keep(guestsName))
@@ -117,8 +123,16 @@ func (r *reception) allow(v visitors) {
 	}
 }
 
+// yieldWithin is how long a network may take to be left, whose radio the access point wants.
+const yieldWithin = 10 * time.Second
+
 // guard is wifiap.Config's.
 func (r *reception) guard(interfaceName string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), yieldWithin)
+	defer cancel()
+	if err := r.venue.Yield(ctx, interfaceName); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	r.on = interfaceName
 	r.mu.Unlock()
@@ -150,7 +164,7 @@ func (r *reception) fortify() error {
 			r.log.Warn("the way out is not known: visitors have none", "err", err)
 		}
 		if c.Internet.Interface != "" {
-			servers = nameservers(resolvConf, wifiap.Address.Addr())
+			servers = r.serversBy(c.Internet.Interface)
 		}
 	}
 	r.servers.Store(&servers)
@@ -205,6 +219,7 @@ func (r *reception) upkeep(ctx context.Context) {
 	for {
 		_, changed := r.ap.Watch().Get()
 		r.air.up(r.ap.State().State == drivers.Ready)
+		r.resolve()
 		if err := errors.Join(r.fortify(), r.firewall.Check()); err != nil && err.Error() != said {
 			r.log.Warn("firewall", "err", err)
 			said = err.Error()

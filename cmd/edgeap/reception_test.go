@@ -16,7 +16,7 @@ import (
 
 func newTestReception(t *testing.T, dir string) *reception {
 	t.Helper()
-	r, err := newReception(dir, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	r, err := newReception(dir, "", slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,4 +106,61 @@ func FuzzNameservers(f *testing.F) {
 			t.Errorf("%v", got)
 		}
 	})
+}
+
+// TestNamesAreAskedOfTheVenueForAsLongAsItIsTheWayOut: and then of those that were asked before, whoever wrote the file.
+func TestNamesAreAskedOfTheVenueForAsLongAsItIsTheWayOut(t *testing.T) {
+	dir := t.TempDir()
+	r := resolver{path: filepath.Join(dir, "resolv.conf")}
+	memory := filepath.Join(dir, "tmp")
+	kernels := filepath.Join(dir, "pnp")
+	for path, to := range map[string]string{r.path: memory, memory: kernels} { // as on the card
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(when, want string) {
+		t.Helper()
+		if b, err := os.ReadFile(r.path); err != nil || string(b) != want {
+			t.Errorf("%s: %q, %v; want %q", when, b, err, want)
+		}
+	}
+	use := func(servers ...netip.Addr) {
+		t.Helper()
+		if err := r.use(servers); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const own = "# by edgeap, of the venue's Wi-Fi\nnameserver 192.168.7.1\n"
+	hall := netip.MustParseAddr("192.168.7.1")
+	write(kernels, "#MANUAL\n")
+	use()
+	is("before", "#MANUAL\n")
+	use(hall)
+	is("joined", own)
+	if b, err := os.ReadFile(kernels); err != nil || string(b) != "#MANUAL\n" {
+		t.Errorf("the kernel's: %q, %v", b, err)
+	}
+	use()
+	is("left", "#MANUAL\n")
+	use(hall)
+	write(memory, "nameserver 10.0.0.1\n") // by cable
+	use()
+	is("a cable", "nameserver 10.0.0.1\n")
+	use(hall)
+	is("the cable was pulled out", own)
+	use()
+	is("and the network left", "nameserver 10.0.0.1\n")
+	use(hall)
+	r = resolver{path: r.path}
+	use(hall)
+	is("started again", own)
+	use()
+	is("what was there before is not known", own)
 }

@@ -78,6 +78,7 @@ type lobby interface {
 	count() wire.WifiPortal
 	addresses() map[string]wire.WifiGuest
 	admit(firewall.Staff) error
+	outside() *wire.WifiVenue
 }
 
 // handler routes what wire.WifiSocket describes.
@@ -187,6 +188,9 @@ func status(ctx context.Context, ap radio, in lobby, mode string) wire.Wifi {
 	}
 	if blocked, err := ap.Blocked(); err == nil && len(blocked) > 0 { // what cannot be read is told to who blocks another
 		w.Blocked = blocked
+	}
+	if v := in.outside(); mode == "venue" || v.SSID != "" {
+		w.Venue = v
 	}
 	list, err := ap.Stations(ctx)
 	if err != nil {

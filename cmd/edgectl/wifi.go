@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"edgekit.internal/cmd/internal/wire"
@@ -12,7 +14,7 @@ import (
 
 type (
 	wifiVerb struct {
-		List    phonesVerb  `cmd:"" default:"1" help:"The network, and who is on."`
+		List    phonesVerb  `cmd:"" default:"1" help:"The kit's own network and who is on, and the venue's, if it is in that."`
 		Kick    kickVerb    `cmd:"" help:"Send a phone away; it may come back."`
 		Block   blockVerb   `cmd:"" help:"Send a phone away, and let it in no more until the kit is switched off."`
 		Unblock unblockVerb `cmd:"" help:"Let a phone in again that was blocked."`
@@ -52,6 +54,16 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 	}
 	if w.Wrong.Phones > 0 {
 		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
+	}
+	if v := w.Venue; v != nil {
+		rows = append(rows, []string{"venue", strings.TrimSpace(v.SSID + " " + v.Device.State + "  " + v.Device.Reason)})
+		if v.Address != "" {
+			rows = append(rows, []string{"joined", fmt.Sprintf("%s, %s, %d MHz, %d dBm, address %s", v.Radio, v.Security, v.MHz, v.SignalDBm, v.Address)},
+				[]string{"internet", cmp.Or(v.Internet, "not known")})
+		}
+		if v.Name != "" {
+			rows = append(rows, []string{"found as", v.Name})
+		}
 	}
 	for _, s := range w.Stations {
 		rows = append(rows, []string{s.MAC, fmt.Sprintf("%d dBm, %s Mbit/s, %d kB to it and %d kB from it, idle %s, on for %s", s.SignalDBm, megabits(s.TxKbps), s.TxBytes>>10, s.RxBytes>>10,

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"edgekit.internal/drivers/mdns"
 	"edgekit.internal/drivers/thermal/internal/cable"
-	"edgekit.internal/drivers/thermal/internal/mdns"
 	"edgekit.internal/drivers/thermal/internal/reply"
 )
 

@@ -32,7 +32,7 @@ type kernel struct{}
 
 func (kernel) radios() ([]nl80211.Radio, error)          { return nl80211.Radios() }
 func (kernel) setCountry(country string) error           { return nl80211.SetCountry(country) }
-func (kernel) hardware(phy string) (driver, chip string) { return hardware("/sys", phy) }
+func (kernel) hardware(phy string) (driver, chip string) { return hardware("/", phy) }
 func (kernel) stations(index int) ([]Station, error)     { return nl80211.Stations(index) }
 
 func (kernel) index(iface string) int {

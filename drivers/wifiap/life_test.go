@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
@@ -280,7 +281,7 @@ func TestHowAStationJoinedIsKnownOfThoseThatCouldChoose(t *testing.T) {
 		}
 		known(map[bool]int{true: 1}[security == Mixed])
 	}
-	a.tried(hostapd.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
+	a.tried(hostap.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
 	known(0)
 }
 

@@ -1,6 +1,7 @@
 package wifiap
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"edgekit.internal/drivers/wifiap/firmware"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
@@ -136,6 +138,8 @@ func TestCapacityStaysBelowWhatTheRadioTakes(t *testing.T) {
 		says, most   int
 	}{
 		"a 4B":                           {"brcmfmac", "0xa9bf", 0, 7},
+		"a 4B with minimal firmware":     {"brcmfmac", "0xa9bf minimal", 0, 18},
+		"a 3B, of which there is none":   {"brcmfmac", "0xa9a6 minimal", 0, 7},
 		"a 3B, whatever its driver says": {"brcmfmac", "0xa9a6", 64, 9},
 		"another of the kind":            {"brcmfmac", "0x4356", 0, 7},
 		"an adapter that takes few":      {"ath9k_htc", "", 0, 6},
@@ -152,7 +156,7 @@ func TestCapacityStaysBelowWhatTheRadioTakes(t *testing.T) {
 
 func TestHardwareIsReadFromSysfs(t *testing.T) {
 	root := t.TempDir()
-	device := filepath.Join(root, "class/ieee80211/phy0/device")
+	device := filepath.Join(root, "sys/class/ieee80211/phy0/device")
 	if err := os.MkdirAll(device, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +170,17 @@ func TestHardwareIsReadFromSysfs(t *testing.T) {
 		t.Error(driver, chip)
 	}
 	if driver, chip := hardware(root, "phy1"); driver != "" || chip != "" {
+		t.Error(driver, chip)
+	}
+	for path, text := range map[string]string{"sys/module/firmware_class/parameters/path": "\n", "lib/firmware/cypress/cyfmac43455-sdio-minimal.bin": "x-maxclients-x"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755), os.WriteFile(filepath.Join(root, path), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := firmware.Choose(root, firmware.Minimal); err != nil {
+		t.Fatal(err)
+	}
+	if driver, chip := hardware(root, "phy0"); driver != "brcmfmac" || chip != "0xa9bf minimal" {
 		t.Error(driver, chip)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
@@ -49,12 +50,8 @@ func (s *session) run(ctx context.Context, w wanted) error {
 	if err != nil {
 		return err
 	}
-	l := &listener{events: make(chan hostapd.Event, 64), ended: make(chan struct{})}
-	go l.listen(news)
-	defer func() {
-		news.Close()
-		<-l.ended
-	}()
+	l := hostap.Listen(news.Control)
+	defer l.Close()
 	if err := s.config.system.setAddress(s.radio.Index, Address); err != nil {
 		return err
 	}
@@ -73,26 +70,8 @@ func (s *session) run(ctx context.Context, w wanted) error {
 	return s.keep(ctx, w, control, l, e)
 }
 
-// listener hands on what hostapd tells of by itself. What nobody takes is dropped when 64 wait: the next look at hostapd's
-// state finds out too.
-type listener struct {
-	events chan hostapd.Event
-	ended  chan struct{} // closed at the end
-	err    error         // why, once ended is closed; nil: it was closed
-}
-
-func (l *listener) listen(c *hostapd.Control) {
-	defer close(l.ended)
-	l.err = c.Events(func(e hostapd.Event) {
-		select {
-		case l.events <- e:
-		default:
-		}
-	})
-}
-
 // keep returns when the access point is up no more, or is not to be.
-func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, l *listener, ear *ear) error {
+func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, l *hostap.Listener, ear *ear) error {
 	beat := time.NewTicker(s.config.timing.beat)
 	defer beat.Stop()
 	for {
@@ -103,9 +82,9 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			return errOther
 		case <-s.process.Done:
 			return s.ended()
-		case <-l.ended:
-			return s.lost(l.err)
-		case e := <-l.events:
+		case <-l.Ended:
+			return s.lost(l.Err)
+		case e := <-l.Events:
 			if e.Name == "AP-DISABLED" || e.Name == "INTERFACE-DISABLED" || e.Name == "INTERFACE-REMOVED" {
 				return s.why(errDown)
 			}

@@ -3,7 +3,7 @@ package wifiap
 import (
 	"time"
 
-	"edgekit.internal/drivers/wifiap/internal/hostapd"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 // Who tried a wrong password is remembered for 10 minutes, of 64 phones at most.
@@ -34,7 +34,7 @@ func (a *AP) wrongAt(now time.Time) (stations int, ago time.Duration) {
 }
 
 // tried notes what hostapd tells of a station that joins, or could not.
-func (a *AP) tried(e hostapd.Event, now time.Time) {
+func (a *AP) tried(e hostap.Event, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch e.Name {

@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"edgekit.internal/drivers/wifiap/internal/hostapd"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 func TestWrongPasswordsAreCountedByPhoneAndForgotten(t *testing.T) {
 	a, at := New(Config{system: &machine{}}), time.Now()
 	mac := func(n int) string { return fmt.Sprintf("02:00:00:00:%02x:00", n) }
-	tries := func(n int) { a.tried(hostapd.Event{Name: "AP-STA-POSSIBLE-PSK-MISMATCH", MAC: mac(n)}, at) }
+	tries := func(n int) { a.tried(hostap.Event{Name: "AP-STA-POSSIBLE-PSK-MISMATCH", MAC: mac(n)}, at) }
 	are := func(stations int, ago time.Duration) {
 		t.Helper()
 		if n, d := a.wrongAt(at); n != stations || d != ago {
@@ -27,7 +27,7 @@ func TestWrongPasswordsAreCountedByPhoneAndForgotten(t *testing.T) {
 	tries(2)
 	at = at.Add(time.Minute)
 	are(2, time.Minute)
-	a.tried(hostapd.Event{Name: "AP-STA-CONNECTED", MAC: mac(2)}, at)
+	a.tried(hostap.Event{Name: "AP-STA-CONNECTED", MAC: mac(2)}, at)
 	are(1, 6*time.Minute)
 	at = at.Add(4 * time.Minute)
 	are(0, 0)

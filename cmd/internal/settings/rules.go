@@ -34,11 +34,17 @@ func (f *File) rules() (ps Problems) {
 	if len(w.SSID) > maxSSID {
 		wrong("wifi.ssid", fmt.Sprintf("%q has %d bytes: expected at most %d; letters with accents, and other scripts, have 2 to 4 each", w.SSID, len(w.SSID), maxSSID))
 	}
-	if w.Mode == "venue" && w.SSID == "" {
-		wrong("wifi.ssid", "expected the name of the venue's network, which mode \"venue\" joins")
+	if len(w.VenueSSID) > maxSSID {
+		wrong("wifi.venue-ssid", fmt.Sprintf("%q has %d bytes: expected at most %d; letters with accents, and other scripts, have 2 to 4 each", w.VenueSSID, len(w.VenueSSID), maxSSID))
 	}
-	if w.Mode == "venue" && w.Security != "open" && w.Password == "" {
-		wrong("wifi.password", "expected the password of the venue's network, or security = \"open\" if it has none")
+	if w.VenuePassword != "" && w.VenueSSID == "" {
+		wrong("wifi.venue-ssid", "expected the name of the venue's network, as there is a venue-password")
+	}
+	if w.VenueSSID != "" && w.VenueSSID == w.SSID && w.Mode != "venue" {
+		wrong("wifi.venue-ssid", "expected another name than ssid, which is the kit's own network's: phones would not know which is which")
+	}
+	if w.Firmware == "minimal" && w.Security == "wpa3" {
+		wrong("wifi.firmware", "the minimal firmware speaks no WPA3: expected standard, or the security wpa2 or mixed")
 	}
 	if w.Security == "open" && w.Password != "" {
 		wrong("wifi.password", "an open network has no password: expected none, or another security")

@@ -33,7 +33,8 @@ type schema struct {
 }
 
 // Schema is the JSON Schema of edgekit.toml, for editors that complete and check TOML by one. Two things only the kit
-// itself checks: that picture and layers are sizes the camera program takes, and that ssid has at most 32 bytes.
+// itself checks: that picture and layers are sizes the camera program takes, and that names of networks have at most
+// 32 bytes and are not the same.
 func Schema() []byte {
 	closed := false
 	root := &schema{Schema: "https://json-schema.org/draft/2020-12/schema", Title: "edgekit.toml", Description: "Settings of an edgekit.",
@@ -129,9 +130,9 @@ func wifiRules() []*schema {
 		return &schema{Properties: map[string]*schema{"channel": s}}
 	}
 	rules := []*schema{
-		{If: is("mode", "venue"), Then: filled("ssid")},
-		{If: &schema{AllOf: []*schema{is("mode", "venue"), {Not: is("security", "open")}}}, Then: filled("password")},
+		{If: filled("venue-password"), Then: filled("venue-ssid")},
 		{If: is("security", "open"), Then: &schema{Properties: map[string]*schema{"password": {MaxLength: &none}}}},
+		{If: is("firmware", "minimal"), Then: &schema{Properties: map[string]*schema{"security": {Not: &schema{Const: "wpa3"}}}}},
 		channels(""),
 	}
 	for _, band := range []struct {

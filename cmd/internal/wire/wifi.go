@@ -41,6 +41,7 @@ type Wifi struct {
 	Adopted  bool          `json:"adopted"`      // hostapd was running already, and was taken over
 	Wrong    WifiWrong     `json:"wrong_password,omitzero"`
 	Portal   WifiPortal    `json:"portal"`
+	Venue    *WifiVenue    `json:"venue,omitempty"` // nil: the settings ask for no other network
 	Stations []WifiStation `json:"stations"`
 	Blocked  []string      `json:"blocked"` // addresses of phones that are let in no more
 }
@@ -49,6 +50,25 @@ type Wifi struct {
 type WifiWrong struct {
 	Phones int   `json:"phones"`
 	AgoMS  int64 `json:"ago_ms"` // the last one
+}
+
+// WifiVenue is how the kit does in the venue's network. With mode venue it is there for visitors too; with a device that is absent and
+// a reason, by cable.
+type WifiVenue struct {
+	Device    Device    `json:"device"`
+	Retry     time.Time `json:"retry,omitzero"`  // when it is tried again
+	Radio     string    `json:"radio,omitempty"` // the interface; "": there is no radio for it
+	SSID      string    `json:"ssid,omitempty"`
+	Security  string    `json:"security,omitempty"` // open, wpa2 or wpa3, as it was joined
+	MHz       int       `json:"mhz,omitzero"`
+	SignalDBm int       `json:"signal_dbm,omitzero"` // 0: not known
+	Address   string    `json:"address,omitempty"`   // the kit's, with its network's length
+	Router    string    `json:"router,omitempty"`
+	Internet  string    `json:"internet,omitempty"` // yes or no; "": not known
+	Name      string    `json:"name,omitempty"`     // by which other machines there find the kit (mDNS), such as edgekit.local; "": none
+	PID       int       `json:"pid,omitzero"`       // wpa_supplicant's
+	Starts    int       `json:"starts"`             // how often it was started by this edgeap
+	Adopted   bool      `json:"adopted"`            // it was running already, and was taken over
 }
 
 // WifiPortal counts what became of phones' requests since edgeap started.

@@ -139,6 +139,7 @@ func (f *Firewall) Remove() error {
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
+	was := f.before(c)
 	t := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
 	c.AddTable(t) // else there may be none to delete
 	c.DelTable(t)
@@ -146,9 +147,7 @@ func (f *Firewall) Remove() error {
 		return fmt.Errorf("firewall: remove: %w", err)
 	}
 	f.up = false
-	is := f.config
-	is.Internet = Way{}
-	return f.route(is, f.config.Internet)
+	return f.route(Config{Interface: was.Interface}, was.Internet)
 }
 
 // put replaces the table.
@@ -160,13 +159,13 @@ func (f *Firewall) put(config Config) error {
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
+	was := f.before(c).Internet
 	if err := build(c, config, f.guests, f.accepted); err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("firewall: replace the table: %w", err)
 	}
-	was := f.config.Internet
 	f.config, f.up, f.stale = config, true, false
 	if err := f.route(config, was); err != nil {
 		return err

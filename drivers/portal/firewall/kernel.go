@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -57,6 +60,28 @@ func (f *Firewall) route(c Config, was Way) error {
 		return sysctl("ipv4/conf/"+i+"/forwarding", "1")
 	}
 	return nil
+}
+
+// before is what the table that there is now is for, as far as the kernel routes by it: that of a program that was killed says so
+// itself. The zero Config: there is none.
+func (f *Firewall) before(c *nftables.Conn) Config {
+	if f.config.Interface != "" {
+		return f.config
+	}
+	named := func(chain string, key expr.MetaKey) string {
+		t := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
+		rules, err := c.GetRules(t, &nftables.Chain{Name: chain, Table: t})
+		if err != nil || len(rules) == 0 || len(rules[0].Exprs) < 2 {
+			return "" // there is no such chain, mostly
+		}
+		m, ok := rules[0].Exprs[0].(*expr.Meta)
+		is, equal := rules[0].Exprs[1].(*expr.Cmp)
+		if !ok || !equal || m.Key != key {
+			return ""
+		}
+		return string(bytes.TrimRight(is.Data, "\x00"))
+	}
+	return Config{Interface: named(inputName, expr.MetaKeyIIFNAME), Internet: Way{Interface: named(leaveName, expr.MetaKeyOIFNAME)}}
 }
 
 // place fixes where stations are found: the kernel then asks nobody, and believes nobody (NUD_PERMANENT, rtnetlink(7)). was are

@@ -225,6 +225,24 @@ func TestLabTheWayOut(t *testing.T) {
 	}
 }
 
+// TestLabTheNextOneShutsTheWayOut: a program that was killed with the internet allowed left the kernel routing. The next one finds out
+// by the table, whether it makes another or is to make none.
+func TestLabTheNextOneShutsTheWayOut(t *testing.T) {
+	for name, next := range map[string]func(*Firewall) error{"another table": func(f *Firewall) error { return f.Set(shut) }, "none": (*Firewall).Remove} {
+		t.Run(name, func(t *testing.T) {
+			s := newStreet(t)
+			s.set(open)
+			if is := s.kit.Sysctl("net/ipv4/conf/wan/forwarding"); is != "1" {
+				t.Fatalf("forwarding %s with the way open", is)
+			}
+			s.do(func() error { return next(&Firewall{}) })
+			if air, wan := s.kit.Sysctl("net/ipv4/conf/air/forwarding"), s.kit.Sysctl("net/ipv4/conf/wan/forwarding"); wan != "0" || name == "another table" && air != "0" {
+				t.Errorf("forwarding %s, %s", air, wan)
+			}
+		})
+	}
+}
+
 // TestLabNeverOpenInBetween: while the table is replaced again and again, and stations come and go, no packet gets by.
 func TestLabNeverOpenInBetween(t *testing.T) {
 	s := newStreet(t)

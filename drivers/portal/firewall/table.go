@@ -69,10 +69,13 @@ func (t *table) rule(c *nftables.Chain, parts ...[]expr.Any) {
 // ahead is before the filters of other tables (nft(8), "filter" is 0): none of their costs for what is dropped here.
 const ahead = nftables.ChainPriority(-10)
 
+// Chains whose first rule names an interface: that of the stations, and the way out. See before.
+const inputName, leaveName = "input", "leave"
+
 // input is what stations may send to the kit itself. DHCP is not in it: its server takes whole packets before they come here, and
 // the kernel has nothing that listens on its port.
 func (t *table) input() {
-	in, air := t.hook("input", nftables.ChainTypeFilter, nftables.ChainHookInput, ahead), t.chain("air")
+	in, air := t.hook(inputName, nftables.ChainTypeFilter, nftables.ChainHookInput, ahead), t.chain("air")
 	kit := t.config.Kit.Addr()
 	t.rule(in, iif(t.config.Interface), goTo("air"))   // iifname wlan0 goto air
 	t.rule(in, iifNot("lo"), ipv4(), to(kit), drop())  // ip daddr 10.66.0.1 drop: that is not for the operator's network
@@ -153,7 +156,7 @@ func (t *table) redirect() {
 
 // masquerade has what goes out come back.
 func (t *table) masquerade() {
-	c := t.hook("leave", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
+	c := t.hook(leaveName, nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 	t.rule(c, oif(t.config.Internet.Interface), ipv4(), within(t.config.Kit), []expr.Any{&expr.Masq{}})
 }
 

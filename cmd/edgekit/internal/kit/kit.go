@@ -42,6 +42,7 @@ import (
 	"edgekit.internal/cmd/internal/ui"
 	names "edgekit.internal/drivers/portal"
 	"edgekit.internal/drivers/thermal"
+	"edgekit.internal/drivers/wifiap/firmware"
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/hardware/identity"
 	"edgekit.internal/pipeline"
@@ -164,7 +165,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err := k.openDesk(); err != nil {
 		return nil, err
 	}
-	k.machine = machine.New(machine.Config{Modules: c.Modules, SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
+	k.machine = machine.New(machine.Config{Modules: c.Modules, Wifi: firmware.Kind(c.Wifi.Firmware), SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
 		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,

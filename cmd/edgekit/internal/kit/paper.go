@@ -35,7 +35,7 @@ const (
 
 // setupSlip is the slip as it would be printed now.
 func (k *Kit) setupSlip(again bool) []byte {
-	s := slip.Setup{Stall: k.config.Stall, Kit: k.id, Join: k.join(), Console: k.consoles(), Code: k.state.Code(), Refused: k.refusedLines(), Again: again}
+	s := slip.Setup{Stall: k.config.Stall, Kit: k.id, Join: k.join(), Venue: k.guest(), Console: k.consoles(), Code: k.state.Code(), Refused: k.refusedLines(), Again: again}
 	if listen.Loopback(k.operators) {
 		s.Console = []string{listen.Address("http", k.operators) + "/console"}
 	} else {
@@ -88,8 +88,8 @@ func (k *Kit) printDue(ctx context.Context) error {
 	}
 	due, unlessSeen, again := k.setupDue()
 	if due {
-		k.until(ctx, addressIn, func() bool { return len(k.consoles()) > 0 }) // the address is what the slip is for
-		k.until(ctx, forever, k.printerReady)                                 // what it says is to be true when it comes out
+		k.until(ctx, addressIn, func() bool { return len(k.consoles()) > 0 && k.named() }) // the address is what the slip is for
+		k.until(ctx, forever, k.printerReady)                                              // what it says is to be true when it comes out
 		if err := k.printSetup(ctx, again); err != nil && ctx.Err() == nil {
 			k.log.Warn("set-up slip not printed", "err", err)
 		}
@@ -156,7 +156,11 @@ func (k *Kit) consoles() (all []string) {
 	for _, ip := range listen.ReachedAt(k.operators) {
 		all = append(all, "https://"+net.JoinHostPort(ip, port)+"/console")
 	}
-	if name, err := os.Hostname(); err == nil && len(all) > 0 {
+	name, err := os.Hostname()
+	if told := k.wifi.Venue().Name; told != "" {
+		name, err = told, nil // the venue's router need not know the other
+	}
+	if err == nil && len(all) > 0 {
 		all = append(all, "https://"+net.JoinHostPort(name, port)+"/console")
 	}
 	return all

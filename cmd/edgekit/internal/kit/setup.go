@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
 )
 
 // ErrRestart ends Run when an operator asked for it: the program is to start again, with the settings that were saved.
@@ -95,6 +98,41 @@ func (k *Kit) join() *settings.Join {
 func (k *Kit) makesWifi() bool {
 	return k.config.Wifi.Mode == "ap" || k.findsRadio() && k.wifi.Radio() != ""
 }
+
+// guest is where visitors find the kit with mode venue; nil: with another.
+func (k *Kit) guest() *slip.Venue {
+	if k.config.Wifi.Mode != "venue" {
+		return nil
+	}
+	is := k.wifi.Venue()
+	v := &slip.Venue{SSID: k.config.Wifi.VenueSSID, Pages: k.pages(is.Name)}
+	if v.SSID != "" && is.Device.State != string(drivers.Ready) {
+		v.Trouble = is.Device.Reason
+	}
+	return v
+}
+
+// pages are addresses of the visitors' page: by number, which all phones find, then by a name in the network, if there is one.
+func (k *Kit) pages(name string) (all []string) {
+	at, ok := k.visitors.Addr().(*net.TCPAddr)
+	if !ok || at.IP.IsLoopback() {
+		return nil
+	}
+	hosts := listen.ReachedAt(k.visitors)
+	if name != "" && len(hosts) > 0 {
+		hosts = append(hosts, name)
+	}
+	for _, h := range hosts {
+		if at.Port != 80 {
+			h = net.JoinHostPort(h, strconv.Itoa(at.Port))
+		}
+		all = append(all, "http://"+h+"/")
+	}
+	return all
+}
+
+// named tells whether nothing is missing of the name by which the kit is found with mode venue.
+func (k *Kit) named() bool { return k.config.Wifi.Mode != "venue" || k.wifi.Venue().Name != "" }
 
 // findsRadio tells whether it is the radio that decides.
 func (k *Kit) findsRadio() bool { return k.config.Wifi.Mode == "auto" && k.config.Boot != "" }

@@ -3,7 +3,9 @@
 package machine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/kmod"
+	"edgekit.internal/drivers/wifiap/firmware"
 	"edgekit.internal/hardware/board"
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/pipeline"
@@ -19,6 +22,7 @@ import (
 // Config says what is looked after.
 type Config struct {
 	Modules string                                    // auto: load kernel modules where nobody else does; none
+	Wifi    firmware.Kind                             // of the board's own Wi-Fi chip; where modules are loaded
 	Root    string                                    // where the board's files are; "": /
 	SetPace func(every int)                           // has one of every so many pictures worked on
 	Kit     func() time.Duration                      // kit time
@@ -31,6 +35,7 @@ type Config struct {
 type Machine struct {
 	cfg     Config
 	modules *kmod.Loader // nil: somebody else's matter
+	chip    error        // why the Wi-Fi chip has another firmware than asked for
 	board   *board.Monitor
 	wall    *clock.Wall
 	fixes   chan clock.Fix
@@ -44,6 +49,7 @@ func New(cfg Config) *Machine {
 	if cfg.Modules == "auto" {
 		if needed, why := kmod.Needed(); needed {
 			m.modules = kmod.New(kmod.Config{Log: cfg.Log})
+			m.chip = firmware.Choose(cmp.Or(cfg.Root, "/"), cmp.Or(cfg.Wifi, firmware.Standard)) // before its driver is loaded
 		} else {
 			cfg.Log.Debug("kernel modules are left alone", "why", why)
 		}
@@ -80,7 +86,21 @@ func (m *Machine) Devices() (list []drivers.Status) {
 		s, _ := m.modules.Watch().Get()
 		list = append(list, s)
 	}
+	if m.chip != nil {
+		list = append(list, drivers.Status{Device: "Wi-Fi chip", Name: string(m.cfg.Wifi) + " firmware", State: drivers.Failed, Reason: chipText(m.chip)})
+	}
 	return list
+}
+
+// chipText is why the firmware is not the one that was asked for.
+func chipText(err error) string {
+	switch {
+	case errors.Is(err, firmware.ErrLater):
+		return "The Wi-Fi chip runs another firmware than the settings ask for. Switch the kit off and on."
+	case errors.Is(err, firmware.ErrMissing):
+		return "The settings ask for the minimal Wi-Fi firmware, which this card's system lacks, so fewer phones find room. Make the card with the firmware of a Raspberry Pi OS card."
+	}
+	return "The Wi-Fi chip keeps its standard firmware, so fewer phones find room: " + err.Error() + "."
 }
 
 // Board is the latest look at the board.

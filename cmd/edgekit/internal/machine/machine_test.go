@@ -2,9 +2,11 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,8 @@ import (
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/firmware"
+	"edgekit.internal/hardware/board"
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/pipeline"
 )
@@ -108,5 +112,19 @@ func TestAHotBoardGetsLessPictureWork(t *testing.T) {
 	}
 	if s := cam.Stats(); s.Starts != 1 {
 		t.Errorf("the camera program was started %d times", s.Starts)
+	}
+}
+
+// TestAFirmwareThatCouldNotBeChosenIsSaid, with what to do where something can be done.
+func TestAFirmwareThatCouldNotBeChosenIsSaid(t *testing.T) {
+	for err, want := range map[error]string{firmware.ErrLater: "Switch the kit off and on.", firmware.ErrMissing: "Make the card with the firmware", errors.New("it is broken"): "it is broken."} {
+		m := &Machine{board: board.New(board.Config{Root: t.TempDir()}), wall: clock.NewWall(clock.WallConfig{Kit: func() time.Duration { return 0 }}), chip: err, cfg: Config{Wifi: firmware.Minimal}}
+		i := slices.IndexFunc(m.Devices(), func(s drivers.Status) bool { return s.Device == "Wi-Fi chip" })
+		if i < 0 {
+			t.Fatal("no row")
+		}
+		if s := m.Devices()[i]; s.State != drivers.Failed || s.Name != "minimal firmware" || !strings.Contains(s.Reason, want) {
+			t.Errorf("%+v, want %q", s, want)
+		}
 	}
 }

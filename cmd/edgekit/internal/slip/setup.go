@@ -12,11 +12,19 @@ type Setup struct {
 	Stall       string
 	Kit         string         // its id
 	Join        *settings.Join // the kit's own Wi-Fi; nil: it makes none
+	Venue       *Venue         // the network that visitors find the kit in instead; nil: none that is told of
 	Console     []string       // addresses of the console, the likeliest first
 	Fingerprint string         // of its certificate, in groups
 	Code        string         // pairs one device
 	Refused     []string       // what is wrong with settings that were refused; nil: nothing
 	Again       bool           // it may have been printed before
+}
+
+// Venue is how visitors reach a kit that is a guest in a network.
+type Venue struct {
+	SSID    string   // "": by cable, or not known
+	Pages   []string // addresses of the page there, the likeliest first; none: it is not in the network yet
+	Trouble string   // why, or what is missing; "": nothing
 }
 
 // maxRefused is how many problems of a settings file a slip names: the console has all.
@@ -47,6 +55,10 @@ func ComposeSetup(s Setup, p thermal.Profile, text thermal.Text) []byte {
 		if !s.Join.Open {
 			d.Pair("Password", s.Join.Password, thermal.Style{Bold: true})
 		}
+	}
+	if s.Venue != nil {
+		d.Rule()
+		guest(d, *s.Venue)
 	}
 	d.Rule()
 	d.Line("Pairing code, good once", centre)
@@ -114,6 +126,23 @@ func ComposeTest(look Look, name string, p thermal.Profile, text thermal.Text) [
 	d.Feed(3)
 	d.Cut()
 	return d.Bytes()
+}
+
+// guest is what to tell visitors in a venue's network.
+func guest(d *thermal.Doc, v Venue) {
+	if v.SSID != "" {
+		d.Pair("Visitors' Wi-Fi", v.SSID, thermal.Style{Bold: true})
+	}
+	if len(v.Pages) > 0 {
+		d.Line("Visitors in the venue's network open", centre)
+		d.QR(v.Pages[0], 6)
+	}
+	for _, p := range v.Pages {
+		d.Line(p, strong)
+	}
+	if v.Trouble != "" {
+		d.Line(v.Trouble, thermal.Style{})
+	}
 }
 
 func refused(d *thermal.Doc, problems []string) {

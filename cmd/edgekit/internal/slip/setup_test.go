@@ -29,7 +29,10 @@ func TestSetupSlipLooksAsItDid(t *testing.T) {
 	refused := example
 	refused.Join, refused.Again = nil, true
 	refused.Refused = []string{`line 2, column 1: unknown key "camra": expected a known one; did you mean camera?`}
-	for name, s := range map[string]Setup{"setup": example, "setup-refused": refused} {
+	venue := example
+	venue.Join, venue.Venue = nil, &Venue{SSID: "Halle 3", Pages: []string{"http://192.168.7.20/", "http://edgekit.local/"}}
+	venue.Console = []string{"https://192.168.7.20:8443/console", "https://edgekit.local:8443/console"}
+	for name, s := range map[string]Setup{"setup": example, "setup-refused": refused, "setup-venue": venue} {
 		for _, p := range []thermal.Profile{thermal.Paper58, thermal.Paper80} {
 			got, warnings, err := thermal.Render(ComposeSetup(s, p, nil), p)
 			if err != nil {
@@ -80,7 +83,8 @@ func same(a, b image.Image) bool {
 func TestSetupSlipSaysAllThatIsNeeded(t *testing.T) {
 	has := func(s Setup) (got []string) {
 		b := string(ComposeSetup(s, thermal.Paper80, nil))
-		for _, what := range []string{"WIFI:T:WPA;S:Blue Door;P:h7ab-93xq-mk2p;;", "h7ab-93xq-mk2p", "031-442", "https://10.42.0.1:8443/console", "A1B2 A1B2", "SETTINGS NOT USED", "no network address"} {
+		for _, what := range []string{"WIFI:T:WPA;S:Blue Door;P:h7ab-93xq-mk2p;;", "h7ab-93xq-mk2p", "031-442", "https://10.42.0.1:8443/console", "A1B2 A1B2", "SETTINGS NOT USED", "no network address",
+			"Halle 3", "http://192.168.7.20/", "http://edgekit.local/", "wants a password"} {
 			if strings.Contains(b, what) {
 				got = append(got, what)
 			}
@@ -93,6 +97,15 @@ func TestSetupSlipSaysAllThatIsNeeded(t *testing.T) {
 	bare := example
 	bare.Join, bare.Console, bare.Fingerprint, bare.Refused = nil, nil, "", []string{"x"}
 	if d := cmp.Diff([]string{"031-442", "SETTINGS NOT USED", "no network address"}, has(bare)); d != "" {
+		t.Error(d)
+	}
+	guest := bare
+	guest.Refused, guest.Venue = nil, &Venue{SSID: "Halle 3", Pages: []string{"http://192.168.7.20/", "http://edgekit.local/"}}
+	if d := cmp.Diff([]string{"031-442", "no network address", "Halle 3", "http://192.168.7.20/", "http://edgekit.local/"}, has(guest)); d != "" {
+		t.Error(d)
+	}
+	guest.Venue = &Venue{SSID: "Halle 3", Trouble: "It wants a password."}
+	if d := cmp.Diff([]string{"031-442", "no network address", "Halle 3", "wants a password"}, has(guest)); d != "" {
 		t.Error(d)
 	}
 	many := strings.Split(strings.TrimSpace(strings.Repeat("a very long complaint\n", 500)), "\n")

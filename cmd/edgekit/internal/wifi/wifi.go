@@ -74,7 +74,7 @@ func (l *Link) Run(ctx context.Context) error {
 	}
 }
 
-// Device is what the operator sees of the access point; ok is false where there is none, and none is asked for.
+// Device is what the operator sees of the access point, or, with mode venue, of the network that is joined; ok is false where there is none, and none is asked for.
 func (l *Link) Device() (row drivers.Status, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,6 +86,16 @@ func (l *Link) Radio() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last.Radio
+}
+
+// Venue is how the kit does in the venue's network, as of the last look; the zero value: it is in none, or that is not known.
+func (l *Link) Venue() (v wire.WifiVenue) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last.Venue != nil {
+		v = *l.last.Venue
+	}
+	return v
 }
 
 // Up asks now, and is the reason why there is no access point although there should be. It is about the system, not what is
@@ -157,6 +167,9 @@ func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
 	never := errors.Is(err, os.ErrNotExist)
 	s := drivers.Status{Device: "wifi", Name: "edgeap", State: drivers.Failed}
 	switch {
+	case err == nil && w.Mode == "venue" && w.Venue != nil: // visitors come by that
+		d := w.Venue.Device
+		return drivers.Status{Device: "wifi", Name: d.Name, State: drivers.State(d.State), Reason: d.Reason, Retry: w.Venue.Retry}
 	case err == nil:
 		return drivers.Status{Device: "wifi", Name: w.Device.Name, State: drivers.State(w.Device.State), Reason: strings.TrimSpace(w.Device.Reason + wrong(w.Wrong.Phones)), Retry: w.Retry}
 	case never && !l.wanted:

@@ -47,6 +47,9 @@ func TestAccessPointIsJudgedByWhatIsAskedForAndThere(t *testing.T) {
 		"asked for, and no radio":          {true, wire.Wifi{Mode: "ap", Device: device("absent", "There is no radio.")}, "", drivers.Absent},
 		"asked for, and not up yet":        {true, wire.Wifi{Mode: "ap", Radio: "wlan0", Device: device("opening", "")}, "opening", drivers.Opening},
 		"asked for, and the radio refuses": {true, wire.Wifi{Mode: "ap", Radio: "wlan0", Device: device("failed", "No such channel.")}, "failed: No such channel.", drivers.Failed},
+		"in the venue's":                   {false, wire.Wifi{Mode: "venue", Device: device("absent", "None of its own."), Venue: &wire.WifiVenue{Device: device("ready", "")}}, "", drivers.Ready},
+		"not in the venue's":               {false, wire.Wifi{Mode: "venue", Device: device("absent", ""), Venue: &wire.WifiVenue{Device: device("failed", "No such network.")}}, "", drivers.Failed},
+		"a way out that fails":             {true, wire.Wifi{Mode: "ap", Radio: "wlan0", Device: device("ready", ""), Venue: &wire.WifiVenue{Device: device("failed", "")}}, "", drivers.Ready},
 		"switched off":                     {false, wire.Wifi{Mode: "off", Device: device("absent", "Switched off.")}, "", drivers.Absent},
 		"switched off, and failed before":  {false, wire.Wifi{Mode: "off", Radio: "wlan0", Device: device("failed", "")}, "", drivers.Failed},
 	} {

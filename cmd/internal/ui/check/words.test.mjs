@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, way, wifiText } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText } = await load("console/words.js");
 
 test("a press says what it did and where it was", () => {
   const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
@@ -86,6 +86,19 @@ test("the Wi-Fi and its phones read as sentences", () => {
     "Stall, wpa2, channel 6. 2 of 2 phones: a table. It is full.");
   assert.equal(wifiText({ mode: "off", device: { ...ready, state: "absent", reason: "It is switched off." }, stations: [], blocked: [] }), "It is switched off.");
   assert.equal(phoneText({ mac: "a", connected_ms: 7_500_000, signal_dbm: -80, tx_kbps: 65_000, tx_bytes: 5e6, idle_ms: 90_000 }), "on for 2 h 5 min · signal weak (-80 dBm) · 65 Mbit/s · 5.0 MB to it · silent for 2 min");
+});
+
+test("the venue's network reads as a sentence, with how visitors find the kit there", () => {
+  const device = { device: "wifi", name: "wlan0 Halle 3", state: "ready" };
+  const venue = { device, ssid: "Halle 3", security: "wpa2", signal_dbm: -55, address: "192.168.7.20/24", internet: "yes", name: "edgekit.local" };
+  const w = { mode: "venue", device: { ...device, state: "absent" }, stations: [], blocked: [], venue };
+  assert.equal(venueText(w), "In the venue's network Halle 3 (wpa2, signal good (-55 dBm), with internet). Visitors in that network find the kit as edgekit.local, or at 192.168.7.20.");
+  assert.equal(venueText({ ...w, mode: "ap" }), "The way out is the venue's network Halle 3 (wpa2, signal good (-55 dBm), with internet).");
+  assert.equal(venueText({ ...w, venue: { ...venue, internet: "no", device: { ...device, reason: "No internet." } } }),
+    "In the venue's network Halle 3 (wpa2, signal good (-55 dBm)). Visitors in that network find the kit as edgekit.local, or at 192.168.7.20. No internet.");
+  assert.equal(venueText({ ...w, venue: { device: { ...device, state: "failed", reason: "Wrong password." } } }), "Wrong password.");
+  assert.equal(venueText({ ...w, venue: { device: { ...device, state: "absent", reason: "By cable." }, name: "edgekit.local" } }), "By cable. Visitors in that network find the kit as edgekit.local.");
+  assert.equal(venueText({ ...w, venue: undefined }), "");
 });
 
 test("a log record and the disk read as sentences", () => {

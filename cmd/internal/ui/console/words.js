@@ -17,7 +17,8 @@
  * @typedef {{version: string, from: string, outcome: string, why: string, at: string}} Verdict of an update
  * @typedef {{appliance: boolean, version: string, slot: string, trial: boolean, updates?: Verdict[]}} System
  * @typedef {{mac: string, authorized?: boolean, wpa3?: boolean, signal_dbm?: number, tx_kbps?: number, rx_bytes?: number, tx_bytes?: number, idle_ms?: number, connected_ms?: number}} Phone
- * @typedef {{mode: string, device: Device, radio?: string, ssid?: string, security?: string, channel?: number, channel_why?: string, wrong_password?: {phones: number, ago_ms: number}, most?: number, most_why?: string, stations: Phone[], blocked: string[]}} Wifi
+ * @typedef {{mode: string, device: Device, radio?: string, ssid?: string, security?: string, channel?: number, channel_why?: string, wrong_password?: {phones: number, ago_ms: number}, most?: number, most_why?: string, stations: Phone[], blocked: string[], venue?: Venue}} Wifi
+ * @typedef {{device: Device, ssid?: string, security?: string, signal_dbm?: number, address?: string, internet?: string, name?: string}} Venue
  * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
  * @typedef {{word: string, mood: Mood}} Label
  * @typedef {{verb: string, to: string, kind: "go" | "stop" | "calm"}} Action
@@ -296,12 +297,37 @@ export function wifiText(w) {
 }
 
 /**
- * A phone in it.
+ * The venue's network, where the kit is a guest; "" where it is in none.
+ * @param {Wifi} w
+ */
+export function venueText(w) {
+  const v = w.venue;
+  if (!v) return "";
+  const address = (v.address || "").split("/")[0];
+  const found = [v.name, address].filter(Boolean).join(", or at ");
+  const there = w.mode === "venue" && found ? ` Visitors in that network find the kit as ${found}.` : "";
+  if (v.device.state !== "ready") return `${v.device.reason || "The venue's network is not joined."}${there}`;
+  const facts = [v.security, signal(v.signal_dbm), v.internet === "yes" ? "with internet" : ""].filter(Boolean).join(", ");
+  const role = w.mode === "venue" ? "In the venue's network" : "The way out is the venue's network";
+  return `${role} ${v.ssid} (${facts}).${there}${v.device.reason ? ` ${v.device.reason}` : ""}`;
+}
+
+/**
+ * How well a radio is heard, in words; "" where that is not known.
+ * @param {number | undefined} dBm
+ */
+function signal(dBm) {
+  if (!dBm) return "";
+  return `signal ${dBm > -60 ? "good" : dBm > -75 ? "fair" : "weak"} (${dBm} dBm)`;
+}
+
+/**
+ * A phone in the kit's own network.
  * @param {Phone} p
  */
 export function phoneText(p) {
   const facts = [`on for ${spell(p.connected_ms || 0)}`];
-  if (p.signal_dbm) facts.push(`signal ${p.signal_dbm > -60 ? "good" : p.signal_dbm > -75 ? "fair" : "weak"} (${p.signal_dbm} dBm)`);
+  if (p.signal_dbm) facts.push(signal(p.signal_dbm));
   if (p.tx_kbps) facts.push(`${(p.tx_kbps / 1000).toFixed(0)} Mbit/s`);
   facts.push(`${((p.tx_bytes || 0) / 1e6).toFixed(1)} MB to it`);
   if ((p.idle_ms || 0) > 10_000) facts.push(`silent for ${spell(p.idle_ms || 0)}`);

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,7 +33,7 @@ func serve(t testing.TB, answer func(command string) string) *fake {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		b := make([]byte, maxMessage)
+		b := make([]byte, 8192)
 		for {
 			n, from, err := f.conn.ReadFromUnix(b)
 			if err != nil {
@@ -124,8 +126,8 @@ func TestEventsComeUntilTheConnectionIsClosed(t *testing.T) {
 	})
 	here <- f
 	c := f.dial(t.Context(), t)
-	err := c.Events(func(e Event) {
-		if e != (Event{"AP-STA-CONNECTED", "02:00:00:00:01:00"}) {
+	err := c.Events(func(e hostap.Event) {
+		if e.Name != "AP-STA-CONNECTED" || e.MAC != "02:00:00:00:01:00" {
 			t.Errorf("%+v", e)
 		}
 		c.Close()

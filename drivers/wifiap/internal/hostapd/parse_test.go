@@ -8,25 +8,6 @@ import (
 	"testing"
 )
 
-func TestEventsAreRead(t *testing.T) {
-	for message, want := range map[string]Event{
-		"<3>AP-ENABLED ": {Name: "AP-ENABLED"},
-		"<3>AP-STA-CONNECTED 02:00:00:00:01:00 auth_alg=sae": {Name: "AP-STA-CONNECTED", MAC: "02:00:00:00:01:00"},
-		"<3>AP-STA-DISCONNECTED 02:00:00:00:AB:00":           {Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:ab:00"},
-		"<4>AP-DISABLED":                  {Name: "AP-DISABLED"},
-		"<3>CTRL-EVENT-EAP-STARTED other": {Name: "CTRL-EVENT-EAP-STARTED"},
-	} {
-		if e, ok := ParseEvent(message); !ok || e != want {
-			t.Errorf("%q: %+v, %v", message, e, ok)
-		}
-	}
-	for _, message := range []string{"", "PONG\n", "<3>", "<3> ", "OK", "<3", "<3>some text", "AP-ENABLED"} {
-		if e, ok := ParseEvent(message); ok {
-			t.Errorf("%q is %+v", message, e)
-		}
-	}
-}
-
 // answer is what hostapd 2.10 says of a station in the lab.
 const answer = `02:00:00:00:01:00
 flags=[AUTH][ASSOC][AUTHORIZED][SHORT_PREAMBLE][WMM][MFP][HT]
@@ -65,17 +46,6 @@ func TestStationIsRead(t *testing.T) {
 			t.Errorf("%q: %v %v, want %v", text, on, sae, want)
 		}
 	}
-}
-
-func FuzzEvent(f *testing.F) {
-	f.Add("<3>AP-STA-CONNECTED 02:00:00:00:01:00 auth_alg=sae")
-	f.Add("<3>AP-ENABLED ")
-	f.Fuzz(func(t *testing.T, message string) {
-		e, ok := ParseEvent(message)
-		if ok != (e.Name != "") || e.MAC != "" && !isMAC(e.MAC) || strings.ContainsAny(e.Name, " \n") {
-			t.Errorf("%q: %+v, %v", message, e, ok)
-		}
-	})
 }
 
 func TestConfigAsksForWhatTheSecurityNeeds(t *testing.T) {
@@ -126,21 +96,5 @@ func TestTheLastChannelIsFoundAgainWithItsReason(t *testing.T) {
 	}
 	if l, ok := ReadLast(dir); ok {
 		t.Errorf("%+v, where it was forgotten", l)
-	}
-}
-
-func TestComplaintIsTheFirstThatSaysWhyAndNoSecret(t *testing.T) {
-	for log, want := range map[string]string{
-		"": "",
-		"wlan0: interface state UNINITIALIZED->ENABLED\nwlan0: AP-ENABLED \n":                                           "",
-		"Line 9: invalid WPA passphrase length 3\n1 errors found in configuration file\n":                               "Line 9: invalid WPA passphrase length 3",
-		"Line 9: invalid thing 'correct horse'\nFailed to set up interface\n":                                           "Failed to set up interface",
-		"wlan0: STA 02:00:00:00:01:00 IEEE 802.11: Could not set STA to kernel driver\n":                                "",
-		"wlan0: x\nCould not select hw_mode and channel. (-3)\nwlan0: interface state UNINITIALIZED->DISABLED\n":        "Could not select hw_mode and channel. (-3)",
-		"nl80211: Driver does not support authentication/association or connect commands\nnl80211: deinit ifname=w\x1b": "nl80211: Driver does not support authentication/association or connect commands",
-	} {
-		if got := complaint(log, "correct horse"); got != want {
-			t.Errorf("%q: %q, want %q", log, got, want)
-		}
 	}
 }

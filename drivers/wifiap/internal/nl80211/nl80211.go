@@ -136,3 +136,21 @@ func (c *conn) country() (string, error) {
 	}
 	return is, d.Err()
 }
+
+// StayAwake has a station's radio listen all the time, by the number of its interface. One that sleeps between beacons answers late,
+// and misses what is sent to all. A driver that knows no sleep is awake.
+func StayAwake(index int) error {
+	c, err := dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.ask(unix.NL80211_CMD_SET_POWER_SAVE, netlink.Acknowledge, func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NL80211_ATTR_IFINDEX, uint32(index))
+		e.Uint32(unix.NL80211_ATTR_PS_STATE, unix.NL80211_PS_DISABLED)
+	})
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("nl80211: keep interface %d awake: %w", index, err)
+	}
+	return nil
+}

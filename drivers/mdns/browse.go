@@ -1,5 +1,3 @@
-// Package mdns finds services in the local network: multicast DNS (RFC 6762), DNS-based service discovery (RFC 6763). It asks, and
-// answers nobody.
 package mdns
 
 import (
@@ -17,13 +15,9 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// Group is where everybody listens (RFC 6762, section 3).
-var Group = netip.MustParseAddrPort("224.0.0.251:5353")
-
-// What is taken from a network that may be hostile: packets and bytes of one, services, and texts of one.
+// What is taken from a network that may be hostile: packets, services, and texts of one.
 const (
 	mostPackets  = 256
-	mostBytes    = 9000 // RFC 6762, section 17
 	mostServices = 32
 	mostTexts    = 64
 )

@@ -1,0 +1,175 @@
+package venue
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"golang.org/x/sys/unix"
+
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
+)
+
+// system is what a client asks of the kernel, and of the network.
+type system interface {
+	radios() ([]nl80211.Radio, error)
+	setCountry(country string) error
+	stayAwake(index int) error
+	index(iface string) int // 0: there is no such interface now
+	lease(ctx context.Context, iface, host string, was *Lease) (Lease, error)
+	renew(ctx context.Context, iface string, l Lease) (Lease, error)
+	configure(index int, l Lease) error
+	clear(index int) error
+	online(ctx context.Context, iface string, servers []netip.Addr) bool
+}
+
+type kernel struct{}
+
+func (kernel) radios() ([]nl80211.Radio, error) { return nl80211.Radios() }
+func (kernel) setCountry(country string) error  { return nl80211.SetCountry(country) }
+func (kernel) stayAwake(index int) error        { return nl80211.StayAwake(index) }
+
+func (kernel) index(iface string) int {
+	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Routes by Wi-Fi come behind those by cable, which has 1, and before those by a cable that was pulled out, which get 1024: so does
+// gokrazy's dhcp, which looks after the cable.
+const (
+	metric      = 5
+	routeByDHCP = 16 // RTPROT_DHCP (linux/rtnetlink.h)
+)
+
+// configure gives an interface the address of a lease, and no other, and the routes that come with it.
+func (kernel) configure(index int, l Lease) error {
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return fmt.Errorf("venue: %w", err)
+	}
+	defer c.Close()
+	if err := clearBut(c, index, l.Address); err != nil {
+		return err
+	}
+	ip, network := net.IP(l.Address.Addr().AsSlice()), l.Address.Masked()
+	last := network.Addr().As4()
+	for bit := network.Bits(); bit < 32; bit++ {
+		last[bit/8] |= 0x80 >> (bit % 8)
+	}
+	err = c.Address.New(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: uint8(network.Bits()), Scope: unix.RT_SCOPE_UNIVERSE, Index: uint32(index),
+		Attributes: &rtnetlink.AddressAttributes{Address: ip, Local: ip, Broadcast: net.IP(last[:]), Flags: unix.IFA_F_NOPREFIXROUTE}})
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("venue: give interface %d the address %v: %w", index, l.Address, err)
+	}
+	route := &rtnetlink.RouteMessage{Family: unix.AF_INET, DstLength: uint8(network.Bits()), Table: unix.RT_TABLE_MAIN, Protocol: routeByDHCP, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
+		Attributes: rtnetlink.RouteAttributes{Dst: network.Addr().AsSlice(), Src: ip, OutIface: uint32(index), Priority: metric}}
+	if err := c.Route.Replace(route); err != nil {
+		return fmt.Errorf("venue: route to %v: %w", network, err)
+	}
+	if !l.Router.IsValid() {
+		return nil
+	}
+	out := &rtnetlink.RouteMessage{Family: unix.AF_INET, Table: unix.RT_TABLE_MAIN, Protocol: routeByDHCP, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
+		Attributes: rtnetlink.RouteAttributes{Gateway: l.Router.AsSlice(), OutIface: uint32(index), Priority: metric}}
+	if err := c.Route.Replace(out); err != nil {
+		return fmt.Errorf("venue: route by %v: %w", l.Router, err)
+	}
+	return nil
+}
+
+// clear takes all IPv4 addresses from an interface; their routes go with them. That there is no such interface is no error.
+func (kernel) clear(index int) error {
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return fmt.Errorf("venue: %w", err)
+	}
+	defer c.Close()
+	return clearBut(c, index, netip.Prefix{})
+}
+
+func clearBut(c *rtnetlink.Conn, index int, but netip.Prefix) error {
+	all, err := c.Address.List()
+	if err != nil {
+		return fmt.Errorf("venue: addresses: %w", err)
+	}
+	for _, a := range all {
+		ip, ok := netip.AddrFromSlice(a.Attributes.Local)
+		if a.Family != unix.AF_INET || int(a.Index) != index || !ok || netip.PrefixFrom(ip, int(a.PrefixLength)) == but {
+			continue
+		}
+		err := c.Address.Delete(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: a.PrefixLength, Index: a.Index,
+			Attributes: &rtnetlink.AddressAttributes{Address: a.Attributes.Address, Local: a.Attributes.Local}})
+		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("venue: take %v from interface %d: %w", ip, index, err)
+		}
+	}
+	return nil
+}
+
+// timeServers are whose answer shows that the internet is there. The image's time client asks them too, so nobody learns more of the
+// kit by it; a sign-in page does not let their protocol through.
+const timeServers = "0.gokrazy.pool.ntp.org"
+
+// onlineWithin is how long all of that may take.
+const onlineWithin = 15 * time.Second
+
+// online asks a time server (RFC 5905), by one interface and what that network's servers say of its name.
+func (kernel) online(ctx context.Context, iface string, servers []netip.Addr) bool {
+	ctx, cancel := context.WithTimeout(ctx, onlineWithin)
+	defer cancel()
+	by := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if e := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), iface) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	for _, server := range servers {
+		r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return by.DialContext(ctx, network, netip.AddrPortFrom(server, 53).String())
+		}}
+		found, err := r.LookupNetIP(ctx, "ip4", timeServers+".")
+		if err != nil {
+			continue
+		}
+		for _, to := range found[:min(len(found), 3)] {
+			if answers(ctx, by, netip.AddrPortFrom(to.Unmap(), 123)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// answers is whether a time server does.
+func answers(ctx context.Context, by net.Dialer, server netip.AddrPort) bool {
+	conn, err := by.DialContext(ctx, "udp4", server.String())
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	ask, answer := [48]byte{4<<3 | 3}, [48]byte{} // version 4, a client
+	rand.Read(ask[40:])                           // the time that is sent comes back (section 8), so nobody else's answer counts
+	conn.SetDeadline(time.Now().Add(3 * time.Second))
+	if _, err := conn.Write(ask[:]); err != nil {
+		return false
+	}
+	n, err := conn.Read(answer[:])
+	return err == nil && n == len(answer) && answer[0]&7 == 4 && [8]byte(answer[24:32]) == [8]byte(ask[40:])
+}
