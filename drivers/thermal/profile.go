@@ -56,8 +56,8 @@ type family struct {
 }
 
 // families are tried from the top. Sources: Epson's "ESC/POS Command Reference", GS ( H function 48, which lists the TM and EU
-// models that have it, and ESC ( A function 97; escpos-printer-db (receipt-print-hq), profiles NT-5890K and POS-5890 for 58 mm printers without a
-// knife and without GS ( k. Others are taken for common: what they lack of it, settings say.
+// models that have it, and ESC ( A function 97; escpos-printer-db (receipt-print-hq), profiles NT-5890K and POS-5890 for 58 mm
+// printers without a knife and without GS ( k. Others are taken for common: what they lack of it, settings say.
 var families = []family{
 	{"epson", regexp.MustCompile(`(?i)^(seiko )?epson (tm|eu)-`), func(p *Profile) { p.Echo, p.Tones, p.Letters = true, true, codepage.Epson }},
 	{"citizen", regexp.MustCompile(`(?i)^citizen ct-`), func(p *Profile) { p.Letters = codepage.Citizen }},
