@@ -54,15 +54,15 @@ func (s *session) run(ctx context.Context, w wanted) error {
 	if err := s.config.system.setAddress(s.radio.Index, Address); err != nil {
 		return err
 	}
-	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
-	s.show(s.plan.state)
-	s.setControl(control)
-	defer s.setControl(nil)
 	if s.plan.state.Adopted {
 		if err := s.sync(control); err != nil {
 			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
 		}
 	}
+	s.setControl(control)
+	defer s.setControl(nil)
+	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
+	s.show(s.plan.state)
 	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
 	return s.keep(ctx, w, control, l)
 }
