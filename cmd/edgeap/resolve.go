@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/wifiap"
 	"edgekit.internal/drivers/wifiap/venue"
 	"edgekit.internal/hardware/whole"
@@ -92,7 +93,17 @@ func (r *reception) outside() *wire.WifiVenue {
 	s := r.venue.State()
 	w := venueOf(s)
 	w.Name = r.naming.of(s.Radio)
+	if s.SSID == "" && r.naming.mode() == "venue" {
+		byCable(w, r.naming.look())
+	}
 	return w
+}
+
+// byCable is where no Wi-Fi is to be joined: the first network counts.
+func byCable(w *wire.WifiVenue, all []place) {
+	if len(all) > 0 {
+		w.Device.Name, w.Device.State, w.Device.Reason, w.Address = all[0].name, string(drivers.Ready), "", all[0].address.String()
+	}
 }
 
 func venueOf(s venue.State) *wire.WifiVenue {

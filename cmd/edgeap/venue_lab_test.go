@@ -232,7 +232,7 @@ func TestLabVenue(t *testing.T) {
 
 	l.set("mode = \"venue\"\n")
 	l.start()
-	l.venue("by cable", says("by cable"))
+	l.venue("no cable", says("Plug in a cable"))
 	l.set(settings("Halle 3", "not "+password))
 	l.venue("nothing there", says(`no network called "Halle 3" in reach`))
 	h.up(wpa2...)
@@ -435,26 +435,16 @@ func TestLabFirmwareIsFoundInMemory(t *testing.T) {
 		l.run("mv", rules+end, moved)
 		t.Cleanup(func() { l.run("mv", moved, rules+end) })
 	}
-	country := func(want string) bool {
-		exec.Command("iw", "reg", "reload").Run() // an error while the file is not there
-		l.run("iw", "reg", "set", want)
-		for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
-			if strings.Contains(l.run("iw", "reg", "get"), "country "+want+":") {
-				return true
-			}
-		}
-		return false
-	}
-	if country("JP") {
-		t.Error("the rules are still found: the test is blind")
+	if out, err := exec.Command("iw", "reg", "reload").CombinedOutput(); err == nil {
+		t.Errorf("the rules are still found, so the test is blind: %s", out)
 	}
 	for _, end := range []string{"", ".p7s"} {
 		if err := os.Symlink(filepath.Join(elsewhere, filepath.Base(rules)+end), filepath.Join(folder, filepath.Base(rules)+end)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !country("FR") {
-		t.Error("the rules are not found in the folder")
+	if out, err := exec.Command("iw", "reg", "reload").CombinedOutput(); err != nil {
+		t.Errorf("the rules are not found in the folder: %v: %s", err, out)
 	}
 	if err := firmware.Choose("/", firmware.Standard); err != nil || firmware.Running("/") != firmware.Standard {
 		t.Errorf("%v, %s", err, firmware.Running("/"))

@@ -308,7 +308,7 @@ export function venueText(w) {
   if (v.device.state !== "ready") return `${v.device.reason || "The venue's network is not joined."}${there}`;
   const facts = [v.security, signal(v.signal_dbm), v.internet === "yes" ? "with internet" : ""].filter(Boolean).join(", ");
   const role = w.mode === "venue" ? "In the venue's network" : "The way out is the venue's network";
-  return `${role} ${v.ssid} (${facts}).${there}${v.device.reason ? ` ${v.device.reason}` : ""}`;
+  return `${role} ${v.ssid ? `${v.ssid} (${facts})` : "by cable"}.${there}${v.device.reason ? ` ${v.device.reason}` : ""}`;
 }
 
 /**
