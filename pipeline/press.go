@@ -22,6 +22,11 @@ const (
 // Actions lists all there are.
 var Actions = []Action{StartNextDrop, MarkSoldOut, ReprintLast, CallHelp, ClearHelp, NewSetupSlip, ShutDown}
 
+// MayRepeat tells whether an action may be asked for again and again by one press, while the button stays down: only what has a bound of
+// its own, in the show or in paper, and is seen at once. What rings on and off, takes things out of the sale, makes codes worthless or ends
+// it all takes a finger that comes up again.
+func (a Action) MayRepeat() bool { return a == StartNextDrop || a == ReprintLast }
+
 // ViaButton is the channel of a button that is wired to the kit; a press in the console is ViaConsole's.
 const ViaButton Channel = "button"
 

@@ -149,7 +149,7 @@ func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 type air struct{ err error }
 
 func (a air) State() wifiap.State {
-	return wifiap.State{Status: drivers.Status{Device: "wifi", Name: "wlan0 Stall", State: drivers.Ready}, Radio: "wlan0", SSID: "Stall", Security: wifiap.WPA2, Channel: 6,
+	return wifiap.State{Status: drivers.Status{Device: "wifi", Name: "wlan0 Stall", State: drivers.Ready}, Radio: "wlan0", SSID: "Stall", Security: wifiap.WPA2, Channel: 6, Why: "It is the usual one.",
 		Address: netip.MustParsePrefix("10.66.0.1/24"), Capacity: wifiap.Capacity{Stations: 7, Source: "a table"}}
 }
 
@@ -158,6 +158,8 @@ func (a air) Stations(context.Context) ([]wifiap.Station, error) {
 }
 
 func (a air) Blocked() ([]string, error) { return []string{"02:00:00:00:09:00"}, a.err }
+
+func (a air) Wrong() (int, time.Duration) { return 2, 3 * time.Minute }
 
 func (a air) Kick(_ context.Context, mac string) error {
 	if mac != "02:00:00:00:01:00" {
@@ -244,9 +246,9 @@ func TestSocketAnswers(t *testing.T) {
 }
 
 func TestStatusTellsOfTheNetworkAndWhoIsOn(t *testing.T) {
-	want := wire.Wifi{Mode: "ap", Device: wire.Device{Device: "wifi", Name: "wlan0 Stall", State: "ready"}, Radio: "wlan0", SSID: "Stall", Security: "wpa2", Channel: 6,
+	want := wire.Wifi{Mode: "ap", Device: wire.Device{Device: "wifi", Name: "wlan0 Stall", State: "ready"}, Radio: "wlan0", SSID: "Stall", Security: "wpa2", Channel: 6, Why: "It is the usual one.",
 		Address: "10.66.0.1/24", Most: 7, MostWhy: "a table", Stations: []wire.WifiStation{{MAC: "02:00:00:00:01:00", Authorized: true, WPA3: true, SignalDBm: -40, ConnectedMS: 3000, IP: "10.66.0.20", Accepted: true}},
-		Portal: wire.WifiPortal{Leases: 1}, Blocked: []string{"02:00:00:00:09:00"}}
+		Wrong: wire.WifiWrong{Phones: 2, AgoMS: 180_000}, Portal: wire.WifiPortal{Leases: 1}, Blocked: []string{"02:00:00:00:09:00"}}
 	rw := httptest.NewRecorder()
 	handler(air{}, &list{accepted: true}, func() string { return "ap" }).ServeHTTP(rw, httptest.NewRequest("GET", "/status", nil))
 	var got wire.Wifi
@@ -300,10 +302,10 @@ func TestSocketIsForTheKitAloneAndReplacesAStaleOne(t *testing.T) {
 }
 
 func TestFlagsSayWhatWasExpected(t *testing.T) {
-	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{"/perm/edgekit", "/run/edgeap", "/usr/sbin/hostapd", "/usr/sbin/wpa_supplicant", ""}) {
+	if o, err := parse([]string{"-data", "/perm/edgekit"}); err != nil || o != (options{data: "/perm/edgekit", run: "/run/edgeap", hostapd: "/usr/sbin/hostapd", supplicant: "/usr/sbin/wpa_supplicant", quiet: 10 * time.Minute}) {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}, {"-listen", "80"}, {"-listen", ":0"}, {"-listen", ":65536"}} {
+	for _, args := range [][]string{{"start"}, {"-no-such"}, {"-h"}, {"-listen", "80"}, {"-listen", ":0"}, {"-listen", ":65536"}, {"-quiet", "0s"}, {"-quiet", "10"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%v taken", args)
 		}

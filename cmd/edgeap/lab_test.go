@@ -221,14 +221,14 @@ func (l *lab) set(wifi string) {
 	}
 }
 
-func (l *lab) start() {
+func (l *lab) start(flags ...string) {
 	l.t.Helper()
 	log, err := os.OpenFile(filepath.Join(l.data, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	defer log.Close()
-	l.cmd = exec.Command(filepath.Join(kittest.Programs(l.t), "edgeap"), "-data", l.data)
+	l.cmd = exec.Command(filepath.Join(kittest.Programs(l.t), "edgeap"), append([]string{"-data", l.data}, flags...)...)
 	l.cmd.Stderr = log
 	if err := l.cmd.Start(); err != nil {
 		l.t.Fatal(err)

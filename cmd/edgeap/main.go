@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,7 +44,10 @@ func main() {
 	}
 }
 
-type options struct{ data, run, hostapd, supplicant, listen string }
+type options struct {
+	data, run, hostapd, supplicant, listen string
+	quiet                                  time.Duration
+}
 
 // parse reads the flags. An error is one line that says which flag, and what was expected.
 func parse(args []string) (o options, err error) {
@@ -54,6 +58,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.hostapd, "hostapd", "/usr/sbin/hostapd", "the program that is the access point")
 	f.StringVar(&o.supplicant, "supplicant", "/usr/sbin/wpa_supplicant", "the program that joins a venue's network")
 	f.StringVar(&o.listen, "listen", "", "visitors' address, as edgekit is given it; default: as in the settings")
+	f.DurationVar(&o.quiet, "quiet", 10*time.Minute, "for how long nobody must be on until it is listened whether another channel is better")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		var help strings.Builder
 		help.WriteString("usage:\n")
@@ -68,6 +73,9 @@ func parse(args []string) (o options, err error) {
 	}
 	if _, err := portOf(o.listen); o.listen != "" && err != nil {
 		return o, fmt.Errorf("-listen: %w", err)
+	}
+	if o.quiet <= 0 {
+		return o, fmt.Errorf("-quiet %v: expected a time such as 10m", o.quiet)
 	}
 	return o, nil
 }
@@ -87,7 +95,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log, Guard: r.guard})
+	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log, Guard: r.guard, Quiet: o.quiet})
 	r.ap = ap
 	follow := &follower{data: o.data, listen: o.listen, ap: ap, venue: r.venue, door: r, log: log}
 	r.naming = newNaming(follow.mode, log)

@@ -38,13 +38,18 @@ type phone struct {
 	ip, dns string // what it was given
 }
 
-func (l *lab) phone(t *testing.T, n int, how, password string) *phone {
+// phone has a phone join the kit's network by WPA-PSK (WPA2) or SAE (WPA3), on channel 6 or on that which is given.
+func (l *lab) phone(t *testing.T, n int, how, password string, mhz ...int) *phone {
 	t.Helper()
 	p := &phone{t: t, n: n, dir: t.TempDir()}
-	text := fmt.Sprintf("ctrl_interface=%s\nnetwork={\nssid=%q\nscan_freq=2437\nkey_mgmt=%s\nieee80211w=1\npsk=%q\n}\n", p.dir, l.join.SSID, how, password)
-	if how == "SAE" {
-		text = fmt.Sprintf("ctrl_interface=%s\nsae_pwe=2\nnetwork={\nssid=%q\nscan_freq=2437\nkey_mgmt=SAE\nieee80211w=2\nsae_password=%q\n}\n", p.dir, l.join.SSID, password)
+	if mhz == nil {
+		mhz = []int{2437} // on all channels an emulated machine takes minutes
 	}
+	secret, mfp := "psk", 1
+	if how == "SAE" {
+		secret, mfp = "sae_password", 2
+	}
+	text := fmt.Sprintf("ctrl_interface=%s\nsae_pwe=2\nnetwork={\nssid=%q\nscan_freq=%d\nkey_mgmt=%s\nieee80211w=%d\n%s=%q\n}\n", p.dir, l.join.SSID, mhz[0], how, mfp, secret, password)
 	conf := filepath.Join(p.dir, "conf")
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

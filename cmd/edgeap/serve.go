@@ -64,6 +64,7 @@ type radio interface {
 	State() wifiap.State
 	Stations(context.Context) ([]wifiap.Station, error)
 	Blocked() ([]string, error)
+	Wrong() (stations int, ago time.Duration)
 	Kick(ctx context.Context, mac string) error
 	Block(ctx context.Context, mac string) error
 	Unblock(ctx context.Context, mac string) error
@@ -177,8 +178,11 @@ func refuse(rw http.ResponseWriter, code int, reason, detail string) {
 func status(ctx context.Context, ap radio, in lobby, mode string) wire.Wifi {
 	s := ap.State()
 	w := wire.Wifi{Mode: mode, Device: wire.Device{Device: s.Device, Name: s.Name, State: string(s.Status.State), Reason: s.Reason}, Retry: s.Retry,
-		Radio: s.Radio, SSID: s.SSID, Security: string(s.Security), Channel: s.Channel, MHz: s.MHz, Country: s.Country,
+		Radio: s.Radio, SSID: s.SSID, Security: string(s.Security), Channel: s.Channel, MHz: s.MHz, Why: s.Why, Country: s.Country,
 		Most: s.Capacity.Stations, MostWhy: s.Capacity.Source, PID: s.PID, Starts: s.Starts, Adopted: s.Adopted, Portal: in.count(), Stations: []wire.WifiStation{}, Blocked: []string{}}
+	if n, ago := ap.Wrong(); n > 0 {
+		w.Wrong = wire.WifiWrong{Phones: n, AgoMS: ago.Milliseconds()}
+	}
 	if s.Address.IsValid() {
 		w.Address = s.Address.String()
 	}

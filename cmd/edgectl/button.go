@@ -18,7 +18,7 @@ type (
 	listVerb  struct{}
 	pressVerb struct {
 		Button  string `arg:"" help:"start-drop, sold-out, reprint or call-help."`
-		Gesture string `default:"short" enum:"short,double,long,hold" help:"How: ${enum}."`
+		Gesture string `default:"short" enum:"short,double,long,hold,repeat" help:"How: ${enum}."`
 		ID      string `help:"The press's own id, a ULID: the same one again is the same press."`
 	}
 )
@@ -31,7 +31,7 @@ func (listVerb) Run(k *kit, p *printer) error {
 	var rows [][]string
 	for _, button := range b.Buttons {
 		var does []string
-		for _, g := range []string{"short", "double", "long", "hold"} {
+		for _, g := range []string{"short", "double", "long", "hold", "repeat"} {
 			if a := button.Does[g]; a != "" {
 				does = append(does, g+": "+a)
 			}

@@ -49,6 +49,12 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 		rows = append(rows, []string{"radio", fmt.Sprintf("%s, %s, channel %d (%d MHz), country %s", w.Radio, w.Security, w.Channel, w.MHz, w.Country)},
 			[]string{"phones", fmt.Sprintf("%d of %d: %s", len(w.Stations), w.Most, w.MostWhy)})
 	}
+	if w.Why != "" {
+		rows = append(rows, []string{"channel", w.Why})
+	}
+	if w.Wrong.Phones > 0 {
+		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
+	}
 	if v := w.Venue; v != nil {
 		rows = append(rows, []string{"venue", strings.TrimSpace(v.SSID + " " + v.Device.State + "  " + v.Device.Reason)})
 		switch {

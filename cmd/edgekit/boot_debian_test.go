@@ -30,6 +30,7 @@ func wifiSettings(password string) string {
 // its slip comes out at the end of a USB cable, while vivid's picture is on the air. Nothing of the kit is told which devices there
 // are.
 func TestBootDebianSellsOverTheAir(t *testing.T) {
+	t.Parallel()
 	m := newMachineOf(t, *bootLabImage)
 	password := rand.Text()
 	if err := m.Drop("edgekit.toml", wifiSettings(password)); err != nil {
@@ -63,20 +64,25 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 	if err := m.Join(t.Context(), boottest.Join{SSID: "Blue Door", Password: password}); err != nil {
 		t.Fatal(err)
 	}
-	// Its system asks whether the network leads anywhere, and is led to the sheet.
+	// Its system asks whether the network leads anywhere, as often as it takes, and is led to the sheet.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.Air+"/generate_204", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Host = "connectivitycheck.gstatic.com"
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != http.StatusFound || res.Header.Get("Location") != "http://10.66.0.1/portal" {
-		t.Errorf("the phone's question whether it is connected: %s, %s", res.Status, res.Header.Get("Location"))
-	}
+	kittest.UntilWithin(t, "the phone to be led to the sheet", boottest.Limit, func() bool {
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Logf("the phone's question whether it is connected: %v", err)
+			return false
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusFound || res.Header.Get("Location") != "http://10.66.0.1/portal" {
+			t.Logf("the phone's question whether it is connected: %s, %s", res.Status, res.Header.Get("Location"))
+			return false
+		}
+		return true
+	})
 	v, err := kittest.NewVisitor(m.Air)
 	if err != nil {
 		t.Fatalf("over the air: %v", err)
@@ -98,6 +104,7 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 // TestBootDebianUpdates: an update whose initramfs finds no root, or whose access point does not come up, goes back to the old
 // system by itself; a healthy one stays, with its network, and starts from the other slot's initramfs.
 func TestBootDebianUpdates(t *testing.T) {
+	t.Parallel()
 	u := newUpdatesOf(t, *bootLabImage)
 	was := u.system()
 	u.PowerCut()

@@ -6,16 +6,24 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/gpio/pintest"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/image/boottest"
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/journal"
 )
 
 // TestBootPrintsOnASerialPrinter is the main job on the image: the synthetic camera, and a printer at a USB-serial
@@ -73,6 +81,94 @@ func (u untilEOF) Read(p []byte) (int, error) {
 		err = net.ErrClosed
 	}
 	return n, err
+}
+
+// TestBootShutsDownByAButton: a pin of the machine is pulled down for as long as a finger holds Reprint, while visitors buy. The machine is
+// off by itself; all that visitors were told they have is on the card, which says that the kit ended in order. At the next start all pins
+// are down, as when something leans on every button: it serves, and stays on.
+func TestBootShutsDownByAButton(t *testing.T) {
+	t.Parallel()
+	rnd := seeded(t)
+	m := newMachine(t)
+	socket := filepath.Join(t.TempDir(), "pins")
+	m.Plugged = []string{"-accel", "tcg", "-qtest", "unix:" + socket + ",server=on,wait=off", "-qtest-log", "/dev/null"}
+	wired := []int{0, 1, 2, 4}
+	if err := m.Drop("edgekit.toml", fmt.Sprintf("printer = \"virtual\"\nbuttons = \"gpio:%s:0,1,2,4\"\n", pintest.Chip)); err != nil {
+		t.Fatal(err)
+	}
+	powerOn(t, m)
+	pins := pintest.Dial(t, socket)
+	for _, line := range wired {
+		pins.Set(line, true)
+	}
+	code, err := m.Code(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := kittest.PairWith(m.Console, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kittest.UntilWithin(t, "the buttons to be watched, all up", boottest.Limit, func() bool { return deviceOf(op, "buttons").State == drivers.Ready })
+	var all sync.WaitGroup
+	stop := make(chan struct{})
+	var buyers []*buyer
+	for range 8 {
+		b := newBuyer(t, m.Viewer, rnd)
+		buyers = append(buyers, b)
+		all.Go(func() { b.shop(t, stop) })
+	}
+	one, err := kittest.NewVisitor(m.Viewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kittest.UntilWithin(t, "20 sales", boottest.Limit, func() bool {
+		a, err := one.Buy("pen")
+		return err == nil && a.Ticket >= "A-020"
+	})
+	pins.Set(wired[2], false)
+	time.Sleep(5 * time.Second) // how long it is held is the input here, not a wait: 3 s make it, 10 s would be nobody's finger
+	pins.Set(wired[2], true)
+	select {
+	case <-m.Off():
+	case <-time.After(boottest.Limit):
+		t.Fatal("the machine is still on")
+	}
+	close(stop)
+	all.Wait()
+	data := t.TempDir()
+	if err := m.Data(data, "edgekit/kit.db", "edgekit/kit.db-wal", "edgekit/crashes/edgekit.runs"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "edgekit.runs")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the card says that the kit still runs: %v", err)
+	}
+	sales := audit(t, data)
+	for _, b := range buyers {
+		for _, tap := range b.taps {
+			if tap.ticket != "" && sales[b.ID+" "+tap.id] != tap.ticket {
+				t.Errorf("tap %s was acknowledged with ticket %s; the card says %q", tap.id, tap.ticket, sales[b.ID+" "+tap.id])
+			}
+		}
+	}
+	pressed := false
+	for _, e := range journalOf(t, filepath.Join(data, "kit.db")) {
+		pressed = pressed || e.Kind == journal.Press && e.Action == string(pipeline.ShutDown) && e.Via == string(pipeline.ViaButton) && e.Refused == ""
+	}
+	if !pressed {
+		t.Error("the journal does not say that the kit was shut down by a button")
+	}
+	powerOn(t, m)
+	for _, b := range buyers {
+		b.settle(t)
+	}
+	m.PowerCut()
+	again := t.TempDir()
+	if err := m.Data(again, "edgekit/kit.db", "edgekit/kit.db-wal"); err != nil {
+		t.Fatal(err)
+	}
+	acked, _ := held(t, buyers, audit(t, again))
+	t.Logf("%d sales acknowledged, %d on the card when it went off", acked, len(sales))
 }
 
 // TestBootInAnyYear: the wall clock says 1970, then 2200, then 1971, as after power cuts with and without a battery. Tokens,

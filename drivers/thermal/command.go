@@ -33,6 +33,9 @@ var commands = []command{
 	{"ESC d", "\x1bd", 1, nil, func(h *head, a []byte) error { return h.feed(int(a[0]) * h.spacing) }},
 	{"ESC J", "\x1bJ", 1, nil, func(h *head, a []byte) error { return h.feed(int(a[0])) }},
 	{"ESC p", "\x1bp", 3, nil, func(h *head, _ []byte) error { h.report.Drawer++; return nil }},
+	{"FS .", "\x1c.", 0, nil, func(*head, []byte) error { return nil }}, // one byte is one letter, as here always
+	{"ESC B", "\x1bB", 2, nil, func(h *head, _ []byte) error { h.report.Beeps++; return nil }},
+	{"ESC ( A", "\x1b(A", 2, u16, func(h *head, _ []byte) error { h.report.Beeps++; return nil }},
 	{"GS !", "\x1d!", 1, nil, func(h *head, a []byte) error {
 		h.style.wide, h.style.high = 1+int(a[0]>>4&7), 1+int(a[0]&7)
 		return nil

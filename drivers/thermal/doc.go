@@ -47,15 +47,17 @@ type Doc struct {
 	profile Profile
 	text    Text
 	b       bytes.Buffer
-	length  int // dots so far, no less than the printer's count
+	table   byte // of characters, that is selected
+	length  int  // dots so far, no less than the printer's count
 }
 
-// NewDoc begins a slip. text, which may be nil, draws what the printer's own characters (code page 858: ASCII, Latin-1 and
-// €) cannot say.
+// NewDoc begins a slip. text, which may be nil, draws what the printer's own characters (those of Profile.Letters) cannot say.
 func NewDoc(p Profile, text Text) *Doc {
 	d := &Doc{profile: p.known(), text: text}
-	d.b.WriteString("\x1b@")     // ESC @: as after switching on
-	d.b.WriteString("\x1bt\x13") // ESC t 19: code page 858
+	d.b.WriteString("\x1b@") // ESC @: as after switching on
+	d.b.WriteString("\x1c.") // FS .: letters beyond ASCII are one byte each; printers for China take two for one of theirs otherwise
+	d.table = d.profile.Letters.First()
+	d.b.Write([]byte{0x1b, 't', d.table}) // ESC t
 	return d
 }
 
@@ -63,7 +65,7 @@ func NewDoc(p Profile, text Text) *Doc {
 // it ends in dots.
 func (d *Doc) Line(s string, style Style) {
 	s = clean(s)
-	if _, ok := encode(s); !ok && d.draws(s, style) {
+	if !d.profile.Letters.Has(s) && d.draws(s, style) {
 		for _, l := range wrap(s, d.fits(style, d.profile.Dots)) {
 			d.drawn(l, style)
 		}
@@ -84,7 +86,7 @@ func (d *Doc) said(s string, style Style) {
 func (d *Doc) Pair(left, right string, style Style) {
 	left, right = clean(left), clean(right)
 	style.Align = Left
-	if _, ok := encode(left + right); !ok && d.draws(left+right, style) {
+	if !d.profile.Letters.Has(left+right) && d.draws(left+right, style) {
 		d.rasterPair(left, right, style)
 		return
 	}
@@ -168,6 +170,16 @@ func (d *Doc) Cut() {
 // Drawer opens the cash drawer on the printer's first drawer pin, with a pulse of 100 ms.
 func (d *Doc) Drawer() { d.b.WriteString("\x1bp\x00\x32\x32") } // ESC p 0
 
+// Beep sounds the printer's beeper, if it has one: its first pattern, or two short tones (ESC B counts in 50 or 100 ms, by maker). What
+// those without one make of it differs: nothing, or a sign on paper.
+func (d *Doc) Beep() {
+	if d.profile.Tones {
+		d.b.WriteString("\x1b(A\x03\x00\x61\x01\x01") // ESC ( A, function 97: pattern 1, once
+	} else {
+		d.b.WriteString("\x1bB\x02\x02") // ESC B: twice
+	}
+}
+
 // Bytes is the slip so far, as the printer takes it.
 func (d *Doc) Bytes() []byte { return bytes.Clone(d.b.Bytes()) }
 
@@ -186,7 +198,8 @@ func (d *Doc) native(s string, style Style) {
 	if !d.grows(height) {
 		return
 	}
-	b, _ := encode(s)
+	b, table, _ := d.profile.Letters.Encode(s, d.table)
+	d.table = table
 	d.b.Write([]byte{0x1b, 'a', byte(min(max(style.Align, Left), Right)), 0x1b, 'M', font, 0x1b, 'E', bold, 0x1d, '!', size}) // ESC a, ESC M, ESC E, GS !
 	d.b.Write(b)
 	d.b.WriteByte('\n')

@@ -70,6 +70,22 @@ func TestDrawnTextWrapsAndAmountsStayWhole(t *testing.T) {
 	}
 }
 
+// TestABeepIsNotOnPaper, in the words of either family.
+func TestABeepIsNotOnPaper(t *testing.T) {
+	for family, want := range map[string]string{"epson": "\x1b(A\x03\x00a\x01\x01", "common": "\x1bB\x02\x02"} {
+		d := NewDoc(Paper80.of(family, ""), nil)
+		d.Beep()
+		d.Line("mug", Style{})
+		_, report, err := Render(d.Bytes(), Paper80)
+		if d := cmp.Diff(Report{Lines: []string{"mug"}, Beeps: 1}, report); d != "" || err != nil {
+			t.Errorf("%s: %v %s", family, err, d)
+		}
+		if !strings.Contains(string(d.Bytes()), want) {
+			t.Errorf("%s: %q", family, d.Bytes())
+		}
+	}
+}
+
 func TestImagesHoldNoRealTimeCommands(t *testing.T) {
 	d := NewDoc(Paper58, func(string, int, bool, int) *image.Alpha {
 		img := image.NewAlpha(image.Rect(0, 0, 16, 1))
@@ -208,6 +224,7 @@ func FuzzRender(f *testing.F) {
 	f.Add([]byte("\x1b@\x1bt\x13\x1ba\x01\x1bM\x01\x1bE\x01\x1d!\x11\xd5 5\n\x1b!\x38x\x1b3\x10\x1b2\x1bd\x02\x1bJ\x09\x1bp\x00\x10\x10\x1dVB\x00"))
 	f.Add([]byte("\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x06\x1d(k\x03\x001E1\x1d(k\x04\x001P0a\x1d(k\x03\x001Q0"))
 	f.Add([]byte("\x1dv0\x00\x01\x00\x02\x00\xff\x10\x10\x04\x01\x1dV\x01\x1bZ"))
+	f.Add([]byte("\x1b@\x1c.\x1bt\x12\x9d\x1bt\x00\xe4\x1b(A\x03\x00a\x01\x01\x1bB\x02\x02\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, report, _ := Render(data, Paper58)
 		if b := img.Bounds(); b.Dx() != Paper58.Dots || b.Dy() < 1 || b.Dy() > maxHeight || len(report.Unknown) > maxNoted {
@@ -226,7 +243,7 @@ func FuzzDoc(f *testing.F) {
 		if draw {
 			text = boxes
 		}
-		for _, p := range []Profile{Paper58, Paper80} {
+		for _, p := range []Profile{Paper58, Paper80, Paper80.of("epson", ""), Paper58.of("simple", ""), Paper80.of("citizen", "")} {
 			d := NewDoc(p, text)
 			d.Line(left, Style{Align: Align(n % 4), Times: n % 10, Bold: draw})
 			d.Pair(left, right, Style{Small: n%3 == 0})
@@ -234,7 +251,7 @@ func FuzzDoc(f *testing.F) {
 			d.Feed(n)
 			d.Rule()
 			_, report, err := Render(d.Bytes(), p)
-			if err != nil || report.Cuts != 0 || report.Drawer != 0 || len(report.Codes) > 1 {
+			if err != nil || report.Cuts != 0 || report.Drawer != 0 || len(report.Codes) > 1 || p.DrawCodes && len(report.Codes) > 0 {
 				t.Errorf("%v, %+v", err, report)
 			}
 			if k := len(report.Lines); k == 0 || report.Lines[k-1] != strings.Repeat("-", p.CharsA) {

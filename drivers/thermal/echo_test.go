@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/codepage"
 )
 
 // testCuts pulls the plug after some bytes of a job, for as many numbers as step leaves of them all. No job that was cut counts as out,
@@ -163,8 +164,9 @@ func TestAnEchoIsWaitedFor(t *testing.T) {
 // TestWhoAPrinterSaysItIs decides what it is trusted with.
 func TestWhoAPrinterSaysItIs(t *testing.T) {
 	for id, want := range map[string]Profile{
-		"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20II;CLS:PRINTER;DES:EPSON TM-T20II;": {Echo: true},
-		"MANUFACTURER:Seiko Epson; MODEL:TM-m30III":                          {Echo: true},
+		"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20II;CLS:PRINTER;DES:EPSON TM-T20II;": {Echo: true, Tones: true, Letters: codepage.Epson},
+		"MANUFACTURER:Seiko Epson; MODEL:TM-m30III":                          {Echo: true, Tones: true, Letters: codepage.Epson},
+		"MFG:CITIZEN;MDL:CT-S310II;CMD:ESC/POS;":                             {Letters: codepage.Citizen},
 		"MFG:EPSON;MDL:Stylus C84;CMD:ESCPL2;":                               {},
 		"MFG:STMicroelectronics;MDL:POS58 Printer USB;CLS:PRINTER;":          {DrawCodes: true, Uncut: true},
 		"MFG:Netum;MDL:NT-5890K;":                                            {DrawCodes: true, Uncut: true},

@@ -18,20 +18,37 @@ import (
 
 func TestLabUSB(t *testing.T) {
 	r, paper := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
-	r.paper = func(there bool) {
-		const setStatus = 0xc0016722 // GADGET_SET_PRINTER_STATUS (linux/usb/g_printer.h)
-		status := uintptr(0x18)
-		if !there {
-			status = 0x38
-		}
-		control(t, paper, func(fd int) error {
-			if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), setStatus, status); errno != 0 {
+	r.be = portOf(t, paper)
+	testPrinter(t, r)
+}
+
+// portOf makes the gadget's port say what is the matter.
+func portOf(t *testing.T, gadget *os.File) func(condition) {
+	const setStatus = 0xc0016722 // GADGET_SET_PRINTER_STATUS (linux/usb/g_printer.h)
+	return func(c condition) {
+		control(t, gadget, func(fd int) error {
+			if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), setStatus, uintptr(c.port())); errno != 0 {
 				return errno
 			}
 			return nil
 		})
 	}
-	testPrinter(t, r)
+}
+
+// TestLabUSBStates asks the printer, and where it does not answer, its port (LPGETSTATUS).
+func TestLabUSBStates(t *testing.T) {
+	r, paper := labRig(t, "printer", "usb:/dev/usb/lp0", "/dev/g_printer0")
+	t.Run("answers", func(t *testing.T) { testStates(t, r) })
+	r.set(func() { r.mute = true })
+	r.be, r.port, r.answer = portOf(t, paper), true, time.Second
+	t.Run("port", func(t *testing.T) { testStates(t, r) })
+}
+
+func TestLabSerialStates(t *testing.T) {
+	r, line := labRig(t, "serial", "serial:/dev/ttyACM0", "/dev/ttyGS0")
+	raw(t, line)
+	r.answer = 5 * time.Second
+	testStates(t, r)
 }
 
 func TestLabUSBIsFound(t *testing.T) {
@@ -114,7 +131,7 @@ func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {
 			t.Fatalf("device %s %s: %v\n%s", device, what, err, out)
 		}
 	}
-	r := &rig{far: f, spec: spec, paper: f.setPaper, unplug: func() { do("unplug") }}
+	r := &rig{far: f, spec: spec, be: f.become, unplug: func() { do("unplug") }}
 	r.plug = func() {
 		do("plug")
 		// Who read while the plug was put in would wait for ever: only a new read lets the gadget take bytes.

@@ -179,6 +179,23 @@ func TestLowPaperPrints(t *testing.T) {
 	})
 }
 
+// TestAPrinterThatAlwaysSaysThatItIsOffLineIsUsed: some say so whatever they do. One that was on line before is believed.
+func TestAPrinterThatAlwaysSaysThatItIsOffLineIsUsed(t *testing.T) {
+	d := &deaf{takes: 1 << 20, status: 0x08}
+	over(t, d, func(t *testing.T, p *Printer) {
+		if fate, err := p.Print(t.Context(), job(10)); err != nil || fate != Sent {
+			t.Error(fate, err)
+		}
+		d.set(0x18, 0)
+		drivers.Pause(t.Context(), time.Minute)
+		d.set(0x08, 0)
+		drivers.Pause(t.Context(), time.Minute)
+		if s, _ := p.Watch().Get(); s.State != drivers.Failed || s.Reason != reply.Offline.Words {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // TestJobThatBeganHasASecondMore: what is nearly out is not torn off, what is stuck is.
 func TestJobThatBeganHasASecondMore(t *testing.T) {
 	for each, whole := range map[time.Duration]bool{100 * time.Millisecond: true, time.Second: false} {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"edgekit.internal/drivers/thermal/internal/codepage"
 )
 
 // Profile is a width of paper, at 203 dpi (8 dots a millimetre), what goes in a line of it, and what the printer can do beyond text,
@@ -17,6 +19,9 @@ type Profile struct {
 	Echo      bool // it says when a job is on paper (GS ( H, function 48)
 	DrawCodes bool // it knows no GS ( k: QR codes are sent as pictures
 	Uncut     bool // it has no knife: the slip is fed to where it is torn off
+	Tones     bool // its beeper takes ESC ( A; others' take ESC B
+
+	Letters codepage.Set // that it has of its own
 }
 
 // The two widths that are sold.
@@ -51,10 +56,11 @@ type family struct {
 }
 
 // families are tried from the top. Sources: Epson's "ESC/POS Command Reference", GS ( H function 48, which lists the TM and EU
-// models that have it; escpos-printer-db (receipt-print-hq), profiles NT-5890K and POS-5890 for 58 mm printers without a
+// models that have it, and ESC ( A function 97; escpos-printer-db (receipt-print-hq), profiles NT-5890K and POS-5890 for 58 mm printers without a
 // knife and without GS ( k. Others are taken for common: what they lack of it, settings say.
 var families = []family{
-	{"epson", regexp.MustCompile(`(?i)^(seiko )?epson (tm|eu)-`), func(p *Profile) { p.Echo = true }},
+	{"epson", regexp.MustCompile(`(?i)^(seiko )?epson (tm|eu)-`), func(p *Profile) { p.Echo, p.Tones, p.Letters = true, true, codepage.Epson }},
+	{"citizen", regexp.MustCompile(`(?i)^citizen ct-`), func(p *Profile) { p.Letters = codepage.Citizen }},
 	{"simple", regexp.MustCompile(`(?i)\b(pos-?58|zj-?58|xp-?58|(nt-?|pos-?)?5890)`), func(p *Profile) { p.DrawCodes, p.Uncut = true, true }},
 	{"common", nil, func(*Profile) {}},
 }

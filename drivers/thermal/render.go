@@ -23,6 +23,7 @@ type Report struct {
 	Images  int       // raster images
 	Cuts    int       //
 	Drawer  int       // pulses to the cash drawer
+	Beeps   int       // sounds asked for
 	Unknown []Unknown // commands that Render does not know
 }
 
@@ -131,9 +132,7 @@ func (h *head) fault(at int, name string, err error) error {
 // char adds a character to the line, and prints the line first where it is full.
 func (h *head) char(b byte) error {
 	c := h.style
-	if c.r = decode(b); b >= 0x80 && h.page != codePage {
-		c.r = '?'
-	}
+	c.r = h.profile.Letters.Decode(b, h.page)
 	w, _ := c.font.Cell()
 	if h.width+w*c.wide > h.profile.Dots {
 		if err := h.newline(h.spacing); err != nil {
@@ -143,9 +142,6 @@ func (h *head) char(b byte) error {
 	h.line, h.width = append(h.line, c), h.width+w*c.wide
 	return nil
 }
-
-// codePage is Epson's number for code page 858.
-const codePage = 19
 
 // newline prints the line and moves the paper by feed, or by the line's height where that is more.
 func (h *head) newline(feed int) error {

@@ -108,7 +108,9 @@ func styles() []byte {
 	for r := '!'; r <= '~'; r++ {
 		all += string(r)
 	}
-	all += pc858
+	for b := byte(0x80); b != 0; b++ {
+		all += string(Paper80.Letters.Decode(b, Paper80.Letters.First()))
+	}
 	for _, s := range []Style{{}, {Bold: true}, {Small: true}, {Small: true, Bold: true}, {Times: 2, Align: Right}, {Times: 8}, {Times: 3, Small: true, Align: Centre}} {
 		d.Line(all, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 // rig is a printer's end of a cable, virtual or the kernel's own.
@@ -26,8 +28,46 @@ type rig struct {
 	spec         string
 	glob         string        // for auto
 	answer       time.Duration // that the printer is given to answer; 0: 20 s
-	paper        func(there bool)
+	be           func(condition)
+	port         bool // only its port tells how it is
 	unplug, plug func()
+}
+
+// condition is what is the matter with a printer; the zero value is nothing.
+type condition struct{ cover, button, cutter, dead, hot, noRoll, lowRoll bool }
+
+// answer is to DLE EOT n (ESC/POS, real-time status).
+func (c condition) answer(n byte) byte {
+	return 0x12 | []byte{
+		1: bits(0x08, c.stops()) | bits(0x40, c.button),
+		2: bits(0x04, c.cover) | bits(0x08, c.button) | bits(0x20, c.noRoll) | bits(0x40, c.cutter || c.dead || c.hot),
+		3: bits(0x08, c.cutter) | bits(0x20, c.dead) | bits(0x40, c.hot),
+		4: bits(0x0c, c.lowRoll || c.noRoll) | bits(0x60, c.noRoll),
+	}[n]
+}
+
+// automatic is what GS a asks for (ESC/POS, automatic status back, four bytes).
+func (c condition) automatic() []byte {
+	return []byte{
+		0x10 | bits(0x08, c.stops()) | bits(0x20, c.cover) | bits(0x40, c.button),
+		bits(0x08, c.cutter) | bits(0x20, c.dead) | bits(0x40, c.hot),
+		bits(0x03, c.lowRoll || c.noRoll) | bits(0x0c, c.noRoll),
+		0x0f,
+	}
+}
+
+// port is what GET_PORT_STATUS asks for (USB printer class 1.1, 4.2.2), which knows less.
+func (c condition) port() byte {
+	return bits(0x20, c.noRoll) | bits(0x10, !c.button) | bits(0x08, !(c.cover || c.cutter || c.dead || c.hot))
+}
+
+func (c condition) stops() bool { c.lowRoll = false; return c != condition{} }
+
+func bits(b byte, on bool) byte {
+	if on {
+		return b
+	}
+	return 0
 }
 
 // far is what a printer does: it takes bytes, and answers DLE EOT.
@@ -36,7 +76,10 @@ type far struct {
 	cond   *sync.Cond
 	got    []byte // but for the questions
 	asked  []byte // the end of what may be one
-	noRoll bool
+	is     condition
+	asks   int                  // times that it was asked how it is
+	mute   bool                 // it answers nothing
+	knows  map[string][]byte    // commands that it answers, beside DLE EOT
 	jam    bool                 // it takes nothing after the next byte of a job
 	held   bool                 // it takes nothing
 	cut    int                  // bytes of a job after which it takes nothing; 0: never
@@ -85,19 +128,23 @@ func (f *far) take(c byte) (answer []byte) {
 	}
 	if len(f.asked) == 3 {
 		f.asked = nil
-		switch {
-		case f.noRoll && c == 4:
-			return []byte{0x72}
-		case f.noRoll && c == 2:
-			return []byte{0x32}
+		f.asks++
+		f.cond.Broadcast()
+		if f.mute || c < 1 || c > 4 {
+			return nil
 		}
-		return []byte{0x12}
+		return []byte{f.is.answer(c)}
 	}
 	f.got, f.asked = append(f.got, f.asked...), nil
 	f.held = f.jam || f.cut > 0 && len(f.got) >= f.cut
 	f.cond.Broadcast()
 	if f.stop != nil {
 		return f.stop(len(f.got))
+	}
+	for command, answer := range f.knows {
+		if bytes.HasSuffix(f.got, []byte(command)) {
+			return answer
+		}
 	}
 	if at := len(f.got) - len(wantsEcho) - 4; f.echoes && at >= 0 && bytes.HasPrefix(f.got[at:], wantsEcho) {
 		return append(append([]byte{0x37, 0x22}, f.got[at+len(wantsEcho):]...), 0)
@@ -118,6 +165,15 @@ func (f *far) await(job []byte) {
 	f.got = nil
 }
 
+// lookedAt waits until the printer has been asked so many times by its driver, all that DLE EOT can, and could have begun a job between.
+func (f *far) lookedAt(times int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for want := f.asks + 4*times; f.asks < want; {
+		f.cond.Wait()
+	}
+}
+
 func (f *far) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,7 +183,7 @@ func (f *far) set(change func()) {
 
 func (f *far) free() { f.jam, f.held = false, false }
 
-func (f *far) setPaper(there bool) { f.set(func() { f.noRoll = !there }) }
+func (f *far) become(c condition) { f.set(func() { f.is = c }) }
 
 // testPrinter is a printer's life on any rig.
 func testPrinter(t *testing.T, r *rig) {
@@ -166,7 +222,7 @@ func testPrinter(t *testing.T, r *rig) {
 	one := job("A-001", 1000)
 	prints(one.Name, print(one), one.Data)
 
-	r.paper(false)
+	r.be(condition{noRoll: true})
 	s := await(t, p, "it is out of paper", func(s drivers.Status) bool { return s.State == drivers.Failed })
 	if !strings.Contains(s.Reason, "out of paper") {
 		t.Error(s.Reason)
@@ -180,7 +236,7 @@ func testPrinter(t *testing.T, r *rig) {
 		t.Errorf("%s began without paper", tap)
 	default:
 	}
-	r.paper(true)
+	r.be(condition{})
 	prints(two.Name, done, two.Data)
 
 	r.set(func() { r.jam = true })
@@ -198,6 +254,95 @@ func testPrinter(t *testing.T, r *rig) {
 	await(t, p, "it is back", func(s drivers.Status) bool { return s.State == drivers.Ready })
 	four := job("A-004", 10)
 	prints(four.Name, print(four), four.Data)
+}
+
+// testStates is all that can be the matter with a printer, and each time that it is mended: it is told in words, nothing is begun meanwhile
+// where it cannot be printed, and what waited comes out by itself. What begins in the middle of a job holds that up, and it is no error.
+func testStates(t *testing.T, r *rig) {
+	first := make(chan string, 1)
+	p, err := New(Config{Spec: r.spec, Profile: Paper58, Log: slog.New(slog.DiscardHandler), FirstByte: func(tap string) { first <- tap }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.timing.scan, p.timing.look, p.timing.answer = 10*time.Millisecond, 10*time.Millisecond, cmp.Or(r.answer, 20*time.Second)
+	run(t, p)
+	says := func(want reply.Trouble) {
+		t.Helper()
+		await(t, p, "it says so", func(s drivers.Status) bool {
+			return s.Reason == want.Words && s.State == map[bool]drivers.State{true: drivers.Failed, false: drivers.Ready}[want.Stops]
+		})
+	}
+	for i, c := range []struct {
+		is         condition
+		want, port reply.Trouble
+	}{
+		{condition{cover: true}, reply.Open, reply.Faulty},
+		{condition{button: true}, reply.Offline, reply.Offline},
+		{condition{noRoll: true}, reply.NoPaper, reply.NoPaper},
+		{condition{cover: true, noRoll: true}, reply.Open, reply.NoPaper},
+		{condition{cutter: true}, reply.Cutter, reply.Faulty},
+		{condition{dead: true}, reply.Faulty, reply.Faulty},
+		{condition{hot: true}, reply.Hot, reply.Faulty},
+		{condition{lowRoll: true}, reply.LowPaper, reply.Fine},
+	} {
+		want := c.want
+		if r.port {
+			want = c.port
+		}
+		says(reply.Fine)
+		r.be(c.is)
+		says(want)
+		job := Job{Name: "A-001", Tap: "tap", Data: fmt.Appendf(nil, "slip %d\n", i)}
+		done := make(chan result, 1)
+		print := func() {
+			fate, err := p.Print(t.Context(), job)
+			done <- result{fate, err}
+		}
+		go print()
+		if want.Stops {
+			if !r.port {
+				r.lookedAt(3)
+			}
+			select {
+			case res := <-done:
+				t.Errorf("%+v: printed: %+v", c.is, res)
+			case <-first:
+				t.Errorf("%+v: begun", c.is)
+			default:
+			}
+			r.be(condition{})
+		}
+		<-first
+		if res := <-done; res.fate != Sent || res.err != nil {
+			t.Errorf("%+v: %+v", c.is, res)
+		}
+		r.await(job.Data)
+		r.be(condition{})
+		if r.port || !want.Stops {
+			continue
+		}
+		r.set(func() {
+			r.stop = func(got int) []byte {
+				if got == 1 {
+					r.is = c.is
+				}
+				return nil
+			}
+		})
+		go print()
+		<-first
+		says(want)
+		r.lookedAt(3)
+		if len(done) > 0 {
+			t.Errorf("%+v in the middle of a job: %+v", c.is, <-done)
+			continue
+		}
+		r.set(func() { r.is, r.stop = condition{}, nil })
+		if res := <-done; res.fate != Sent || res.err != nil {
+			t.Errorf("%+v in the middle of a job: %+v", c.is, res)
+		}
+		r.await(job.Data)
+	}
 }
 
 // await follows a printer's states to one.
@@ -241,6 +386,9 @@ func TestPrinterOverTwins(t *testing.T) {
 		"tcp":    tcpRig,
 	} {
 		t.Run(name, func(t *testing.T) { testPrinter(t, rig(t)) })
+		if name != "auto" {
+			t.Run(name+" states", func(t *testing.T) { testStates(t, rig(t)) })
+		}
 	}
 }
 
@@ -250,7 +398,7 @@ func ptyRig(t *testing.T, kind, pattern string) *rig {
 	plugs, path := 0, ""
 	var master, slave *os.File
 	var serving sync.WaitGroup
-	r := &rig{far: f, spec: kind + filepath.Join(dir, "lp0"), paper: f.setPaper}
+	r := &rig{far: f, spec: kind + filepath.Join(dir, "lp0"), be: f.become}
 	if pattern != "" {
 		r.spec, r.glob = "auto", filepath.Join(dir, pattern)
 	}
@@ -326,7 +474,7 @@ func control(t *testing.T, f *os.File, do func(fd int) error) {
 // tcpRig is a printer in the network, which takes one connection after another.
 func tcpRig(t *testing.T) *rig {
 	f := newFar()
-	r := &rig{far: f, paper: f.setPaper}
+	r := &rig{far: f, be: f.become}
 	var mu sync.Mutex
 	var listener net.Listener
 	var conn *net.TCPConn

@@ -6,21 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// pc858 is the upper half of code page 858, the Latin-1 letters, € and line drawing: Epson's character code table 19.
-const pc858 = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤" +
-	"ðÐÊËÈ€ÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0"
-
-var (
-	upper = []rune(pc858)
-	codes = func() map[rune]byte {
-		m := make(map[rune]byte, len(upper))
-		for i, r := range upper {
-			m[r] = byte(0x80 + i)
-		}
-		return m
-	}()
-)
-
 // plain says with the printer's own characters what typographers write with others.
 var plain = strings.NewReplacer("‘", "'", "’", "'", "‚", ",", "“", `"`, "”", `"`, "„", `"`, "‐", "-", "‑", "-", "–", "-", "—", "-",
 	"−", "-", "…", "...", "•", "·", "\u00ad", "")
@@ -52,31 +37,6 @@ func clean(s string) string {
 		s = string(r[:maxRunes-3]) + "..."
 	}
 	return s
-}
-
-// encode says text in the printer's code page. ok tells whether it could all be said; what could not is a question mark.
-func encode(s string) (b []byte, ok bool) {
-	ok = true
-	for _, r := range s {
-		c, in := codes[r]
-		switch {
-		case r >= ' ' && r <= '~':
-			b = append(b, byte(r))
-		case in:
-			b = append(b, c)
-		default:
-			b, ok = append(b, '?'), false
-		}
-	}
-	return b, ok
-}
-
-// decode is the character of a byte on code page 858.
-func decode(b byte) rune {
-	if b >= 0x80 {
-		return upper[b-0x80]
-	}
-	return rune(b)
 }
 
 // wrap breaks text at spaces into lines that fit, and where a word does not, in the word. A character of text that

@@ -39,6 +39,7 @@ type knows struct {
 	answered bool // but this one did
 	echoes   bool // it has said of a job that it is on paper
 	silent   bool // it should have, and never did
+	online   bool // it has said that it is on line: one that never did is not believed that it is not
 }
 
 const (
@@ -55,9 +56,12 @@ func (w *wire) look() (reply.Trouble, error) {
 		return t, err
 	}
 	var a reply.Answers
-	for _, n := range []byte{4, 2, 3} {
-		if w.mute || n == 3 && a[2]&0x40 == 0 {
+	for _, n := range []byte{4, 2, 3, 1} {
+		if w.mute {
 			break
+		}
+		if n == 3 && a[2]&0x40 == 0 {
+			continue
 		}
 		b, ok, err := w.ask(n)
 		if err != nil {
@@ -69,6 +73,9 @@ func (w *wire) look() (reply.Trouble, error) {
 		}
 		a[n], w.answered = b, true
 	}
+	if w.online = w.online || reply.Online(a[1]); !w.online {
+		a[1] = 0
+	}
 	return a.Trouble(), nil
 }
 
@@ -77,7 +84,11 @@ func (w *wire) port() (reply.Trouble, error) {
 	if err != nil || !told {
 		return reply.Fine, err
 	}
-	return reply.Port(status), nil
+	w.online = w.online || reply.Selected(status)
+	if t := reply.Port(status); t != reply.Offline || w.online {
+		return t, nil
+	}
+	return reply.Fine, nil
 }
 
 // ask sends DLE EOT n (real-time status) and takes the answer. ok is false where none came in time.

@@ -1,6 +1,7 @@
 package wifiap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,8 @@ type system interface {
 	hardware(phy string) (driver, chip string)
 	setAddress(index int, address netip.Prefix) error
 	index(iface string) int // 0: there is no such interface now
+	stations(index int) ([]nl80211.Station, error)
+	listen(ctx context.Context, index int, mhz []int) (nl80211.Air, error)
 }
 
 type kernel struct{}
@@ -30,6 +33,7 @@ type kernel struct{}
 func (kernel) radios() ([]nl80211.Radio, error)          { return nl80211.Radios() }
 func (kernel) setCountry(country string) error           { return nl80211.SetCountry(country) }
 func (kernel) hardware(phy string) (driver, chip string) { return hardware("/", phy) }
+func (kernel) stations(index int) ([]Station, error)     { return nl80211.Stations(index) }
 
 func (kernel) index(iface string) int {
 	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))
@@ -41,6 +45,19 @@ func (kernel) index(iface string) int {
 		return 0
 	}
 	return n
+}
+
+// listen has an interface be up (IFF_UP), and its radio listen.
+func (kernel) listen(ctx context.Context, index int, mhz []int) (nl80211.Air, error) {
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return nl80211.Air{}, fmt.Errorf("wifiap: %w", err)
+	}
+	defer c.Close()
+	if err := c.Link.Set(&rtnetlink.LinkMessage{Family: unix.AF_UNSPEC, Index: uint32(index), Flags: unix.IFF_UP, Change: unix.IFF_UP}); err != nil {
+		return nl80211.Air{}, fmt.Errorf("wifiap: switch interface %d on: %w", index, err)
+	}
+	return nl80211.Listen(ctx, index, mhz)
 }
 
 // setAddress gives an interface its IPv4 address, and its network's broadcast address.

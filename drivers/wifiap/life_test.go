@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
@@ -76,14 +77,11 @@ func fakeHostapd(how, conf string) {
 		}
 		switch command, _, _ := strings.Cut(string(b[:n]), " "); command {
 		case "STATUS":
-			answer = "state=ENABLED\nfreq=2437\n"
-		case "STA-FIRST":
-			answer = "02:00:00:00:01:00\nflags=[AUTH][ASSOC][AUTHORIZED]\nsignal=-40\n"
-		case "STA-NEXT":
-			answer = ""
+			stations, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "stations")) // as the test has it; none: 0
+			answer = fmt.Sprintf("state=ENABLED\nfreq=2437\nnum_sta[0]=%s\n", stations)
 		case "STA":
 			if answer = "FAIL\n"; strings.HasSuffix(string(b[:n]), "01:00") {
-				answer = "02:00:00:00:01:00\n"
+				answer = "02:00:00:00:01:00\nAKMSuiteSelector=00-0f-ac-8\n"
 			}
 		}
 		conn.WriteToUnix([]byte(answer), from)
@@ -96,6 +94,29 @@ type machine struct {
 	all     []nl80211.Radio
 	address netip.Prefix
 	country error
+	air     nl80211.Air
+	deaf    error
+	quiet   time.Duration
+	during  func() // the listening
+	listens int    // how often it was listened
+}
+
+func (m *machine) listen(context.Context, int, []int) (nl80211.Air, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listens++
+	if m.during != nil {
+		m.during()
+	}
+	return m.air, m.deaf
+}
+
+// hear has networks be in the air, and is how often it was listened so far.
+func (m *machine) hear(air nl80211.Air, deaf error) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.air, m.deaf = air, deaf
+	return m.listens
 }
 
 func (m *machine) plug(all ...nl80211.Radio) {
@@ -108,6 +129,10 @@ func (m *machine) radios() ([]nl80211.Radio, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all, nil
+}
+
+func (m *machine) stations(int) ([]Station, error) {
+	return []Station{{MAC: "02:00:00:00:01:00", Authorized: true, SignalDBm: -40}, {MAC: "02:00:00:00:02:00"}}, nil
 }
 
 func (m *machine) setCountry(string) error          { return m.country }
@@ -145,7 +170,7 @@ func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (
 	}
 	timing := standard()
 	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	a = New(Config{Dir: dir, Hostapd: me, Guard: guard, system: m, timing: timing})
+	a = New(Config{Dir: dir, Hostapd: me, Guard: guard, Quiet: m.quiet, system: m, timing: timing})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -163,6 +188,8 @@ func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (
 func await(t *testing.T, a *AP, yes func(State) bool) State {
 	t.Helper()
 	late := time.After(30 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond) // not all of it is watched
+	defer tick.Stop()
 	for {
 		_, changed := a.Watch().Get()
 		if s := a.State(); yes(s) {
@@ -170,6 +197,7 @@ func await(t *testing.T, a *AP, yes func(State) bool) State {
 		}
 		select {
 		case <-changed:
+		case <-tick.C:
 		case <-late:
 			t.Fatalf("it stays %+v", a.State())
 		}
@@ -198,7 +226,7 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	if up.Radio != "wlan0" || up.SSID != "Stall" || up.Channel != 6 || up.Capacity.Stations != 7 || up.Country != "DE" || m.address != Address {
 		t.Errorf("%+v, address %v", up, m.address)
 	}
-	if all, err := a.Stations(t.Context()); err != nil || len(all) != 1 || all[0].SignalDBm != -40 {
+	if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SignalDBm != -40 || all[0].SAE || all[1].SAE {
 		t.Error(all, err)
 	}
 	if err := errors.Join(a.Kick(t.Context(), "02:00:00:00:01:00"), a.Block(t.Context(), "02:00:00:00:09:00"), a.Unblock(t.Context(), "02:00:00:00:09:00")); err != nil {
@@ -226,13 +254,44 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	stop()
 }
 
+// TestHowAStationJoinedIsKnownOfThoseThatCouldChoose: the kernel does not tell.
+func TestHowAStationJoinedIsKnownOfThoseThatCouldChoose(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	m := &machine{}
+	m.plug(stick())
+	a, _ := start(t, t.TempDir(), m)
+	known := func(n int) {
+		t.Helper()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.sae) != n {
+			t.Errorf("asked of %v, want %d", a.sae, n)
+		}
+	}
+	for _, security := range []Security{WPA2, WPA3, Mixed} {
+		sae := security != WPA2
+		n := network()
+		n.Security = security
+		a.Want(n)
+		await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Security == security })
+		for range 2 {
+			if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SAE != sae || all[1].SAE {
+				t.Errorf("%s: %+v, %v", security, all, err)
+			}
+		}
+		known(map[bool]int{true: 1}[security == Mixed])
+	}
+	a.tried(hostap.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
+	known(0)
+}
+
 // TestTheNextOneTakesOver: a hostapd that was left running is taken over by one that wants the same, and replaced by one
 // that wants something else.
 func TestTheNextOneTakesOver(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
 	dir, m := t.TempDir(), &machine{}
 	m.plug(pi())
-	p, err := planFor(network(), pi(), capacityOf("brcmfmac", "0xa9bf", pi()), "DE", dir)
+	p, err := planFor(network(), pi(), capacityOf("brcmfmac", "0xa9bf", pi()), choice{pi().Channels[0], "It was quiet."}, "DE", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +309,7 @@ func TestTheNextOneTakesOver(t *testing.T) {
 	keepOut(t, dir, "02:00:00:00:08:00") // who was to rest for the program before
 	a, _ := start(t, dir, m)
 	a.Want(network())
-	if s := await(t, a, is(drivers.Ready)); !s.Adopted || s.PID != left.PID || s.Starts != 0 {
+	if s := await(t, a, is(drivers.Ready)); !s.Adopted || s.PID != left.PID || s.Starts != 0 || s.Channel != 1 || s.Why != "It was quiet." {
 		t.Errorf("%+v, want %d taken over", s, left.PID)
 	}
 	await(t, a, func(State) bool { return keptOut(t, a) == "02:00:00:00:09:00" })

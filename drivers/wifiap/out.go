@@ -17,11 +17,11 @@ func (a *AP) Kick(_ context.Context, mac string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := c.Ask("STA " + mac)
+	on, _, err := c.Station(mac)
 	if err != nil {
 		return err
 	}
-	if s, err := hostapd.ParseStation(answer); err != nil || s.MAC != mac {
+	if !on {
 		return ErrUnknown
 	}
 	return c.Do("DEAUTHENTICATE " + mac)

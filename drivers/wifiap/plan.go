@@ -34,18 +34,14 @@ func choose(radios []nl80211.Radio, capacity func(nl80211.Radio) Capacity) (best
 }
 
 // planFor makes hostapd's configuration. country is whose rules hold now; "": those that hold everywhere.
-func planFor(n Network, r nl80211.Radio, c Capacity, country, dir string) (p plan, err error) {
-	channel, err := channelFor(n, r, country)
-	if err != nil {
-		return p, err
-	}
+func planFor(n Network, r nl80211.Radio, c Capacity, channel choice, country, dir string) (p plan, err error) {
 	p.conf = hostapd.Config{Interface: r.Interface, ControlDir: filepath.Join(dir, hostapd.ControlName), DenyFile: filepath.Join(dir, hostapd.DenyName),
-		SSID: n.SSID, Country: country, Band5: channel.Band == nl80211.Band5, Channel: channel.Number, HT: r.HT[channel.Band], Stations: c.Stations}
+		SSID: n.SSID, Country: country, Band5: channel.Band == nl80211.Band5, Channel: channel.Number, Why: channel.why, HT: r.HT[channel.Band], Stations: c.Stations}
 	security, err := p.secure(n, r)
 	if err != nil {
 		return p, err
 	}
-	p.state = State{Radio: r.Interface, SSID: n.SSID, Security: security, Channel: channel.Number, MHz: channel.MHz, Country: country, Capacity: c, Address: Address}
+	p.state = State{Radio: r.Interface, SSID: n.SSID, Security: security, Channel: channel.Number, MHz: channel.MHz, Why: channel.why, Country: country, Capacity: c, Address: Address}
 	p.state.Name = strings.TrimSpace(fmt.Sprintf("%s %s", r.Interface, n.SSID))
 	return p, nil
 }
@@ -76,39 +72,46 @@ func (p *plan) secure(n Network, r nl80211.Radio) (Security, error) {
 	return security, nil
 }
 
-// channelFor is the channel that was asked for, if it may be used here, or one that may: on 2.4 GHz one of the three that do not
-// overlap, on 5 GHz one without radar.
-func channelFor(n Network, r nl80211.Radio, country string) (nl80211.Channel, error) {
-	where := "where the kit does not know its country. Set wifi.country"
-	if country != "" {
-		where = "in the country " + country
+// channelsFor is the channel that was asked for, if it may be used here, or those that may, of one band: on 2.4 GHz the three that do
+// not overlap, on 5 GHz those without radar.
+func channelsFor(n Network, r nl80211.Radio, country string) (all []nl80211.Channel, err error) {
+	where, way := "in the country "+country, "Set"
+	switch {
+	case country == "" && n.Country == "":
+		where, way = "where the kit does not know its country", "Set wifi.country, or set"
+	case country == "":
+		where, way = fmt.Sprintf("by the rules that hold everywhere, as those of the country %s could not be set", n.Country), "Set another wifi.country, or set"
 	}
 	if n.Channel != 0 {
 		i := slices.IndexFunc(r.Channels, func(c nl80211.Channel) bool { return c.Number == n.Channel })
 		switch {
 		case i < 0:
-			return nl80211.Channel{}, refusal(fmt.Sprintf("This radio has no channel %d. Set wifi.channel to 0, and the kit chooses one.", n.Channel))
+			return nil, refusal(fmt.Sprintf("This radio has no channel %d. Set wifi.channel to 0, and the kit chooses one.", n.Channel))
 		case r.Channels[i].Off || r.Channels[i].Silent:
-			return nl80211.Channel{}, refusal(fmt.Sprintf("An access point may not use channel %d %s, or set wifi.channel to 0, and the kit chooses one.", n.Channel, where))
+			return nil, refusal(fmt.Sprintf("An access point may not use channel %d %s. %s wifi.channel to 0, and the kit chooses one.", n.Channel, where, way))
 		case r.Channels[i].Radar:
-			return nl80211.Channel{}, refusal(fmt.Sprintf("Channel %d is shared with radar, which the kit cannot listen for. Set wifi.channel to 0, and the kit chooses another.", n.Channel))
+			return nil, refusal(fmt.Sprintf("Channel %d is shared with radar, which the kit cannot listen for. Set wifi.channel to 0, and the kit chooses another.", n.Channel))
 		}
-		return r.Channels[i], nil
+		return r.Channels[i : i+1], nil
 	}
 	for _, number := range preferred(n.Band) {
 		i := slices.IndexFunc(r.Channels, func(c nl80211.Channel) bool { return c.Number == number && !c.Off && !c.Silent && !c.Radar })
-		if i >= 0 {
-			return r.Channels[i], nil
+		if i >= 0 && (len(all) == 0 || r.Channels[i].Band == all[0].Band) {
+			all = append(all, r.Channels[i])
 		}
+	}
+	if len(all) > 0 {
+		return all, nil
 	}
 	band := ""
 	if n.Band == "2.4" || n.Band == "5" {
 		band = " on " + n.Band + " GHz"
 	}
-	return nl80211.Channel{}, refusal(fmt.Sprintf("There is no channel%s that this radio may use as an access point %s, or set wifi.band to \"auto\".", band, where))
+	return nil, refusal(fmt.Sprintf("There is no channel%s that this radio may use as an access point %s. %s wifi.band to \"auto\".", band, where, way))
 }
 
-// preferred are channels in the order in which they are tried. Which one is least used is not looked at yet.
+// preferred are channels that do not overlap, those of one band beside one another, in the order in which they are taken when there is
+// nothing else to go by.
 func preferred(band string) []int {
 	low, high := []int{6, 1, 11}, []int{36, 40, 44, 48, 149, 153, 157, 161, 165}
 	switch band {

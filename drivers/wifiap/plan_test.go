@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"edgekit.internal/drivers/wifiap/firmware"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
@@ -44,7 +46,7 @@ func TestSecurityIsWhatTheRadioCanDo(t *testing.T) {
 		"wpa3 without MFP": {asked: WPA3, radio: func() nl80211.Radio { r := stick(); r.CMAC = false; return r }(), no: "cannot do WPA3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := planFor(Network{SSID: "Stall", Password: "correct horse", Security: c.asked}, c.radio, Capacity{Stations: 7}, "", "/run/x")
+			p, err := planFor(Network{SSID: "Stall", Password: "correct horse", Security: c.asked}, c.radio, Capacity{Stations: 7}, choice{}, "", "/run/x")
 			if c.no != "" {
 				if err == nil || !strings.Contains(err.Error(), c.no) {
 					t.Errorf("%v, want %q", err, c.no)
@@ -61,40 +63,53 @@ func TestSecurityIsWhatTheRadioCanDo(t *testing.T) {
 	}
 }
 
-func TestChannelIsOneThatMayBeUsed(t *testing.T) {
+func TestChannelsAreThoseThatMayBeUsed(t *testing.T) {
+	none := stick()
+	none.Channels = none.Channels[:2]
+	high := stick()
+	high.Channels = high.Channels[2:]
 	for name, c := range map[string]struct {
+		radio   nl80211.Radio
 		band    string
 		channel int
 		country string
-		is      int
+		are     []int
 		no      string
 	}{
-		"chosen":                {"auto", 0, "DE", 6, ""},
-		"chosen on 2.4":         {"2.4", 0, "DE", 6, ""},
-		"chosen on 5":           {"5", 0, "DE", 40, ""}, // 36 is off
-		"asked for":             {"auto", 1, "DE", 1, ""},
-		"not in this country":   {"auto", 13, "US", 0, "may not use channel 13 in the country US"},
-		"not without a country": {"auto", 13, "", 0, "Set wifi.country"},
-		"with radar":            {"5", 52, "DE", 0, "radar"},
-		"none such":             {"5", 177, "DE", 0, "no channel 177"},
+		"to choose from":              {stick(), "auto", 0, "DE", []int{6, 1}, ""},
+		"on 2.4":                      {stick(), "2.4", 0, "DE", []int{6, 1}, ""},
+		"on 5":                        {stick(), "5", 0, "DE", []int{40}, ""}, // 36 is off
+		"on 5, for want of 2.4":       {high, "auto", 0, "DE", []int{40}, ""},
+		"on 5, which it has not":      {none, "5", 0, "DE", nil, "on 5 GHz that this radio may use as an access point in the country DE. Set wifi.band"},
+		"asked for":                   {stick(), "auto", 1, "DE", []int{1}, ""},
+		"asked for between the three": {func() nl80211.Radio { r := stick(); r.Channels[2].Silent = false; return r }(), "auto", 13, "DE", []int{13}, ""},
+		"not in this country":         {stick(), "auto", 13, "US", nil, "may not use channel 13 in the country US. Set wifi.channel to 0"},
+		"not without a country":       {stick(), "auto", 13, "", nil, "Set wifi.country"},
+		"not without its rules":       {stick(), "auto", 13, "AQ", nil, "those of the country AQ could not be set. Set another wifi.country, or set wifi.channel to 0"},
+		"with radar":                  {stick(), "5", 52, "DE", nil, "radar"},
+		"none such":                   {stick(), "5", 177, "DE", nil, "no channel 177"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := planFor(Network{SSID: "Stall", Security: Open, Band: c.band, Channel: c.channel}, stick(), Capacity{}, c.country, "/run/x")
+			rules := strings.TrimPrefix(c.country, "AQ") // has none
+			all, err := channelsFor(Network{Band: c.band, Channel: c.channel, Country: c.country}, c.radio, rules)
 			if c.no != "" {
 				if err == nil || !strings.Contains(err.Error(), c.no) {
 					t.Errorf("%v, want %q", err, c.no)
 				}
 				return
 			}
-			if err != nil || p.conf.Channel != c.is || p.conf.Band5 != (c.is > 14) {
-				t.Errorf("%+v, %v", p.conf, err)
+			var got []int
+			for _, channel := range all {
+				got = append(got, channel.Number)
+			}
+			if d := cmp.Diff(c.are, got); d != "" || err != nil {
+				t.Error(err, d)
+			}
+			p, err := planFor(Network{Security: Open}, c.radio, Capacity{}, choice{all[0], "why"}, rules, "/run/x")
+			if err != nil || p.conf.Channel != c.are[0] || p.conf.Band5 != (c.are[0] > 14) || p.conf.Why != "why" || p.state.Why != "why" || p.state.MHz != all[0].MHz {
+				t.Errorf("%+v, %v", p, err)
 			}
 		})
-	}
-	none := stick()
-	none.Channels = none.Channels[:2]
-	if _, err := planFor(Network{SSID: "Stall", Security: Open, Band: "5"}, none, Capacity{}, "DE", "/run/x"); err == nil || !strings.Contains(err.Error(), `on 5 GHz`) {
-		t.Error(err)
 	}
 }
 

@@ -18,8 +18,11 @@ type absence string
 
 func (a absence) Error() string { return string(a) }
 
-// errOther ends what is done for a network that is wanted no more.
-var errOther = errors.New("something else is wanted")
+// errOther ends what is done for a network that is wanted no more, errMoved what was done for it on another channel.
+var (
+	errOther = errors.New("something else is wanted")
+	errMoved = errors.New("another channel is quieter")
+)
 
 // Run keeps up what is wanted until ctx ends, which returns nil; then the access point is taken down. To be called once.
 func (a *AP) Run(ctx context.Context) error {
@@ -38,7 +41,7 @@ func (a *AP) run(ctx context.Context) {
 		a.mu.Lock()
 		w := a.wanted
 		a.mu.Unlock()
-		began := time.Now()
+		began, starts := time.Now(), a.starts
 		err := a.session(ctx, w)
 		if time.Since(began) > a.config.timing.settled {
 			failures = 0
@@ -49,14 +52,18 @@ func (a *AP) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, errOther):
+		case errors.Is(err, errOther), errors.Is(err, errMoved):
 			failures = 0
 			continue
 		case errors.As(err, &away):
 			failures, wait = 0, a.config.timing.scan
 			state = State{Status: drivers.Status{State: drivers.Absent, Reason: string(away)}}
 		case errors.As(err, &no):
-			failures, wait = 0, a.config.timing.refused
+			if a.starts == starts {
+				failures = 0 // it was seen before hostapd was started, which costs nothing
+			}
+			wait = min(a.config.timing.refused<<min(failures, 16), a.config.timing.refusedMost)
+			failures++
 			state.State, state.Reason, state.Retry = drivers.Failed, string(no), time.Now().Add(wait)
 		default:
 			wait = min(a.config.timing.retry<<min(failures, 16), a.config.timing.retryMost)
@@ -74,7 +81,7 @@ func (a *AP) run(ctx context.Context) {
 func (a *AP) session(ctx context.Context, w wanted) error {
 	if w.network == nil {
 		if w.said {
-			if err := errors.Join(a.clear(), a.config.Guard("")); err != nil {
+			if err := errors.Join(a.clear(), hostapd.Forget(a.config.Dir), a.config.Guard("")); err != nil {
 				return err
 			}
 		}
@@ -103,22 +110,26 @@ func (a *AP) session(ctx context.Context, w wanted) error {
 			return err
 		}
 	}
-	p, err := planFor(n, radio, capacity, country, a.config.Dir)
+	channels, err := channelsFor(n, radio, country)
+	if err != nil {
+		return errors.Join(err, a.clear())
+	}
+	if err := a.config.Guard(radio.Interface); err != nil { // no network is better than one that is open to the kit
+		return errors.Join(err, a.clear())
+	}
+	p, err := planFor(n, radio, capacity, a.choose(ctx, n, radio, channels), country, a.config.Dir)
 	if err != nil {
 		return errors.Join(err, a.clear())
 	}
 	if noCountry != nil {
 		p.notes = append(p.notes, fmt.Sprintf("The rules of %s could not be set; the network keeps to those that hold everywhere.", n.Country))
 	}
-	if err := a.config.Guard(radio.Interface); err != nil { // no network is better than one that is open to the kit
-		return errors.Join(err, a.clear())
-	}
 	process, adopted, err := a.process(p.conf.Text())
 	if err != nil {
 		return err
 	}
 	p.state.PID, p.state.Adopted = process.PID, adopted
-	s := &session{AP: a, plan: p, radio: radio, process: process, secret: n.Password}
+	s := &session{AP: a, plan: p, radio: radio, channels: channels, process: process, secret: n.Password}
 	err = s.run(ctx, w)
 	process.Stop()
 	return err

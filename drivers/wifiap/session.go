@@ -16,10 +16,11 @@ import (
 // session is one hostapd's time.
 type session struct {
 	*AP
-	plan    plan
-	radio   nl80211.Radio
-	process *hostapd.Process
-	secret  string
+	plan     plan
+	radio    nl80211.Radio
+	channels []nl80211.Channel // that it may be on
+	process  *hostapd.Process
+	secret   string
 }
 
 // errHung, errGone and errDown are how an access point fails that was up.
@@ -59,16 +60,18 @@ func (s *session) run(ctx context.Context, w wanted) error {
 			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
 		}
 	}
-	s.setControl(control)
-	defer s.setControl(nil)
+	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
+	defer s.setUp(nil)
 	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
 	s.show(s.plan.state)
-	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
-	return s.keep(ctx, w, control, l)
+	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "why", s.plan.state.Why, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
+	e := s.ear()
+	defer e.close()
+	return s.keep(ctx, w, control, l, e)
 }
 
 // keep returns when the access point is up no more, or is not to be.
-func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, l *hostap.Listener) error {
+func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, l *hostap.Listener, ear *ear) error {
 	beat := time.NewTicker(s.config.timing.beat)
 	defer beat.Stop()
 	for {
@@ -85,6 +88,11 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			if e.Name == "AP-DISABLED" || e.Name == "INTERFACE-DISABLED" || e.Name == "INTERFACE-REMOVED" {
 				return s.why(errDown)
 			}
+			s.tried(e, time.Now())
+		case h := <-ear.heard:
+			if ear.moves(h, control) {
+				return errMoved
+			}
 		case <-beat.C:
 			st, err := control.Status()
 			switch {
@@ -98,6 +106,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			case s.config.system.index(s.radio.Interface) != s.radio.Index:
 				return errGone
 			}
+			ear.look(st.Stations, time.Now())
 			if err := s.rested(control, time.Now()); err != nil {
 				s.config.Log.Warn("a phone that was to be let in again is kept out", "err", err)
 			}

@@ -5,7 +5,6 @@
 package wifiap
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
+	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
 
 // Network is what the access point is to offer.
@@ -26,7 +26,7 @@ type Network struct {
 	Security Security
 	Band     string // "2.4" or "5" (GHz); anything else: what every phone has, 2.4, if the radio has it
 	Country  string // ISO 3166-1, two letters; "": the rules that hold everywhere
-	Channel  int    // 0: this package chooses
+	Channel  int    // 0: this package chooses, by listening
 }
 
 // Security is how phones are let in.
@@ -52,6 +52,7 @@ type State struct {
 	Security Security // as it is offered: less than was asked for where the radio can do no more
 	Channel  int
 	MHz      int
+	Why      string // it is on this channel, in sentences for people
 	Country  string // whose rules hold; "": those that hold everywhere
 	Capacity Capacity
 	Address  netip.Prefix
@@ -61,7 +62,7 @@ type State struct {
 }
 
 // Station is a phone that is on.
-type Station = hostapd.Station
+type Station = nl80211.Station
 
 // ErrDown says that the access point is not up.
 var ErrDown = errors.New("the access point is not up")
@@ -79,6 +80,9 @@ type Config struct {
 	// none any more, once it is down. An error is why there is none, and it is tried again. Default: nothing is done.
 	Guard func(interfaceName string) error
 
+	// Quiet is for how long nobody must have been on until a channel that was chosen is looked at again. Default: 10 minutes.
+	Quiet time.Duration
+
 	system system // in tests: not the kernel
 	timing timing
 }
@@ -91,12 +95,14 @@ type timing struct {
 	retry     time.Duration // after the first failure in a row; doubled for each further one
 	retryMost time.Duration
 	settled   time.Duration // an access point that was up for longer did not fail in a row
-	refused   time.Duration // until what a radio cannot do is tried again
+
+	refused     time.Duration // until what a radio cannot do is tried again; doubled when hostapd was started in vain
+	refusedMost time.Duration
 }
 
 func standard() timing {
 	return timing{scan: time.Second, beat: time.Second, start: 15 * time.Second, retry: 250 * time.Millisecond, retryMost: 30 * time.Second,
-		settled: 20 * time.Second, refused: 10 * time.Second}
+		settled: 20 * time.Second, refused: 10 * time.Second, refusedMost: time.Minute}
 }
 
 // AP is an access point. Its methods are safe for concurrent use.
@@ -104,11 +110,14 @@ type AP struct {
 	config Config
 	watch  drivers.Watch
 	state  atomic.Pointer[State]
-	starts int // Run's
+	starts int     // Run's
+	next   *choice // Run's: the channel to go to; nil: see choose
 
 	mu      sync.Mutex
 	wanted  wanted
-	control *hostapd.Control     // nil: it is not up
+	up      *reach               // nil: it is not
+	sae     map[string]bool      // whether a station that is on joined by WPA3, as far as it was asked
+	wrong   map[string]time.Time // when a station tried a wrong password last, see Wrong
 	resting map[string]time.Time // until when a station is kept out, see Rest
 }
 
@@ -134,13 +143,16 @@ func New(c Config) *AP {
 	if c.Guard == nil {
 		c.Guard = func(string) error { return nil }
 	}
+	if c.Quiet == 0 {
+		c.Quiet = 10 * time.Minute
+	}
 	if c.system == nil {
 		c.system = kernel{}
 	}
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	a := &AP{config: c, resting: map[string]time.Time{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
+	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, sae: map[string]bool{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
 	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
 	return a
 }
@@ -175,29 +187,28 @@ func (a *AP) show(s State) {
 	a.watch.Set(s.Status)
 }
 
+// reach is the way to an access point that is up.
+type reach struct {
+	*hostapd.Control
+	index    int // of its interface
+	security Security
+}
+
 // ask is the way to hostapd; an ErrDown when there is none.
-func (a *AP) ask() (*hostapd.Control, error) {
+func (a *AP) ask() (*reach, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.control == nil {
+	if a.up == nil {
 		return nil, ErrDown
 	}
-	return a.control, nil
+	return a.up, nil
 }
 
-func (a *AP) setControl(c *hostapd.Control) {
+func (a *AP) setUp(r *reach) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.control = c
-}
-
-// Stations lists who is on, at most 2007.
-func (a *AP) Stations(context.Context) ([]Station, error) {
-	c, err := a.ask()
-	if err != nil {
-		return nil, err
-	}
-	return c.Stations()
+	a.up = r
+	clear(a.sae)
 }
 
 func (a *AP) makeDir() error { return os.MkdirAll(a.config.Dir, 0o700) }

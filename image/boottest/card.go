@@ -66,8 +66,11 @@ func (m *Machine) Dropped(name string) (text string, there bool) {
 	return string(out), err == nil
 }
 
-// Holds tells whether a text is anywhere on the data partition, also while the machine runs: what it has synced is there.
+// Holds tells whether a text is anywhere on the data partition, also while the machine runs: then what it has synced is there.
 func (m *Machine) Holds(text string) (bool, error) {
+	if m.card != nil && !m.card.flushed() {
+		return false, nil // a cut could still take it away
+	}
 	f, err := os.Open(m.Disk)
 	if err != nil {
 		return false, fmt.Errorf("boottest: %w", err)

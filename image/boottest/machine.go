@@ -36,10 +36,13 @@ type Machine struct {
 	Date    string   // what its clock says at power-on, such as 1970-01-02T00:00:00, UTC; "": the truth
 	Plugged []string // more of QEMU's arguments, for devices
 	Sealed  bool     // the card takes no writes any more, as worn-out ones do
+	Lost    int      // writes that power cuts took from the card's cache so far
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
 	forward string
+	socket  string // where QEMU finds the card
+	card    *cache // since it was last powered on
 	cmd     *exec.Cmd
 	exited  chan struct{}
 	said    bytes.Buffer // QEMU's own complaints; to be read when it has ended
@@ -60,7 +63,7 @@ func New(image, uefi, dir string) (*Machine, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	m := &Machine{Disk: filepath.Join(dir, "card.img"), uefi: uefi, serial: filepath.Join(dir, "serial.log")}
+	m := &Machine{Disk: filepath.Join(dir, "card.img"), uefi: uefi, serial: filepath.Join(dir, "serial.log"), socket: filepath.Join(dir, "card")}
 	if err := copyCard(m.Disk, image); err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
 	}
@@ -93,15 +96,22 @@ func copyCard(to, from string) error {
 	return nil
 }
 
-// PowerOn starts the machine.
+// PowerOn starts the machine. Its card has a write cache, which PowerCut empties at random.
 func (m *Machine) PowerOn() error {
 	memory := m.Memory
 	if memory == 0 {
 		memory = 1024
 	}
-	card := "file=" + m.Disk + ",format=raw,if=none,id=card,cache=writethrough"
+	if err := m.cutCard(); err != nil { // it may have switched itself off
+		return err
+	}
+	var err error
+	if m.card, err = openCache(m.Disk, m.socket, m.Sealed); err != nil {
+		return err
+	}
+	drive := "driver=raw,if=none,id=card,cache=writeback,file.driver=nbd,file.server.type=unix,file.server.path=" + m.socket
 	if m.Sealed {
-		card += ",readonly=on"
+		drive += ",readonly=on"
 	}
 	m.said.Reset()
 	m.exited = make(chan struct{})
@@ -109,7 +119,7 @@ func (m *Machine) PowerOn() error {
 		// acpi=off: a device tree, as on the Pi.
 		"-M", "virt,highmem=off,acpi=off", "-cpu", "cortex-a72", "-smp", "2", "-m", fmt.Sprint(memory), "-bios", m.uefi,
 		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial,
-		"-drive", card, "-device", "virtio-blk-device,drive=card",
+		"-drive", drive, "-device", "virtio-blk-device,drive=card",
 		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
 	if m.Date != "" {
 		m.cmd.Args = append(m.cmd.Args, "-rtc", "base="+m.Date)
@@ -168,13 +178,28 @@ func page(ctx context.Context, client *http.Client, url string) error {
 	return err
 }
 
-// PowerCut ends the machine as a pulled plug does: nothing in it gets to run, and what it had not written is lost.
+// PowerCut ends the machine as a pulled plug does: nothing in it gets to run, what it had not written is lost, and of what it had
+// written and not flushed, some is.
 func (m *Machine) PowerCut() {
 	if m.cmd == nil || m.cmd.Process == nil {
 		return
 	}
 	m.cmd.Process.Kill() // it may have ended by itself
 	<-m.exited
+	if err := m.cutCard(); err != nil {
+		panic(err) // the host's disk is full or broken: nothing that a test says of this card holds
+	}
+}
+
+// cutCard takes the power from the card, if it has any.
+func (m *Machine) cutCard() error {
+	card := m.card
+	if m.card = nil; card == nil {
+		return nil
+	}
+	lost, err := card.cut()
+	m.Lost += lost
+	return err
 }
 
 // Off is closed when the machine has ended.

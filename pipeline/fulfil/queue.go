@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,8 +49,8 @@ type Queue struct {
 	// out. nil: none ever has.
 	Old func(pipeline.Ticket) bool
 
-	wanted atomic.Int64 // tickets up to this number are wanted, however old they are; a crash forgets that, and they are asked for again
-	rewind atomic.Bool  // tickets that were done with may not be any more
+	wanted wanted
+	rewind atomic.Bool // tickets that were done with may not be any more
 	wake   chan struct{}
 	news   chan news
 
@@ -61,6 +62,24 @@ type Queue struct {
 	after   int64           // all tickets up to it are done with
 	calm    time.Time       // until then no slip is begun: something went wrong
 	said    string          // the last error logged: one that lasts is said once
+}
+
+// wanted are tickets whose slips are wanted however old they are. A crash forgets that, and they are asked for again.
+type wanted struct {
+	mu   sync.Mutex
+	upTo int64
+	one  map[int64]bool // until they are out
+}
+
+func (w *wanted) change(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	do()
+}
+
+func (w *wanted) has(number int64) (is bool) {
+	w.change(func() { is = number <= w.upTo || w.one[number] })
+	return is
 }
 
 // hand is what is known of a ticket beyond the book.
@@ -93,7 +112,7 @@ const (
 
 // New makes a queue. Run prints.
 func New(book Book, slip Slip, span func(tap, step string), log *slog.Logger) *Queue {
-	return &Queue{Book: book, Slip: slip, Span: span, Log: log, wake: make(chan struct{}, 1), news: make(chan news), hand: map[int64]*hand{}}
+	return &Queue{Book: book, Slip: slip, Span: span, Log: log, wake: make(chan struct{}, 1), news: make(chan news), hand: map[int64]*hand{}, wanted: wanted{one: map[int64]bool{}}}
 }
 
 // Wake tells that there may be a new ticket. It never blocks.
@@ -104,10 +123,17 @@ func (q *Queue) Wake() {
 	}
 }
 
-// Want tells that slips up to a ticket's number are wanted although they are old, or again, and that the book says so by now.
+// Want tells that one ticket's slip is wanted although it is old, or again, and that the book says so by now. Others that are old wait
+// for an answer as before.
 func (q *Queue) Want(number int64) {
-	for was := q.wanted.Load(); was < number && !q.wanted.CompareAndSwap(was, number); was = q.wanted.Load() {
-	}
+	q.wanted.change(func() { q.wanted.one[number] = true })
+	q.rewind.Store(true)
+	q.Wake()
+}
+
+// WantUpTo is Want for all tickets up to a number.
+func (q *Queue) WantUpTo(number int64) {
+	q.wanted.change(func() { q.wanted.upTo = max(q.wanted.upTo, number) })
 	q.rewind.Store(true)
 	q.Wake()
 }
@@ -155,7 +181,7 @@ func (q *Queue) start(ctx context.Context) time.Duration {
 		return retryAfter
 	}
 	t, ok := q.turn(ts)
-	if ok && q.Old != nil && t.N > q.wanted.Load() && q.hand[t.N] == nil && q.Old(t) {
+	if ok && q.Old != nil && q.hand[t.N] == nil && q.Old(t) && !q.wanted.has(t.N) {
 		if err := q.Book.SetPrint(ctx, t.N, t.Print.Hold()); err != nil {
 			q.failed(ctx, err)
 		}
@@ -224,6 +250,7 @@ func (q *Queue) hear(ctx context.Context, n news) {
 	switch {
 	case n.err == nil:
 		delete(q.hand, n.number)
+		q.wanted.change(func() { delete(q.wanted.one, n.number) })
 		q.said = ""
 		return
 	case errors.Is(n.err, errTurn):

@@ -42,6 +42,8 @@ func fieldsOf(t reflect.Type, prefix string, at []int) (fs []field) {
 			f.enum = append(countries(), "")
 		case "action":
 			f.enum = actions()
+		case "repeat":
+			f.enum = repeats()
 		}
 		if p := sf.Tag.Get("pattern"); p != "" {
 			f.pattern = regexp.MustCompile(p)

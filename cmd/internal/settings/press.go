@@ -2,6 +2,7 @@ package settings
 
 import (
 	"reflect"
+	"slices"
 
 	"edgekit.internal/pipeline"
 )
@@ -22,6 +23,7 @@ type (
 		Double string `toml:"double" default:"none" is:"action" help:"Two short presses within 0.35 s. If this is set, a short one waits so long."`
 		Long   string `toml:"long" default:"none" is:"action" help:"Held for 1 s and let go."`
 		Hold   string `toml:"hold" default:"none" is:"action" help:"Held for 3 s and let go."`
+		Repeat string `toml:"repeat" default:"none" is:"repeat" help:"While it stays down, from 0.6 s on every 0.25 s, for at most 10 s: ${enum}. If this is set, long and hold must be none."`
 	}
 	// SoldOut is the button that says that nothing is left.
 	SoldOut struct {
@@ -29,6 +31,7 @@ type (
 		Double string `toml:"double" default:"none" is:"action" help:"Two short presses within 0.35 s. If this is set, a short one waits so long."`
 		Long   string `toml:"long" default:"sold-out" is:"action" help:"Held for 1 s and let go."`
 		Hold   string `toml:"hold" default:"none" is:"action" help:"Held for 3 s and let go."`
+		Repeat string `toml:"repeat" default:"none" is:"repeat" help:"While it stays down, from 0.6 s on every 0.25 s, for at most 10 s: ${enum}. If this is set, long and hold must be none."`
 	}
 	// Reprint is the button that prints the last slip again.
 	Reprint struct {
@@ -36,6 +39,7 @@ type (
 		Double string `toml:"double" default:"none" is:"action" help:"Two short presses within 0.35 s. If this is set, a short one waits so long."`
 		Long   string `toml:"long" default:"none" is:"action" help:"Held for 1 s and let go."`
 		Hold   string `toml:"hold" default:"shut-down" is:"action" help:"Held for 3 s and let go."`
+		Repeat string `toml:"repeat" default:"none" is:"repeat" help:"While it stays down, from 0.6 s on every 0.25 s, for at most 10 s: ${enum}. If this is set, long and hold must be none."`
 	}
 	// CallHelp is the button that calls somebody.
 	CallHelp struct {
@@ -43,6 +47,7 @@ type (
 		Double string `toml:"double" default:"none" is:"action" help:"Two short presses within 0.35 s. If this is set, a short one waits so long."`
 		Long   string `toml:"long" default:"none" is:"action" help:"Held for 1 s and let go."`
 		Hold   string `toml:"hold" default:"setup-slip" is:"action" help:"Held for 3 s and let go."`
+		Repeat string `toml:"repeat" default:"none" is:"repeat" help:"While it stays down, from 0.6 s on every 0.25 s, for at most 10 s: ${enum}. If this is set, long and hold must be none."`
 	}
 )
 
@@ -55,6 +60,10 @@ func actions() []string {
 		all = append(all, string(a))
 	}
 	return all
+}
+
+func repeats() []string {
+	return slices.DeleteFunc(actions(), func(a string) bool { return a != noAction && !pipeline.Action(a).MayRepeat() })
 }
 
 // Bindings is what is bound, by button and gesture, under their names in the file.

@@ -25,6 +25,11 @@ func (f *File) rules() (ps Problems) {
 	} else if _, err := s.Encodings(); err != nil {
 		wrong("layers", err.Error())
 	}
+	for name, bound := range s.Press.Bindings() {
+		if bound["repeat"] != "" && (bound["long"] != "" || bound["hold"] != "") {
+			wrong("press."+name+".repeat", fmt.Sprintf("a button that repeats while it is held cannot mean something else by that: expected long = \"none\" and hold = \"none\" below [press.%s] too", name))
+		}
+	}
 	w := s.Wifi
 	if len(w.SSID) > maxSSID {
 		wrong("wifi.ssid", fmt.Sprintf("%q has %d bytes: expected at most %d; letters with accents, and other scripts, have 2 to 4 each", w.SSID, len(w.SSID), maxSSID))

@@ -49,6 +49,9 @@ func Schema() []byte {
 		at.Properties[key] = f.schema()
 	}
 	root.Properties["wifi"].AllOf = wifiRules()
+	for _, button := range root.Properties["press"].Properties {
+		button.AllOf = []*schema{repeatRule(button)}
+	}
 	b, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
 		panic("settings: schema: " + err.Error()) // it is all plain values
@@ -96,6 +99,18 @@ func (f field) schema() *schema {
 		}
 	}
 	return s
+}
+
+// repeatRule is rules.go's on a button.
+func repeatRule(button *schema) *schema {
+	alone := &schema{Properties: map[string]*schema{}}
+	for _, key := range []string{"long", "hold"} {
+		alone.Properties[key] = &schema{Const: noAction}
+		if button.Properties[key].Default != noAction {
+			alone.Required = append(alone.Required, key)
+		}
+	}
+	return &schema{If: &schema{Properties: map[string]*schema{"repeat": {Not: &schema{Const: noAction}}}, Required: []string{"repeat"}}, Then: alone}
 }
 
 // wifiRules are rules.go's on the section [wifi].

@@ -25,7 +25,7 @@ type Settings struct {
 	Data     string `toml:"data" default:"edgekit-data" help:"Folder for everything that must outlive a restart."`
 	Camera   string `toml:"camera" default:"auto" pattern:"^(auto|synthetic|file:.+|/dev/.+)$" expect:"auto, synthetic, file:PATH or /dev/videoN" help:"auto, synthetic, file:PATH or /dev/videoN."`
 	Printer  string `toml:"printer" default:"auto" pattern:"^(auto|virtual|none|usb:[^,]+|serial:[^,]+|tcp:auto|tcp:[^,]+:[0-9]{1,5})(,(auto|virtual|none|usb:[^,]+|serial:[^,]+|tcp:auto|tcp:[^,]+:[0-9]{1,5}))*$" expect:"auto, virtual, none, usb:PATH, serial:PATH, tcp:auto or tcp:HOST:PORT, or several with commas between" help:"auto, virtual, none, usb:PATH, serial:PATH, tcp:auto (a receipt printer found in the network) or tcp:HOST:PORT, or several with commas between. They share the slips."`
-	Model    string `toml:"printer-model" default:"auto" enum:"auto,epson,common,simple" name:"printer-model" help:"What the printer can do: ${enum}. auto asks a USB printer who it is; epson says when a slip is on paper; simple has neither knife nor QR codes."`
+	Model    string `toml:"printer-model" default:"auto" enum:"auto,epson,citizen,common,simple" name:"printer-model" help:"What the printer can do: ${enum}. auto asks a USB printer who it is; epson says when a slip is on paper; citizen numbers its letters in its own way; simple has neither knife nor QR codes."`
 	Paper    string `toml:"paper" default:"80" enum:"58,80" help:"Width of the printer's paper in mm: ${enum}."`
 	Buttons  string `toml:"buttons" default:"auto" pattern:"^(auto|virtual|none|gpio:.+:[0-9]{1,4}(,[0-9]{1,4}){3})$" expect:"auto, virtual, none or gpio:CHIP:A,B,C,D" help:"auto, virtual, none, or gpio:CHIP:A,B,C,D for lines of your own: start drop, sold out, reprint, call help."`
 	Lights   string `toml:"lights" default:"auto" pattern:"^(auto|virtual|none|gpio:.+:[0-9]{1,4},[0-9]{1,4})$" expect:"auto, virtual, none or gpio:CHIP:A,B" help:"auto, virtual, none, or gpio:CHIP:A,B for lines of your own: ready, alert."`
@@ -38,6 +38,7 @@ type Settings struct {
 	SlipText string `toml:"slip-text" max:"500" help:"Lines at the foot of slips."`
 	Logo     string `toml:"logo" help:"Picture (PNG or JPEG) at the head of slips."`
 	Drawer   string `toml:"drawer" default:"no" enum:"no,yes" help:"Open the cash drawer at the printer with each slip: ${enum}."`
+	Beep     string `toml:"beep" default:"no" enum:"no,yes" help:"Sound the printer's beeper with each slip: ${enum}. A printer that has none may print a sign instead."`
 
 	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
 	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`

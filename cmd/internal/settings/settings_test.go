@@ -73,6 +73,11 @@ func TestSchemaAndKitAgree(t *testing.T) {
 		{text: "[wifi]\nmode = \"ap\"\nsecurity = \"open\"\n"},
 		{text: "[wifi]\ninternet = true\n"},
 
+		{text: "[press.reprint]\nrepeat = \"reprint-last\"\nhold = \"none\"\n[press.start-drop]\nrepeat = \"start-next-drop\"\n"},
+		{text: "[press.reprint]\nrepeat = \"reprint-last\"\n", want: "line 2, column 1: press.reprint.repeat: a button that repeats while it is held cannot mean something else by that: expected long = \"none\" and hold = \"none\" below [press.reprint] too"},
+		{text: "[press.start-drop]\nrepeat = \"start-next-drop\"\nlong = \"sold-out\"\n", want: "line 2, column 1: press.start-drop.repeat: a button that"},
+		{text: "[press.reprint]\nhold = \"none\"\nrepeat = \"shut-down\"\n", want: "press.reprint.repeat: \"shut-down\": expected none, start-next-drop or reprint-last"},
+		{text: "[press.call-help]\nhold = \"none\"\nrepeat = \"call-help\"\n", want: "expected none, start-next-drop or reprint-last"},
 		{text: "[press.sold-out]\nlong = \"sell-out\"\n", want: "line 2, column 1: press.sold-out.long: \"sell-out\": expected none, start-next-drop, sold-out,"},
 		{text: "[press.soldout]\nlong = \"sold-out\"\n", want: "unknown section \"press.soldout\": expected a known one; did you mean press.sold-out?"},
 		{text: "[press]\nsold-out = \"none\"\n", want: "expected a section: a line [press.sold-out]"},

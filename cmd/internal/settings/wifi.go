@@ -15,7 +15,7 @@ type Wifi struct {
 	Security string `toml:"security" default:"wpa2" enum:"wpa2,wpa3,mixed,open" help:"wpa2, wpa3, mixed (phones choose) or open (no password)."`
 	Band     string `toml:"band" default:"auto" enum:"auto,2.4,5" help:"GHz: ${enum}."`
 	Country  string `toml:"country" is:"country" help:"Where the kit is, two letters (ISO 3166-1): which channels are allowed."`
-	Channel  int    `toml:"channel" default:"0" min:"0" max:"177" help:"Channel; 0: the kit chooses."`
+	Channel  int    `toml:"channel" default:"0" min:"0" max:"177" help:"Channel; 0: the kit listens, and takes the quietest."`
 	Internet bool   `toml:"internet" default:"false" help:"Visitors reach the internet too, slowly, by the network the kit is in; never what else is in that network."`
 	Firmware string `toml:"firmware" default:"standard" enum:"standard,minimal" help:"Of the Wi-Fi chip in a Pi 3B+, 4B and 5. standard takes 7 phones. minimal takes 18; it speaks no WPA3, with visitors or a venue. It counts from the next time the kit is switched on."`
 

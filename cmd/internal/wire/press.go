@@ -7,7 +7,7 @@ import "time"
 type PressRequest struct {
 	ID      string `json:"id"`
 	Button  string `json:"button,omitempty"`
-	Gesture string `json:"gesture,omitempty"` // short, double, long or hold
+	Gesture string `json:"gesture,omitempty"` // short, double, long, hold or repeat
 	Action  string `json:"action,omitempty"`  // see pipeline.Action
 }
 

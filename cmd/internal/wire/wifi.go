@@ -31,6 +31,7 @@ type Wifi struct {
 	Security string        `json:"security,omitempty"` // as it is offered
 	Channel  int           `json:"channel,omitzero"`
 	MHz      int           `json:"mhz,omitzero"`
+	Why      string        `json:"channel_why,omitempty"` // it is on this channel: sentences for people
 	Country  string        `json:"country,omitempty"`
 	Address  string        `json:"address,omitempty"` // the kit's own in this network, with its length
 	Most     int           `json:"most,omitzero"`     // stations that are let in
@@ -38,10 +39,17 @@ type Wifi struct {
 	PID      int           `json:"pid,omitzero"` // hostapd's
 	Starts   int           `json:"starts"`       // how often hostapd was started by this edgeap
 	Adopted  bool          `json:"adopted"`      // hostapd was running already, and was taken over
+	Wrong    WifiWrong     `json:"wrong_password,omitzero"`
 	Portal   WifiPortal    `json:"portal"`
 	Venue    *WifiVenue    `json:"venue,omitempty"` // nil: the settings ask for no other network
 	Stations []WifiStation `json:"stations"`
 	Blocked  []string      `json:"blocked"` // addresses of phones that are let in no more
+}
+
+// WifiWrong is who tried to join with a wrong password within the last 10 minutes, and has not joined since. Of WPA3 it is not known.
+type WifiWrong struct {
+	Phones int   `json:"phones"`
+	AgoMS  int64 `json:"ago_ms"` // the last one
 }
 
 // WifiVenue is how the kit does in the venue's network. With mode venue it is there for visitors too. Where it is by cable, there is

@@ -1,12 +1,14 @@
-//go:build lab
+//go:build lab || boot
 
-// Package pintest moves the pins of the lab's machine, as a finger and its eyes would: QEMU's PL061, by a port to its test
-// socket (image/lab/README.md).
+// Package pintest moves the pins of a virtual machine, as a finger and its eyes would: QEMU's PL061, by its test socket, to which the
+// lab's machine has a port (image/lab/README.md).
 package pintest
 
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -35,18 +37,33 @@ type Change struct {
 // Pins are the machine's pins. Used by one goroutine.
 type Pins struct {
 	t       testing.TB
-	port    *os.File
+	port    io.ReadWriter
 	answers chan string
 	Changes chan Change // of outputs, since Open; 256 at most wait, more end the test
 }
 
-// Open takes the pins for this test.
+// Open takes the lab's pins for this test.
 func Open(t testing.TB) *Pins {
 	t.Helper()
 	f, err := os.OpenFile(port, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatalf("the lab's pins: %v: expected a machine with the device gpio (image/lab/run.sh)", err)
 	}
+	return take(t, f)
+}
+
+// Dial takes the pins of the machine whose test socket (QEMU's -qtest unix:PATH,server=on) is at a path, which is there already.
+func Dial(t testing.TB, path string) *Pins {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("the machine's pins: %v", err)
+	}
+	return take(t, c)
+}
+
+func take(t testing.TB, f io.ReadWriteCloser) *Pins {
+	t.Helper()
 	p := &Pins{t, f, make(chan string, 4096), make(chan Change, 256)}
 	ended := make(chan struct{})
 	go func() {
@@ -77,7 +94,7 @@ func Open(t testing.TB) *Pins {
 // ask gives the emulator commands all at once, and waits until it has done them.
 func (p *Pins) ask(commands ...string) {
 	p.t.Helper()
-	if _, err := p.port.WriteString(strings.Join(commands, "\n") + "\n"); err != nil {
+	if _, err := io.WriteString(p.port, strings.Join(commands, "\n")+"\n"); err != nil {
 		p.t.Fatal(err)
 	}
 	late := time.NewTimer(patience)

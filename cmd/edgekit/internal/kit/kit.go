@@ -93,6 +93,7 @@ type Kit struct {
 	stills      stillWatch
 	wifi        *wifi.Link
 	compose     slipMaker
+	look        slip.Look
 	profile     thermal.Profile
 	text        thermal.Text
 	certificate tls.Certificate // of the operators' side
@@ -247,12 +248,12 @@ func (k *Kit) openPrinter() error {
 		return fonts.Raster(s, px, overlay.Style{Bold: bold, MaxWidth: maxWidth})
 	}
 	k.profile, k.text = profile, text
-	look := slip.Look{Stall: k.config.Stall, Text: k.config.SlipText, Drawer: k.config.Drawer == "yes"}
-	if look.Logo, err = k.config.logo(profile); err != nil {
+	k.look = slip.Look{Stall: k.config.Stall, Text: k.config.SlipText, Drawer: k.config.Drawer == "yes", Beep: k.config.Beep == "yes"}
+	if k.look.Logo, err = k.config.logo(profile); err != nil {
 		return err
 	}
 	k.compose = func(t pipeline.Ticket, again bool, p thermal.Profile) []byte {
-		return slip.Compose(t, look, again, p, text)
+		return slip.Compose(t, k.look, again, p, text)
 	}
 	if k.config.Printer == "none" {
 		return nil

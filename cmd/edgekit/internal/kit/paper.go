@@ -193,7 +193,7 @@ func (s slips) Held(ctx context.Context) (int, error) { return s.store.Held(ctx)
 func (s slips) DecideHeld(ctx context.Context, print bool) error {
 	_, last, err := s.store.DecideHeld(ctx, print)
 	if err == nil && print && s.queue != nil {
-		s.queue.Want(last)
+		s.queue.WantUpTo(last)
 	}
 	return err
 }
@@ -210,7 +210,7 @@ func (s slips) Test(ctx context.Context) error {
 		names = append(names, d.Name)
 	}
 	_, err := s.printer.Print(ctx, thermal.Job{Name: "test", Compose: func(p thermal.Profile) []byte {
-		return slip.ComposeTest(s.config.Stall, strings.Join(names, ", "), p, s.text)
+		return slip.ComposeTest(s.look, strings.Join(names, ", "), p, s.text)
 	}})
 	return err
 }

@@ -41,6 +41,19 @@ func TestWhichSlipsAreOld(t *testing.T) {
 	}
 }
 
+// TestModelsAreThoseThatCanBeSet: the driver and the settings know the same ones.
+func TestModelsAreThoseThatCanBeSet(t *testing.T) {
+	for _, m := range append(thermal.Models(), "auto") {
+		if _, problems := settings.Parse([]byte("printer-model = \"" + m + "\"\n")); problems != nil {
+			t.Error(problems)
+		}
+	}
+	_, problems := settings.Parse([]byte("printer-model = \"\"\n"))
+	if want := "auto, epson, citizen, common or simple"; len(problems) != 1 || !strings.Contains(problems[0].String(), want) || len(thermal.Models()) != strings.Count(want, ",")+1 {
+		t.Errorf("%v, want %s: %v", problems, want, thermal.Models())
+	}
+}
+
 // TestALogoIsAPictureOrAFault: one line, and nothing that is too large is read.
 func TestALogoIsAPictureOrAFault(t *testing.T) {
 	dir := t.TempDir()

@@ -12,11 +12,12 @@ import (
 // Buttons are the names of the buttons, in the order of their lines: those of hardware/pins, and of the section [press].
 var Buttons = []string{"start-drop", "sold-out", "reprint", "call-help"}
 
-var gestures = []string{string(button.Short), string(button.Double), string(button.Long), string(button.Hold)}
+var gestures = []string{string(button.Short), string(button.Double), string(button.Long), string(button.Hold), string(button.Repeat)}
 
 // how is how a gesture is made, for people.
 var how = map[string]string{
 	string(button.Short): "press it", string(button.Double): "press it twice", string(button.Long): "hold it for 1 s", string(button.Hold): "hold it for 3 s",
+	string(button.Repeat): "keep it down",
 }
 
 // does is what an action does, for people.

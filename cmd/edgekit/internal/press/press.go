@@ -78,7 +78,7 @@ func New(c Config) (d *Desk, setting string, err error) {
 	for _, name := range Buttons {
 		has := func(g button.Gesture) bool { _, ok := d.bound[name][string(g)]; return ok }
 		buttons.Buttons = append(buttons.Buttons, button.Button{Name: name, Line: c.Named(name),
-			Bound: button.Bound{Double: has(button.Double), Long: has(button.Long), Hold: has(button.Hold)}})
+			Bound: button.Bound{Double: has(button.Double), Long: has(button.Long), Hold: has(button.Hold), Repeat: has(button.Repeat)}})
 	}
 	if d.buttons, err = button.New(buttons); err != nil {
 		return nil, "buttons", err
@@ -199,10 +199,12 @@ func (d *Desk) doSlow(ctx context.Context) {
 	}
 }
 
-// answer tells what became of a press: by the light, in the console, and to who waits.
+// answer tells what became of a press: by the light, in the console, and to who waits. The light says nothing of a repeat that was in vain.
 func (d *Desk) answer(out pipeline.PressOutcome, reply chan<- wire.Press) {
 	w := toWire(out)
-	d.Tell(out.OK())
+	if out.OK() || out.Gesture != string(button.Repeat) { // what came too early comes again in a moment
+		d.Tell(out.OK())
+	}
 	d.mu.Lock()
 	d.recent = slices.DeleteFunc(d.recent, func(p wire.Press) bool { return p.ID == w.ID })
 	d.recent = slices.Insert(d.recent, 0, w)

@@ -81,9 +81,11 @@ type bench struct {
 	slow chan error
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { return newBenchWith(t, settings.Default().Press) }
+
+func newBenchWith(t *testing.T, set settings.Press) *bench {
 	b := &bench{t: t, book: &book{decided: map[string]pipeline.PressOutcome{}}, twin: button.NewTwin(), slow: make(chan error)}
-	d, _, err := New(Config{Buttons: "virtual", Lights: "virtual", Press: settings.Default().Press, Book: b.book, Twin: b.twin, Log: slog.New(slog.DiscardHandler),
+	d, _, err := New(Config{Buttons: "virtual", Lights: "virtual", Press: set, Book: b.book, Twin: b.twin, Log: slog.New(slog.DiscardHandler),
 		Named: func(string) string { return "" }, Shows: func() (ready, alert led.Pattern) { return led.Live, led.Off },
 		Cannot: func(a pipeline.Action) string {
 			if a == pipeline.ReprintLast {
@@ -185,6 +187,36 @@ func TestWhatButtonsDo(t *testing.T) {
 		want := []pipeline.Action{pipeline.StartNextDrop, pipeline.StartNextDrop, pipeline.MarkSoldOut, pipeline.ShutDown, pipeline.CallHelp, pipeline.CallHelp}
 		if d := cmp.Diff(want, b.done); d != "" {
 			t.Error(d)
+		}
+	})
+}
+
+// TestAButtonThatRepeats does what it is for again and again while it is down, each time as a press of its own; no longer than a finger
+// would be on it; and a tap of it is still one.
+func TestAButtonThatRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := settings.Default().Press
+		set.StartDrop.Repeat = string(pipeline.StartNextDrop)
+		set.Reprint.Hold, set.Reprint.Repeat = "none", string(pipeline.ReprintLast)
+		b := newBenchWith(t, set)
+		b.start()
+		for held, want := range map[time.Duration]int{100 * time.Millisecond: 1, button.RepeatFrom + 2*button.RepeatEvery + 1: 3, time.Hour: 1 + int((button.StuckFrom-button.RepeatFrom-1)/button.RepeatEvery)} {
+			b.mu.Lock()
+			b.done = nil
+			b.mu.Unlock()
+			b.hold("start-drop", held)
+			b.mu.Lock()
+			if len(b.done) != want {
+				t.Errorf("held for %v: done %d times, want %d", held, len(b.done), want)
+			}
+			b.mu.Unlock()
+		}
+		time.Sleep(time.Minute)
+		before := b.flashes()
+		b.hold("reprint", button.RepeatFrom+2*button.RepeatEvery+1) // which cannot be done
+		time.Sleep(time.Minute)
+		if got := b.Recent(); got[2].Gesture != "repeat" || got[2].OK || b.flashes() != before {
+			t.Errorf("the light flashed %d times; %+v", b.flashes()-before, got)
 		}
 	})
 }

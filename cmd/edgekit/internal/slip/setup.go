@@ -105,10 +105,13 @@ func ComposeRefusal(stall string, problems []string, p thermal.Profile, text the
 }
 
 // ComposeTest writes a page that shows what a printer makes of slips: how wide the paper is, the printer's own letters and those that are
-// drawn, a code, and the knife. name is the printer's.
-func ComposeTest(stall, name string, p thermal.Profile, text thermal.Text) []byte {
+// drawn, a code, and the knife; and the beeper, where slips sound it. name is the printer's.
+func ComposeTest(look Look, name string, p thermal.Profile, text thermal.Text) []byte {
 	d := thermal.NewDoc(p, text)
-	d.Line(stall, strong)
+	if look.Beep {
+		d.Beep()
+	}
+	d.Line(look.Stall, strong)
 	d.Line("TEST PAGE", strong)
 	d.Line(name, thermal.Style{Align: thermal.Centre, Small: true})
 	d.Rule()

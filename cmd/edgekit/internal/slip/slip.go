@@ -15,6 +15,7 @@ type Look struct {
 	Logo   *thermal.Picture // at the head; nil: none
 	Text   string           // at the foot, in lines
 	Drawer bool             // the cash drawer opens with each
+	Beep   bool             // the printer's beeper sounds with each
 }
 
 // mostText is how many lines of a stall's own text a slip has.
@@ -26,6 +27,9 @@ func Compose(t pipeline.Ticket, look Look, again bool, p thermal.Profile, text t
 	d := thermal.NewDoc(p, text)
 	if look.Drawer && !again {
 		d.Drawer()
+	}
+	if look.Beep && !again {
+		d.Beep()
 	}
 	d.Picture(look.Logo)
 	d.Line(look.Stall, thermal.Style{Align: thermal.Centre, Bold: true})

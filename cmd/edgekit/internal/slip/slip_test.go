@@ -100,14 +100,14 @@ func TestACodeComesBack(t *testing.T) {
 	}
 }
 
-// TestASlipHasTheStallsOwnLook: its picture at the head, its text at the foot, and the drawer opens once, not with a copy.
+// TestASlipHasTheStallsOwnLook: its picture at the head, its text at the foot, and drawer and beeper do what they do once, not with a copy.
 func TestASlipHasTheStallsOwnLook(t *testing.T) {
 	logo := image.NewGray(image.Rect(0, 0, 2000, 500)) // black
 	for _, p := range []thermal.Profile{thermal.Paper58, thermal.Paper80} {
-		look := Look{Stall: "Blue Door", Logo: thermal.NewPicture(logo, p.Dots), Text: "Open till six\n\nThank you!", Drawer: true}
-		for again, drawer := range map[bool]int{false: 1, true: 0} {
+		look := Look{Stall: "Blue Door", Logo: thermal.NewPicture(logo, p.Dots), Text: "Open till six\n\nThank you!", Drawer: true, Beep: true}
+		for again, once := range map[bool]int{false: 1, true: 0} {
 			picture, report, err := thermal.Render(Compose(ticket(1, "Mug"), look, again, p, nil), p)
-			if err != nil || report.Images == 0 || report.Drawer != drawer || !slices.Contains(report.Lines, "Open till six") || !slices.Contains(report.Lines, "Thank you!") {
+			if err != nil || report.Images == 0 || report.Drawer != once || report.Beeps != once || !slices.Contains(report.Lines, "Open till six") || !slices.Contains(report.Lines, "Thank you!") {
 				t.Errorf("%s: %+v, %v", p.Name, report, err)
 			}
 			if r, _, _, _ := picture.At(p.Dots/2, 10).RGBA(); r != 0 {
@@ -123,8 +123,8 @@ func TestATestPageIsOne(t *testing.T) {
 	for _, simple := range []bool{false, true} {
 		p := thermal.Paper58
 		p.DrawCodes, p.Uncut = simple, simple
-		_, report, err := thermal.Render(ComposeTest("Blue Door", "usb:/dev/usb/lp0", p, draw), p)
-		if err != nil || (len(report.Codes) == 0) != simple || (report.Cuts == 0) != simple || simple && report.Images == 0 || !slices.Contains(report.Lines, "TEST PAGE") {
+		_, report, err := thermal.Render(ComposeTest(Look{Stall: "Blue Door", Beep: simple}, "usb:/dev/usb/lp0", p, draw), p)
+		if err != nil || (len(report.Codes) == 0) != simple || (report.Cuts == 0) != simple || (report.Beeps == 1) != simple || simple && report.Images == 0 || !slices.Contains(report.Lines, "TEST PAGE") {
 			t.Errorf("simple %v: %+v, %v", simple, report, err)
 		}
 	}

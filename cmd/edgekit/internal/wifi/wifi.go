@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,7 +171,7 @@ func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
 		d := w.Venue.Device
 		return drivers.Status{Device: "wifi", Name: d.Name, State: drivers.State(d.State), Reason: d.Reason, Retry: w.Venue.Retry}
 	case err == nil:
-		return drivers.Status{Device: "wifi", Name: w.Device.Name, State: drivers.State(w.Device.State), Reason: w.Device.Reason, Retry: w.Retry}
+		return drivers.Status{Device: "wifi", Name: w.Device.Name, State: drivers.State(w.Device.State), Reason: strings.TrimSpace(w.Device.Reason + wrong(w.Wrong.Phones)), Retry: w.Retry}
 	case never && !l.wanted:
 		return drivers.Status{} // a laptop
 	case never:
@@ -179,4 +180,15 @@ func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
 		s.Reason = "The access point's program does not answer. Its network may be up all the same; switch the kit off and on if phones cannot join."
 	}
 	return s
+}
+
+// wrong is what is said of phones that could not join for a wrong password.
+func wrong(phones int) string {
+	switch phones {
+	case 0:
+		return ""
+	case 1:
+		return " A phone could not join: its password was wrong. The right one is on the set-up slip."
+	}
+	return fmt.Sprintf(" %d phones could not join: their password was wrong. The right one is on the set-up slip.", phones)
 }

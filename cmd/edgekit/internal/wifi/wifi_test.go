@@ -80,6 +80,20 @@ func TestAccessPointIsJudgedByWhatIsAskedForAndThere(t *testing.T) {
 	}
 }
 
+func TestAWrongPasswordIsSaidInTheRow(t *testing.T) {
+	l := New(t.TempDir(), true, nil)
+	for phones, want := range map[int]string{
+		0: "No WPA3 here.",
+		1: "No WPA3 here. A phone could not join: its password was wrong. The right one is on the set-up slip.",
+		3: "No WPA3 here. 3 phones could not join: their password was wrong. The right one is on the set-up slip.",
+	} {
+		w := wire.Wifi{Device: wire.Device{State: "ready", Reason: "No WPA3 here."}, Wrong: wire.WifiWrong{Phones: phones}}
+		if row := l.rowOf(w, nil); row.Reason != want || row.State != drivers.Ready {
+			t.Errorf("%d: %+v", phones, row)
+		}
+	}
+}
+
 // TestWhoReachesTheConsoleIsTold again and again: edgeap may be another than before.
 func TestWhoReachesTheConsoleIsTold(t *testing.T) {
 	data := t.TempDir()

@@ -15,6 +15,7 @@ var (
 	Cutter   = Trouble{"The printer's cutter is stuck. Slips wait: open the cover, free the paper, and switch the printer off and on.", true}
 	Faulty   = Trouble{"The printer reports an error. Slips wait: switch it off and on; if that does not help, look for jammed paper.", true}
 	Hot      = Trouble{"The printer is too hot or its power too weak. Slips wait: it goes on by itself when it has recovered.", true}
+	Offline  = Trouble{"The printer is off line. Slips wait: press its feed or on-line button, else switch it off and on, and printing goes on by itself.", true}
 	LowPaper = Trouble{"The paper roll is nearly used up. Have a new one ready.", false}
 )
 
@@ -24,7 +25,10 @@ type Answers [5]byte
 // Said tells whether a byte is an answer to DLE EOT: its fixed bits are 0xx1xx10.
 func Said(b byte) bool { return b&0x93 == 0x12 }
 
-// Trouble reads the answers. Source: ESC/POS, DLE EOT n: 2 offline causes, 3 error causes, 4 roll paper sensors.
+// Online tells whether an answer to DLE EOT 1 says that the printer is on line.
+func Online(b byte) bool { return Said(b) && b&0x08 == 0 }
+
+// Trouble reads the answers. Source: ESC/POS, DLE EOT n: 1 printer, 2 offline causes, 3 error causes, 4 roll paper sensors.
 func (a Answers) Trouble() Trouble {
 	for n, b := range a {
 		if !Said(b) {
@@ -44,6 +48,8 @@ func (a Answers) Trouble() Trouble {
 		return Hot
 	case a[2]&0x40 != 0:
 		return Faulty
+	case a[1]&0x08 != 0:
+		return Offline
 	case a[4]&0x0c != 0:
 		return LowPaper
 	}
@@ -53,14 +59,20 @@ func (a Answers) Trouble() Trouble {
 // Port reads the byte of GET_PORT_STATUS (USB printer class 1.1, 4.2.2; linux/lp.h), which many printers answer with
 // nonsense: then it says nothing.
 func Port(b byte) Trouble {
-	const paperEmpty, selected, notError = 0x20, 0x10, 0x08
 	switch {
 	case b&^(paperEmpty|selected|notError) != 0 || b == 0:
 		return Fine
 	case b&paperEmpty != 0:
 		return NoPaper
-	case b&(selected|notError) == selected:
+	case b&notError == 0:
 		return Faulty
+	case b&selected == 0:
+		return Offline
 	}
 	return Fine
 }
+
+// Selected tells whether a port says that its printer is on line.
+func Selected(b byte) bool { return b&selected != 0 }
+
+const paperEmpty, selected, notError = 0x20, 0x10, 0x08

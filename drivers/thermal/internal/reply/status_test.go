@@ -31,6 +31,10 @@ func TestStatusInWords(t *testing.T) {
 		{Answers{2: 0x52, 3: 0x32}, Faulty},
 		{Answers{2: 0x52, 3: 0x52}, Hot},
 		{Answers{2: 0x52}, Faulty},
+		{Answers{1: 0x5a, 2: 0x1a}, Offline}, // somebody feeds paper
+		{Answers{1: 0x1a, 4: 0x1e}, Offline},
+		{Answers{1: 0x1a, 2: 0x16}, Open},
+		{Answers{1: 0x12, 4: 0x1e}, LowPaper},
 		{Answers{4: 0x1e}, LowPaper},
 		{Answers{2: 0xff, 3: 0xff, 4: 0xff}, Fine}, // not answers
 	} {
@@ -38,7 +42,7 @@ func TestStatusInWords(t *testing.T) {
 			t.Errorf("% x: %+v, expected %+v", c.a, got, c.want)
 		}
 	}
-	for b, want := range map[byte]Trouble{0x18: Fine, 0x38: NoPaper, 0x20: NoPaper, 0x10: Faulty, 0x00: Fine, 0xff: Fine, 0x08: Fine} {
+	for b, want := range map[byte]Trouble{0x18: Fine, 0x38: NoPaper, 0x20: NoPaper, 0x10: Faulty, 0x00: Fine, 0xff: Fine, 0x08: Offline} {
 		if got := Port(b); got != want {
 			t.Errorf("port %#x: %+v, expected %+v", b, got, want)
 		}

@@ -2,7 +2,10 @@ package hostapd
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -18,8 +21,9 @@ type Config struct {
 	Country    string // two letters; "": the rules that hold everywhere
 	Band5      bool
 	Channel    int
-	HT         bool // 802.11n
-	Stations   int  // the most that are let in
+	Why        string // it is this channel: a comment
+	HT         bool   // 802.11n
+	Stations   int    // the most that are let in
 }
 
 // MFP is whether management frames are protected (802.11w).
@@ -31,6 +35,45 @@ const (
 	MFPOptional
 	MFPRequired
 )
+
+// whyMark begins the line of Why. It has to be at a line's beginning: hostapd takes anything else for a part of a value.
+const whyMark = "# channel: "
+
+// Last is what a configuration file says of where the access point is.
+type Last struct {
+	Interface string
+	Channel   int
+	Why       string
+}
+
+// ReadLast is where the access point was that was started last in a run folder; ok is false if there was none.
+func ReadLast(dir string) (l Last, ok bool) {
+	b, err := os.ReadFile(filepath.Join(dir, confName))
+	if err != nil {
+		return l, false
+	}
+	for text := range strings.Lines(string(b)) {
+		text = strings.TrimSuffix(text, "\n")
+		if why, is := strings.CutPrefix(text, whyMark); is {
+			l.Why = why
+		}
+		switch key, value, _ := strings.Cut(text, "="); key {
+		case "interface":
+			l.Interface = value
+		case "channel":
+			l.Channel = int(number(value, 1, 255))
+		}
+	}
+	return l, l.Interface != "" && l.Channel != 0
+}
+
+// Forget takes the configuration away, with its password.
+func Forget(dir string) error {
+	if err := os.Remove(filepath.Join(dir, confName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("hostapd: %w", err)
+	}
+	return nil
+}
 
 // Text is the configuration file. It has the password in it.
 func (c Config) Text() []byte {
@@ -50,6 +93,9 @@ func (c Config) Text() []byte {
 		mode = "a"
 	}
 	line("hw_mode=%s", mode)
+	if c.Why != "" {
+		line("%s%s", whyMark, strings.ReplaceAll(c.Why, "\n", " "))
+	}
 	line("channel=%d", c.Channel)
 	if c.HT {
 		line("ieee80211n=1")

@@ -26,8 +26,9 @@ func Dial(ctx context.Context, dir, iface, own string) (*Control, error) {
 
 // Status is the answer to STATUS: what the interface does.
 type Status struct {
-	State string // ENABLED when the access point is up
-	MHz   string
+	State    string // ENABLED when the access point is up
+	MHz      string
+	Stations int // that are on, or about to be; at most 2007, as IEEE 802.11 has association ids
 }
 
 // Status asks how the access point does.
@@ -42,29 +43,9 @@ func (c *Control) Status() (s Status, err error) {
 			s.State = value
 		case "freq":
 			s.MHz = value
+		case "num_sta[0]":
+			s.Stations = int(number(value, 0, 2007))
 		}
 	}
 	return s, nil
-}
-
-// maxStations bounds a list: IEEE 802.11 has association ids up to 2007.
-const maxStations = 2007
-
-// Stations lists who is on. A station that leaves meanwhile may end the list early; then it is read again, twice.
-func (c *Control) Stations() (all []Station, err error) {
-	for range 3 {
-		all = nil
-		answer, err := c.Ask("STA-FIRST")
-		for ; err == nil && answer != "" && answer != "FAIL" && len(all) < maxStations; answer, err = c.Ask("STA-NEXT " + all[len(all)-1].MAC) {
-			s, err := ParseStation(answer)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, s)
-		}
-		if err != nil || answer != "FAIL" {
-			return all, err
-		}
-	}
-	return all, nil
 }

@@ -1,13 +1,11 @@
 package hostapd
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
-
-	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 // answer is what hostapd 2.10 says of a station in the lab.
@@ -32,37 +30,22 @@ connected_time=6
 `
 
 func TestStationIsRead(t *testing.T) {
-	want := Station{MAC: "02:00:00:00:01:00", Authorized: true, SAE: true, SignalDBm: -30, RxKbps: 26000, TxKbps: 58500, RxBytes: 1826, TxBytes: 964,
-		Idle: 2236 * time.Millisecond, Connected: 6 * time.Second}
-	got, err := ParseStation(answer)
-	if d := cmp.Diff(want, got); d != "" || err != nil {
-		t.Error(err, d)
-	}
-}
-
-func TestStationOfRubbishKnowsNothing(t *testing.T) {
-	for _, bad := range []string{"", "FAIL", "UNKNOWN COMMAND", "02:00:00:00:01", "0200.0000.0100\nsignal=-1", "02-00-00-00-01-00"} {
-		if s, err := ParseStation(bad); err == nil {
-			t.Errorf("%q is %+v", bad, s)
+	const mac = "02:00:00:00:01:00"
+	for text, want := range map[string][2]bool{
+		answer: {true, true},
+		strings.Replace(answer, "ac-8", "ac-2", 1): {true, false},
+		mac:                                   {true, false},
+		mac + "\nAKMSuiteSelector":            {true, false},
+		"02:00:00:00:01:0\n" + answer:         {},
+		"":                                    {},
+		"FAIL":                                {},
+		"UNKNOWN COMMAND":                     {},
+		"02:00:00:00:02:00\nconnected_time=6": {},
+	} {
+		if on, sae := station(text, mac); on != want[0] || sae != want[1] {
+			t.Errorf("%q: %v %v, want %v", text, on, sae, want)
 		}
 	}
-	s, err := ParseStation("02:00:00:00:01:00\nsignal=99\nrx_bytes=-1\nconnected_time=x\nrx_rate_info=\ninactive_msec=99999999999999999999\nflags\n=")
-	if d := cmp.Diff(Station{MAC: "02:00:00:00:01:00"}, s); d != "" || err != nil {
-		t.Error(err, d)
-	}
-}
-
-func FuzzStation(f *testing.F) {
-	f.Add(answer)
-	f.Fuzz(func(t *testing.T, text string) {
-		s, err := ParseStation(text)
-		if err != nil {
-			return
-		}
-		if !hostap.IsMAC(s.MAC) || s.SignalDBm > 0 || s.SignalDBm < -128 || s.RxKbps < 0 || s.TxKbps < 0 || s.Idle < 0 || s.Connected < 0 {
-			t.Errorf("%q: %+v", text, s)
-		}
-	})
 }
 
 func TestConfigAsksForWhatTheSecurityNeeds(t *testing.T) {
@@ -93,5 +76,25 @@ func TestConfigAsksForWhatTheSecurityNeeds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheLastChannelIsFoundAgainWithItsReason(t *testing.T) {
+	dir := t.TempDir()
+	if l, ok := ReadLast(dir); ok {
+		t.Errorf("%+v, where none was", l)
+	}
+	c := Config{Interface: "wlan0", SSID: "Stall", Password: "channel=13", WPA2: true, Channel: 11, Why: "It is the quietest: 11 (busy 2 %),\nchannel=1."}
+	if err := os.WriteFile(filepath.Join(dir, confName), c.Text(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := ReadLast(dir); !ok || l != (Last{"wlan0", 11, "It is the quietest: 11 (busy 2 %), channel=1."}) {
+		t.Errorf("%+v, %v", l, ok)
+	}
+	if err := errors.Join(Forget(dir), Forget(dir)); err != nil {
+		t.Error(err)
+	}
+	if l, ok := ReadLast(dir); ok {
+		t.Errorf("%+v, where it was forgotten", l)
 	}
 }

@@ -14,13 +14,16 @@ const (
 	DenyName = "denied"
 	// ControlName is the folder of hostapd's sockets.
 	ControlName = "ctrl"
+
+	name     = "hostapd"
+	confName = name + ".conf" // hostap.Program's
 )
 
 // Process is a hostapd that runs.
 type Process = hostap.Process
 
 func of(program, dir string) hostap.Program {
-	return hostap.Program{Path: program, Dir: dir, Name: "hostapd"}
+	return hostap.Program{Path: program, Dir: dir, Name: name}
 }
 
 // Start starts hostapd: see hostap.Program.

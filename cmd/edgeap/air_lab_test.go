@@ -1,0 +1,163 @@
+//go:build lab
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
+)
+
+// neighbour has a phone's radio be another stall's access point, until end is called.
+func neighbour(t *testing.T, n, channel int) (end func()) {
+	t.Helper()
+	conf := filepath.Join(t.TempDir(), "conf")
+	text := fmt.Sprintf("interface=wlan%d\ndriver=nl80211\nssid=Other\nhw_mode=g\nchannel=%d\nieee80211n=1\n", n, channel)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("in-ns", fmt.Sprint("c", n), "hostapd", conf)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	end = func() {
+		if !ended {
+			ended = true
+			c.Process.Signal(syscall.SIGTERM)
+			c.Wait()
+		}
+	}
+	t.Cleanup(end)
+	return end
+}
+
+// TestLabTheChannelIsTheQuietest by the kernel's own scans and surveys: before there is an access point, and while there is one that
+// nobody is on. A phone that is on keeps it where it is.
+func TestLabTheChannelIsTheQuietest(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\ncountry = \"DE\"\n")
+	one, two := neighbour(t, 1, 6), neighbour(t, 2, 1)
+	began := time.Now()
+	l.start("-quiet", "2s")
+	defer l.kill()
+	w := l.ready("access point")
+	t.Logf("up %v after the start of edgeap: channel %d: %s", time.Since(began).Round(time.Millisecond), w.Channel, w.Why)
+	if w.Channel != 11 || !strings.Contains(w.Why, "It is the quietest that the kit heard: 11 (busy 1") || strings.Count(w.Why, ", 1 network)") != 2 {
+		t.Errorf("%+v", w)
+	}
+	l.until("that the kit listens again", func(w wire.Wifi) bool { return strings.HasPrefix(w.Why, "No other is clearly quieter: 11 (") })
+
+	one()
+	two()
+	one = neighbour(t, 1, 11)
+	neighbour(t, 2, 11)
+	w = l.until("that it leaves", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Channel == 6 })
+	t.Log(w.Why)
+	if !strings.Contains(w.Why, "while nobody was on: 6 (") || !strings.Contains(w.Why, "2 networks)") || w.Starts != 2 {
+		t.Errorf("%+v", w)
+	}
+	one()
+	p := l.phone(t, 1, "WPA-PSK", l.join.Password)
+	for at := range 2 { // the first time may be of a look that began before the phone was on
+		is := l.until("a phone that is on", func(w wire.Wifi) bool { return authorized(w, 1) && station(w, 1).ConnectedMS >= int64(4000+6000*at) })
+		if at == 1 && (is.Why != w.Why || is.PID != w.PID) {
+			t.Errorf("with a phone on: %q, then %q", w.Why, is.Why)
+		}
+		w = is
+	}
+	p.end()
+	l.until("that it listens when the phone is gone", func(is wire.Wifi) bool { return is.Why != w.Why })
+}
+
+// TestLabFiveGHz is a network on channel 36, which phones join by WPA3 and WPA2.
+func TestLabFiveGHz(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\nband = \"5\"\nchannel = 36\n")
+	l.start()
+	defer l.kill()
+	if w := l.ready("access point on 5 GHz"); w.Channel != 36 || w.MHz != 5180 || w.Why != "The settings ask for it." {
+		t.Errorf("%+v", w)
+	}
+	for n, how := range []string{1: "SAE", 2: "WPA-PSK"} {
+		if how == "" {
+			continue
+		}
+		p := l.phone(t, n, how, l.join.Password, 5180)
+		l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, n) })
+		p.lease(t)
+		kittest.Until(t, "the kit answers", func() bool { return ping(n, "10.66.0.1") == nil })
+		if link := p.run(t, "iw", "dev", p.name(), "link"); !strings.Contains(link, "freq: 5180") {
+			t.Errorf("phone %d: %s", n, link)
+		}
+	}
+}
+
+// TestLabAWrongPasswordIsTold until the phone has the right one. Of WPA3 hostapd says nothing, but lets nobody in either.
+func TestLabAWrongPasswordIsTold(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\n")
+	l.start()
+	defer l.kill()
+	l.ready("access point")
+	wrong := l.phone(t, 1, "WPA-PSK", "not "+l.join.Password)
+	w := l.until("the kit to say that somebody tried", func(w wire.Wifi) bool { return w.Wrong.Phones == 1 })
+	if w.Device.State != "ready" || authorized(w, 1) {
+		t.Errorf("%+v", w)
+	}
+	three := l.phone(t, 2, "SAE", "not "+l.join.Password)
+	kittest.Until(t, "a phone to be refused by WPA3", func() bool { return strings.Contains(three.log(), "CTRL-EVENT-AUTH-REJECT") })
+	if authorized(l.status(), 2) {
+		t.Error("it is on")
+	}
+	three.end()
+	wrong.end()
+	l.phone(t, 1, "WPA-PSK", l.join.Password)
+	l.until("that all is well with the right one", func(w wire.Wifi) bool { return authorized(w, 1) && w.Wrong == (wire.WifiWrong{}) })
+	if log := l.log(); strings.Contains(log, mac(1)) || strings.Contains(log, l.join.Password) {
+		t.Errorf("a phone's address or a secret in the log:\n%s", log)
+	}
+}
+
+// TestLabAWrongCountry: a code that is none, one whose rules the kernel does not know, and one that forbids the channel. hostapd is
+// started for none of them again and again, and each way out leads out.
+func TestLabAWrongCountry(t *testing.T) {
+	l := newLab(t)
+	l.set("mode = \"ap\"\ncountry = \"XX\"\n")
+	l.start()
+	defer l.kill()
+	w := l.until("that the settings cannot be read", func(w wire.Wifi) bool { return strings.Contains(w.Device.Reason, "settings cannot be read") })
+	if log := l.log(); w.Device.State != "absent" || !strings.Contains(log, "wifi.country") {
+		t.Errorf("%+v\n%s", w, log)
+	}
+	l.set("mode = \"ap\"\ncountry = \"US\"\nchannel = 13\n")
+	w = l.until("that the channel is forbidden", func(w wire.Wifi) bool { return w.Device.State == "failed" })
+	if !strings.Contains(w.Device.Reason, "may not use channel 13 in the country US. Set wifi.channel to 0") {
+		t.Errorf("%+v", w)
+	}
+	w = l.until("another look", func(is wire.Wifi) bool { return is.Retry.After(w.Retry) })
+	if w.Starts != 0 || w.Device.State != "failed" {
+		t.Errorf("%+v", w)
+	}
+	l.set("mode = \"ap\"\ncountry = \"US\"\n")
+	if w = l.ready("the kit's own choice"); w.Channel > 11 || w.Country != "US" || w.Starts != 1 {
+		t.Errorf("%+v", w)
+	}
+	l.set("mode = \"ap\"\ncountry = \"AQ\"\n") // Antarctica, of which wireless-regdb has no rules
+	w = l.until("a network without a country", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Country == "" })
+	if w.Starts != 2 || !strings.Contains(w.Device.Reason, "The rules of AQ could not be set") {
+		t.Errorf("%+v", w)
+	}
+	l.set("mode = \"ap\"\ncountry = \"DE\"\nchannel = 13\n")
+	if w = l.until("channel 13, where it is allowed", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Country == "DE" }); w.Channel != 13 || w.Starts != 3 {
+		t.Errorf("%+v", w)
+	}
+}
