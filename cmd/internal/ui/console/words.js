@@ -293,7 +293,7 @@ export function wifiText(w) {
   if (w.device.state !== "ready") return w.device.reason || "There is none.";
   const full = w.most && w.stations.length >= w.most ? " It is full." : "";
   const wrong = w.wrong_password ? ` Could not join for a wrong password: ${w.wrong_password.phones}, the last one ${spell(w.wrong_password.ago_ms)} ago.` : "";
-  return `${w.ssid}, ${w.security}, channel ${w.channel}. ${w.channel_why || ""} ${w.stations.length} of ${w.most} phones: ${w.most_why}.${full}${wrong}`;
+  return `${w.ssid}, ${w.security}, channel ${w.channel}.${w.channel_why ? ` ${w.channel_why}` : ""} ${w.stations.length} of ${w.most} phones: ${w.most_why}.${full}${wrong}`;
 }
 
 /**
