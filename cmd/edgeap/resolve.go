@@ -15,7 +15,8 @@ import (
 )
 
 // resolver has resolv.conf(5) name the venue's servers for as long as its network is the kit's way out, and gives it back as it was.
-// By cable gokrazy's dhcp writes the file, at every lease. On the card it is a link to a file in memory.
+// By cable gokrazy's dhcp writes the file, at every lease, unless it says that another program has generated it: that would be for good.
+// On the card it is a link to a file in memory.
 type resolver struct {
 	path   string
 	before []byte // what others wrote; nil: not known
