@@ -131,7 +131,7 @@ func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	put("[wifi]\nmode = \"venue\"\n")
-	if off("venue", "venue's network"); !strings.Contains(out.off, "by cable") {
+	if off("venue", "venue's network"); *out != (joins{off: noCable}) {
 		t.Errorf("%+v", out)
 	}
 	put("[wifi]\nmode = \"venue\"\nvenue-ssid = \"Hall\"\ncountry = \"DE\"\n")

@@ -126,7 +126,7 @@ func (f *follower) look() {
 	case "venue":
 		f.ap.Off("The settings ask for the venue's network, so the kit makes none of its own ([wifi] mode).")
 		if s.Wifi.VenueSSID == "" {
-			f.venue.Off("The kit is in the venue's network by cable. To join its Wi-Fi, set venue-ssid in [wifi].")
+			f.venue.Off(noCable)
 			break
 		}
 		f.venue.Join(other(s))
@@ -137,8 +137,11 @@ func (f *follower) look() {
 	f.last = is
 }
 
-// noVenue is why the kit joins no other network, where none is asked for.
-const noVenue = "The settings name no network to join."
+// noVenue is why the kit joins no other network, where none is asked for, and noCable why it is in none where it is to be by cable.
+const (
+	noVenue = "The settings name no network to join."
+	noCable = "The kit is in no network. Plug in a cable to the venue's, or set venue-ssid in [wifi] to join its Wi-Fi."
+)
 
 // other is the venue's network.
 func other(s settings.Settings) venue.Network {

@@ -98,7 +98,7 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	ap := wifiap.New(wifiap.Config{Dir: o.run, Hostapd: o.hostapd, Log: log, Guard: r.guard, Quiet: o.quiet})
 	r.ap = ap
 	follow := &follower{data: o.data, listen: o.listen, ap: ap, venue: r.venue, door: r, log: log}
-	r.naming = &naming{mode: follow.mode, log: log}
+	r.naming = newNaming(follow.mode, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ap.Run(ctx) })
 	group.Go(func() error { return r.venue.Run(ctx) })

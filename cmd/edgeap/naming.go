@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,11 +18,20 @@ const hostName = "edgekit"
 // naming has the kit found by name in every network that it is in as a guest, with mode venue. With any other mode those networks are
 // the operator's, and visitors have the kit's own.
 type naming struct {
-	mode func() string
-	log  *slog.Logger
+	mode  func() string
+	look  func() []place // where the kit is
+	serve func(ctx context.Context, at place, tell func(name string)) error
+	log   *slog.Logger
 
 	mu    sync.Mutex
 	names map[string]string // by interface; none: it is not found there
+}
+
+func newNaming(mode func() string, log *slog.Logger) *naming {
+	serve := func(ctx context.Context, at place, tell func(string)) error {
+		return mdns.Host{Name: hostName, Interface: at.name, Address: at.address, Log: log, Own: isOwn, Tell: tell}.Run(ctx)
+	}
+	return &naming{mode: mode, look: places, serve: serve, log: log}
 }
 
 // of is the name by which the kit is found by an interface, or else by another; "": by none.
@@ -64,16 +74,16 @@ func (n *naming) run(ctx context.Context) error {
 	defer tick.Stop()
 	running, ended := map[place]context.CancelFunc{}, make(chan place)
 	for {
-		want := map[place]bool{}
+		var want []place
 		if n.mode() == "venue" {
-			want = places()
+			want = n.look()
 		}
 		for p, stop := range running {
-			if !want[p] {
+			if !slices.Contains(want, p) {
 				stop()
 			}
 		}
-		for p := range want {
+		for _, p := range want {
 			if running[p] != nil {
 				continue
 			}
@@ -81,8 +91,7 @@ func (n *naming) run(ctx context.Context) error {
 			running[p] = stop
 			all.Go(func() {
 				defer stop()
-				h := mdns.Host{Name: hostName, Interface: p.name, Address: p.address, Log: n.log, Own: isOwn, Tell: func(name string) { n.note(p.name, name) }}
-				if err := h.Run(alive); err != nil {
+				if err := n.serve(alive, p, func(name string) { n.note(p.name, name) }); err != nil {
 					n.log.Warn("not found by name for a moment", "interface", p.name, "err", err)
 				}
 				select {
@@ -104,12 +113,11 @@ func (n *naming) run(ctx context.Context) error {
 	}
 }
 
-// places are the networks that the kit is in, each with an address of its own there.
-func places() map[place]bool {
-	all := map[place]bool{}
+// places are the networks that the kit is in, in the kernel's order, each with an address of its own there.
+func places() (all []place) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
-		return all // at the next look
+		return nil // at the next look
 	}
 	for _, i := range interfaces {
 		if i.Flags&(net.FlagUp|net.FlagMulticast|net.FlagLoopback) != net.FlagUp|net.FlagMulticast {
@@ -121,7 +129,7 @@ func places() map[place]bool {
 		}
 		for _, a := range addresses {
 			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && !p.Addr().IsLinkLocalUnicast() {
-				all[place{i.Name, p}] = true
+				all = append(all, place{i.Name, p})
 				break // one answer is enough
 			}
 		}

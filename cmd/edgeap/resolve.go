@@ -8,13 +8,15 @@ import (
 	"path/filepath"
 
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/wifiap"
 	"edgekit.internal/drivers/wifiap/venue"
 	"edgekit.internal/hardware/whole"
 )
 
 // resolver has resolv.conf(5) name the venue's servers for as long as its network is the kit's way out, and gives it back as it was.
-// By cable gokrazy's dhcp writes the file, at every lease. On the card it is a link to a file in memory.
+// By cable gokrazy's dhcp writes the file, at every lease, unless it says that another program has generated it: that would be for good.
+// On the card it is a link to a file in memory.
 type resolver struct {
 	path   string
 	before []byte // what others wrote; nil: not known
@@ -92,7 +94,17 @@ func (r *reception) outside() *wire.WifiVenue {
 	s := r.venue.State()
 	w := venueOf(s)
 	w.Name = r.naming.of(s.Radio)
+	if s.SSID == "" && r.naming.mode() == "venue" {
+		byCable(w, r.naming.look())
+	}
 	return w
+}
+
+// byCable is where no Wi-Fi is to be joined: the first network counts.
+func byCable(w *wire.WifiVenue, all []place) {
+	if len(all) > 0 {
+		w.Device.Name, w.Device.State, w.Device.Reason, w.Address = all[0].name, string(drivers.Ready), "", all[0].address.String()
+	}
 }
 
 func venueOf(s venue.State) *wire.WifiVenue {

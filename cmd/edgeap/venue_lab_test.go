@@ -27,6 +27,7 @@ import (
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers/mdns"
+	"edgekit.internal/drivers/wifiap/firmware"
 )
 
 // hall is a venue's network in the namespace of radio 1: an access point by Debian's hostapd, a router that gives addresses, and the
@@ -231,7 +232,7 @@ func TestLabVenue(t *testing.T) {
 
 	l.set("mode = \"venue\"\n")
 	l.start()
-	l.venue("by cable", says("by cable"))
+	l.venue("no cable", says("Plug in a cable"))
 	l.set(settings("Halle 3", "not "+password))
 	l.venue("nothing there", says(`no network called "Halle 3" in reach`))
 	h.up(wpa2...)
@@ -407,5 +408,45 @@ func TestLabSecondRadio(t *testing.T) {
 	l.cmd.Process.Signal(syscall.SIGTERM)
 	if err := l.cmd.Wait(); err != nil {
 		t.Errorf("SIGTERM: %v", err)
+	}
+}
+
+// TestLabFirmwareIsFoundInMemory: a real kernel looks for firmware in the folder that drivers/wifiap/firmware tells it of, and follows a
+// link there, as a read-only root and a driver that asks for one name take it to. The file is the one that every kernel with Wi-Fi asks
+// for, the rules of the countries.
+func TestLabFirmwareIsFoundInMemory(t *testing.T) {
+	l := newLab(t)
+	const rules, minimal, standard = "/lib/firmware/regulatory.db", "/lib/firmware/cypress/cyfmac43455-sdio-minimal.bin", "/lib/firmware/brcm/brcmfmac43455-sdio.bin"
+	for path, text := range map[string]string{minimal: "43455_sdio-maxclients-noclminc", standard: "43455_sdio-dfsradar"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := firmware.Choose("/", firmware.Minimal); err != nil || firmware.Running("/") != firmware.Minimal {
+		t.Fatalf("%v, %s", err, firmware.Running("/"))
+	}
+	folder := strings.TrimSpace(l.run("cat", "/sys/module/firmware_class/parameters/path"))
+	if b, err := os.ReadFile(filepath.Join(folder, "brcm", filepath.Base(standard))); err != nil || string(b) != "43455_sdio-maxclients-noclminc" {
+		t.Errorf("%q, %v", b, err)
+	}
+	elsewhere := t.TempDir()
+	for _, end := range []string{"", ".p7s"} {
+		moved := filepath.Join(elsewhere, filepath.Base(rules)+end)
+		l.run("mv", rules+end, moved)
+		t.Cleanup(func() { l.run("mv", moved, rules+end) })
+	}
+	if out, err := exec.Command("iw", "reg", "reload").CombinedOutput(); err == nil {
+		t.Errorf("the rules are still found, so the test is blind: %s", out)
+	}
+	for _, end := range []string{"", ".p7s"} {
+		if err := os.Symlink(filepath.Join(elsewhere, filepath.Base(rules)+end), filepath.Join(folder, filepath.Base(rules)+end)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("iw", "reg", "reload").CombinedOutput(); err != nil {
+		t.Errorf("the rules are not found in the folder: %v: %s", err, out)
+	}
+	if err := firmware.Choose("/", firmware.Standard); err != nil || firmware.Running("/") != firmware.Standard {
+		t.Errorf("%v, %s", err, firmware.Running("/"))
 	}
 }

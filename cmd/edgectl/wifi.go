@@ -57,7 +57,10 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 	}
 	if v := w.Venue; v != nil {
 		rows = append(rows, []string{"venue", strings.TrimSpace(v.SSID + " " + v.Device.State + "  " + v.Device.Reason)})
-		if v.Address != "" {
+		switch {
+		case v.Address != "" && v.Radio == "":
+			rows = append(rows, []string{"joined", fmt.Sprintf("by cable, %s, address %s", v.Device.Name, v.Address)})
+		case v.Address != "":
 			rows = append(rows, []string{"joined", fmt.Sprintf("%s, %s, %d MHz, %d dBm, address %s", v.Radio, v.Security, v.MHz, v.SignalDBm, v.Address)},
 				[]string{"internet", cmp.Or(v.Internet, "not known")})
 		}

@@ -430,3 +430,16 @@ func (s *silent) send([]byte, netip.AddrPort) error { s.n++; return nil }
 func (s *silent) receive([]byte) (int, netip.AddrPort, error) {
 	return 0, netip.AddrPort{}, net.ErrClosed
 }
+
+// TestTheGreaterAddressGoesFirst where two ask for a name at once: the other waits a second, and asks again.
+func TestTheGreaterAddressGoesFirst(t *testing.T) {
+	for other, waits := range map[string]bool{"192.168.7.21": true, "192.168.8.1": true, "192.168.7.19": false, "10.0.0.1": false, "192.168.7.20": false} {
+		h := &host{Host: Host{Name: "edgekit", Address: netip.MustParsePrefix("192.168.7.20/16"), Log: discard, Tell: func(string) {}, link: &silent{}}, n: 1, step: 2, next: time.Minute, begin: time.Now()}
+		h.Own = func(a netip.Addr) bool { return a == h.Address.Addr() }
+		rival := &host{Host: Host{Name: "edgekit", Address: netip.PrefixFrom(netip.MustParseAddr(other), 16)}, n: 1}
+		h.hear(rival.question(), netip.MustParseAddrPort(other+":5353"))
+		if got := h.step == 0 && h.next < 10*time.Second; got != waits || h.n != 1 || h.life != probing {
+			t.Errorf("%s: step %d, next %v, name %s", other, h.step, h.next, h.name())
+		}
+	}
+}

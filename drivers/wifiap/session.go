@@ -55,15 +55,15 @@ func (s *session) run(ctx context.Context, w wanted) error {
 	if err := s.config.system.setAddress(s.radio.Index, Address); err != nil {
 		return err
 	}
-	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
-	defer s.setUp(nil)
-	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
-	s.show(s.plan.state)
 	if s.plan.state.Adopted {
 		if err := s.sync(control); err != nil {
 			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
 		}
 	}
+	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
+	defer s.setUp(nil)
+	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
+	s.show(s.plan.state)
 	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "why", s.plan.state.Why, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
 	e := s.ear()
 	defer e.close()

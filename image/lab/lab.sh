@@ -22,7 +22,7 @@ done
 	echo '#!/bin/sh'
 	echo 'export EDGEKIT_PROGRAMS=/programs TMPDIR=/tmp; rc=0; cd /tests'
 	for t in "${tests[@]}"; do
-		echo "echo '▶ lab: $t'; ./$t -test.v -test.run '^TestLab' -test.timeout 600s >log 2>&1 || { rc=1; echo '✘ lab: $t'; }"
+		echo "echo '▶ lab: $t'; ./$t -test.v -test.run '^TestLab' -test.timeout 1200s >log 2>&1 || { rc=1; echo '✘ lab: $t'; }"
 		echo "cat log; grep -q '^--- PASS' log || { rc=1; echo '✘ lab: $t: no test passed'; }; ! grep -q '^--- SKIP' log || rc=1"
 	done
 	echo 'exit $rc'
@@ -35,4 +35,4 @@ for f in NotoSans-Regular.ttf NotoSans-Bold.ttf; do
 	files+=(--file "/usr/share/fonts/truetype/noto/$f:/programs/fonts/$f")
 done
 echo "booting"
-image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-1800}" "${files[@]}" --out "$out/result" sh /tests/all.sh
+image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-2700}" "${files[@]}" --out "$out/result" sh /tests/all.sh

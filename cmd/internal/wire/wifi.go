@@ -52,8 +52,8 @@ type WifiWrong struct {
 	AgoMS  int64 `json:"ago_ms"` // the last one
 }
 
-// WifiVenue is how the kit does in the venue's network. With mode venue it is there for visitors too; with a device that is absent and
-// a reason, by cable.
+// WifiVenue is how the kit does in the venue's network. With mode venue it is there for visitors too. Where it is by cable, there is
+// neither a radio nor an SSID.
 type WifiVenue struct {
 	Device    Device    `json:"device"`
 	Retry     time.Time `json:"retry,omitzero"`  // when it is tried again

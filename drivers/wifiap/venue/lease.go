@@ -145,7 +145,7 @@ func leaseOf(given *nclient4.Lease) (l Lease, err error) {
 	m := given.ACK
 	addr, ok := netip.AddrFromSlice(m.YourIPAddr.To4())
 	bits, size := m.SubnetMask().Size()
-	if m.SubnetMask() == nil { // as the address's class has it (RFC 791)
+	if m.SubnetMask() == nil { // what most networks have
 		bits, size = 24, 32
 	}
 	if !ok || !addr.IsGlobalUnicast() || size != 32 || bits < 8 || bits > 30 {

@@ -14,7 +14,7 @@ func notFound(ssid string) string {
 }
 
 func wrongPassword(ssid string) string {
-	return fmt.Sprintf("%q does not take the password. Check venue-password in [wifi], capitals too; ask the venue whether it was changed.", ssid) + goesOn
+	return fmt.Sprintf("%q does not take the password. Check venue-password in [wifi], capitals too; ask the venue whether it was changed. If it is right, move the kit closer: a bad connection looks the same.", ssid) + goesOn
 }
 
 func refused(ssid, code string) string {

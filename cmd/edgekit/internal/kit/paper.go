@@ -48,7 +48,11 @@ func (k *Kit) setupSlip(again bool) []byte {
 // the kit, the Wi-Fi and the certificate, behind it the code.
 func (k *Kit) setupOf() (leads, of string) {
 	short := func(s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:8]) }
-	leads = short(fmt.Sprintf("%+v\n%s", k.join(), k.fingerprint))
+	leads = fmt.Sprintf("%+v\n%s", k.join(), k.fingerprint)
+	if w := k.config.Wifi; w.Mode == "venue" && w.VenueSSID != "" {
+		leads += "\n" + w.VenueSSID
+	}
+	leads = short(leads)
 	return leads, leads + "/" + short(k.state.Code())
 }
 

@@ -106,7 +106,7 @@ func (k *Kit) guest() *slip.Venue {
 	}
 	is := k.wifi.Venue()
 	v := &slip.Venue{SSID: k.config.Wifi.VenueSSID, Pages: k.pages(is.Name)}
-	if v.SSID != "" && is.Device.State != string(drivers.Ready) {
+	if is.Device.State != string(drivers.Ready) {
 		v.Trouble = is.Device.Reason
 	}
 	return v

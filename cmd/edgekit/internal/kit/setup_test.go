@@ -1,18 +1,27 @@
 package kit
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"edgekit.internal/capture"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/setup"
+	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/cmd/edgekit/internal/wifi"
+	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/cmd/internal/wire"
 )
 
 // TestThePictureShowsTheWayInUntilTheFirstPairing, and only where nothing else can: visitors see it too.
@@ -70,13 +79,14 @@ func TestThePictureShowsTheWayInUntilTheFirstPairing(t *testing.T) {
 // TestAnotherWifiIsAnotherSlip: the old one leads nobody in.
 func TestAnotherWifiIsAnotherSlip(t *testing.T) {
 	seen, state := map[string]string{}, setup.OpenState(t.TempDir(), slog.New(slog.DiscardHandler))
-	for _, w := range []settings.Wifi{{Mode: "off"}, {Mode: "ap"}, {Mode: "ap", SSID: "Blue"}, {Mode: "ap", SSID: "Blue", Password: "12345678"}, {Mode: "ap", SSID: "Blue", Security: "open"}} {
+	for _, w := range []settings.Wifi{{Mode: "off"}, {Mode: "ap"}, {Mode: "ap", SSID: "Blue"}, {Mode: "ap", SSID: "Blue", Password: "12345678"}, {Mode: "ap", SSID: "Blue", Security: "open"},
+		{Mode: "venue", VenueSSID: "Hall"}, {Mode: "venue", VenueSSID: "Mall"}} {
 		k := &Kit{config: Config{Settings: settings.Settings{Stall: "S", Wifi: w}}, state: state, id: "abcd", wifiSecret: make([]byte, 32), fingerprint: "AB"}
 		_, of := k.setupOf()
 		if was, ok := seen[of]; ok {
 			t.Errorf("%+v has the slip of %s", w, was)
 		}
-		seen[of] = w.Mode + w.SSID
+		seen[of] = w.Mode + w.SSID + w.VenueSSID
 		if _, again := k.setupOf(); of != again {
 			t.Error("one Wi-Fi has two slips")
 		}
@@ -129,3 +139,51 @@ func TestThereIsAlwaysAWayIn(t *testing.T) {
 	defer k.operators.Close()
 	due("at home", false, false, false)
 }
+
+// TestVisitorsOfAGuestAreToldWhereItIs: by number and by name; or what is in the way. With a network of its own nothing is.
+func TestVisitorsOfAGuestAreToldWhereItIs(t *testing.T) {
+	data := t.TempDir()
+	var is atomic.Pointer[wire.Wifi]
+	is.Store(&wire.Wifi{Mode: "venue", Venue: &wire.WifiVenue{Device: wire.Device{State: "failed", Reason: "It wants a password."}}})
+	socket, err := net.Listen("unix", filepath.Join(data, wire.WifiSocket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edgeap := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { wire.Reply(rw, http.StatusOK, is.Load()) })}
+	go edgeap.Serve(socket)
+	defer edgeap.Close()
+	k := &Kit{config: Config{Settings: settings.Settings{Wifi: settings.Wifi{Mode: "venue", VenueSSID: "Halle 3"}}}, wifi: wifi.New(data, false, func() wire.WifiStaff { return wire.WifiStaff{} }),
+		visitors: at{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 80}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- k.wifi.Run(ctx) }()
+	kittest.Until(t, "it is asked", func() bool { return k.wifi.Venue().Device.State != "" })
+	if d := cmp.Diff(&slip.Venue{SSID: "Halle 3", Pages: []string{"http://192.0.2.7/"}, Trouble: "It wants a password."}, k.guest()); d != "" || k.named() {
+		t.Error(d, k.named())
+	}
+	is.Store(&wire.Wifi{Mode: "venue", Venue: &wire.WifiVenue{Device: wire.Device{State: "ready"}, Name: "edgekit-2.local"}})
+	kittest.Until(t, "it has a name", k.named)
+	k.visitors = at{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 8080}}
+	if d := cmp.Diff(&slip.Venue{SSID: "Halle 3", Pages: []string{"http://192.0.2.7:8080/", "http://edgekit-2.local:8080/"}}, k.guest()); d != "" {
+		t.Error(d)
+	}
+	k.visitors = at{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}}
+	if v := k.guest(); v.Pages != nil {
+		t.Errorf("%+v of a page that only this machine reaches", v)
+	}
+	k.config.Wifi.Mode = "ap"
+	if v := k.guest(); v != nil || !k.named() {
+		t.Errorf("%+v", v)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// at is a listener that is somewhere.
+type at struct{ addr net.Addr }
+
+func (a at) Addr() net.Addr            { return a.addr }
+func (a at) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (a at) Close() error              { return nil }

@@ -97,7 +97,7 @@ test("the venue's network reads as a sentence, with how visitors find the kit th
   assert.equal(venueText({ ...w, venue: { ...venue, internet: "no", device: { ...device, reason: "No internet." } } }),
     "In the venue's network Halle 3 (wpa2, signal good (-55 dBm)). Visitors in that network find the kit as edgekit.local, or at 192.168.7.20. No internet.");
   assert.equal(venueText({ ...w, venue: { device: { ...device, state: "failed", reason: "Wrong password." } } }), "Wrong password.");
-  assert.equal(venueText({ ...w, venue: { device: { ...device, state: "absent", reason: "By cable." }, name: "edgekit.local" } }), "By cable. Visitors in that network find the kit as edgekit.local.");
+  assert.equal(venueText({ ...w, venue: { device: { ...device, name: "eth0" }, address: "10.0.0.7/8" } }), "In the venue's network by cable. Visitors in that network find the kit as 10.0.0.7.");
   assert.equal(venueText({ ...w, venue: undefined }), "");
 });
 

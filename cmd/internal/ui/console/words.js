@@ -293,7 +293,7 @@ export function wifiText(w) {
   if (w.device.state !== "ready") return w.device.reason || "There is none.";
   const full = w.most && w.stations.length >= w.most ? " It is full." : "";
   const wrong = w.wrong_password ? ` Could not join for a wrong password: ${w.wrong_password.phones}, the last one ${spell(w.wrong_password.ago_ms)} ago.` : "";
-  return `${w.ssid}, ${w.security}, channel ${w.channel}. ${w.channel_why || ""} ${w.stations.length} of ${w.most} phones: ${w.most_why}.${full}${wrong}`;
+  return `${w.ssid}, ${w.security}, channel ${w.channel}.${w.channel_why ? ` ${w.channel_why}` : ""} ${w.stations.length} of ${w.most} phones: ${w.most_why}.${full}${wrong}`;
 }
 
 /**
@@ -309,7 +309,7 @@ export function venueText(w) {
   if (v.device.state !== "ready") return `${v.device.reason || "The venue's network is not joined."}${there}`;
   const facts = [v.security, signal(v.signal_dbm), v.internet === "yes" ? "with internet" : ""].filter(Boolean).join(", ");
   const role = w.mode === "venue" ? "In the venue's network" : "The way out is the venue's network";
-  return `${role} ${v.ssid} (${facts}).${there}${v.device.reason ? ` ${v.device.reason}` : ""}`;
+  return `${role} ${v.ssid ? `${v.ssid} (${facts})` : "by cable"}.${there}${v.device.reason ? ` ${v.device.reason}` : ""}`;
 }
 
 /**
