@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,6 +101,46 @@ func TestAKitIsLookedAfterFromTheShell(t *testing.T) {
 	var status wire.KitStatus
 	if ctl(t, &status, at("kit", "status")...); status.Viewer != k.Viewer || status.Tickets != 2 || len(status.Devices) < 2 {
 		t.Errorf("%+v", status)
+	}
+}
+
+// TestTheVenuesNetworkIsToldInTheShell by Wi-Fi, by cable, and where something is in the way.
+func TestTheVenuesNetworkIsToldInTheShell(t *testing.T) {
+	for name, c := range map[string]struct {
+		venue *wire.WifiVenue
+		want  []string
+	}{
+		"Wi-Fi": {&wire.WifiVenue{Device: wire.Device{State: "ready"}, Radio: "wlan0", SSID: "Halle 3", Security: "wpa2", MHz: 2437, SignalDBm: -55, Address: "192.168.7.20/24", Internet: "yes", Name: "edgekit.local"},
+			[]string{"Halle 3 ready", "wlan0, wpa2, 2437 MHz, -55 dBm, address 192.168.7.20/24", "internet", "yes", "found as", "edgekit.local"}},
+		"a cable":    {&wire.WifiVenue{Device: wire.Device{Name: "eth0", State: "ready"}, Address: "192.168.7.20/24"}, []string{"venue", "by cable, eth0, address 192.168.7.20/24"}},
+		"in the way": {&wire.WifiVenue{Device: wire.Device{State: "failed", Reason: "Wrong password."}, SSID: "Halle 3"}, []string{"Halle 3 failed  Wrong password."}},
+		"none":       {nil, []string{"network"}},
+	} {
+		data := t.TempDir()
+		l, err := net.Listen("unix", filepath.Join(data, "control.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kit := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/wifi/status" {
+				t.Errorf("%s asked for", r.URL.Path)
+			}
+			wire.Reply(rw, http.StatusOK, wire.Wifi{Mode: "venue", Device: wire.Device{State: "absent"}, Venue: c.venue})
+		})}
+		go kit.Serve(l)
+		var out, errs strings.Builder
+		if code := run([]string{"--kit", data, "kit", "wifi"}, &out, &errs); code != 0 {
+			t.Errorf("%s: %d %s", name, code, errs.String())
+		}
+		for _, want := range c.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: lacks %q:\n%s", name, want, out.String())
+			}
+		}
+		if c.venue == nil && strings.Contains(out.String(), "venue") {
+			t.Errorf("%s:\n%s", name, out.String())
+		}
+		kit.Close()
 	}
 }
 

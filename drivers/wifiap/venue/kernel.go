@@ -25,7 +25,8 @@ type system interface {
 	radios() ([]nl80211.Radio, error)
 	setCountry(country string) error
 	stayAwake(index int) error
-	index(iface string) int // 0: there is no such interface now
+	index(iface string) int  // 0: there is no such interface now
+	mac(iface string) string // as others in the network see it; "": there is no such interface now
 	lease(ctx context.Context, iface, host string, was *Lease) (Lease, error)
 	renew(ctx context.Context, iface string, l Lease) (Lease, error)
 	configure(index int, l Lease) error
@@ -49,6 +50,14 @@ func (kernel) index(iface string) int {
 		return 0
 	}
 	return n
+}
+
+func (kernel) mac(iface string) string {
+	i, err := net.InterfaceByName(iface)
+	if err != nil {
+		return ""
+	}
+	return i.HardwareAddr.String()
 }
 
 // Routes by Wi-Fi come behind those by cable, which has 1, and before those by a cable that was pulled out, which get 1024: so does

@@ -15,6 +15,7 @@ type Lease struct {
 	Address netip.Prefix
 	Router  netip.Addr   // not valid: none
 	Servers []netip.Addr // for names, at most 3
+	SignIn  bool         // the network says that it has a page to be clicked first (RFC 8910)
 	Until   time.Time
 	given   *nclient4.Lease
 }
@@ -121,7 +122,7 @@ func ask(iface string, talk func(*nclient4.Client) (*nclient4.Lease, error)) (l 
 
 func (kernel) lease(ctx context.Context, iface, host string, was *Lease) (Lease, error) {
 	return ask(iface, func(c *nclient4.Client) (*nclient4.Lease, error) {
-		with := []dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptHostName(host))}
+		with := []dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptHostName(host)), dhcpv4.WithRequestedOptions(optionPortal)}
 		if was != nil {
 			with = append(with, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(was.Address.Addr().AsSlice())))
 		}
@@ -129,13 +130,16 @@ func (kernel) lease(ctx context.Context, iface, host string, was *Lease) (Lease,
 		if err != nil {
 			return nil, err
 		}
-		return c.RequestFromOffer(ctx, offer, with[:1]...)
+		return c.RequestFromOffer(ctx, offer, with[:2]...)
 	})
 }
 
 func (kernel) renew(ctx context.Context, iface string, l Lease) (Lease, error) {
 	return ask(iface, func(c *nclient4.Client) (*nclient4.Lease, error) { return c.Renew(ctx, l.given) })
 }
+
+// optionPortal is where a network's sign-in page is told (RFC 8910, section 2.1). What it says is not looked at: anybody may say it.
+const optionPortal = dhcpv4.GenericOptionCode(114)
 
 // maxServers bounds how many servers for names are taken, as the C library does.
 const maxServers = 3
@@ -163,6 +167,7 @@ func leaseOf(given *nclient4.Lease) (l Lease, err error) {
 			l.Servers = append(l.Servers, s)
 		}
 	}
+	l.SignIn = len(m.Options.Get(optionPortal)) > 0
 	l.Until = time.Now().Add(min(max(m.IPAddressLeaseTime(time.Hour), shortest), longest))
 	return l, nil
 }

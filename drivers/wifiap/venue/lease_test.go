@@ -30,6 +30,7 @@ func TestALeaseIsTakenWithinReason(t *testing.T) {
 		runs time.Duration // until its end
 	}{
 		"a home router's":      {func(*dhcpv4.DHCPv4) {}, Lease{Address: netip.MustParsePrefix("192.168.7.20/24"), Router: router, Servers: servers}, time.Hour},
+		"a hotel's":            {dhcpv4.WithOption(dhcpv4.OptGeneric(optionPortal, []byte("https://hotel.example/"))), Lease{Address: netip.MustParsePrefix("192.168.7.20/24"), Router: router, Servers: servers, SignIn: true}, time.Hour},
 		"no router":            {func(m *dhcpv4.DHCPv4) { m.Options.Del(dhcpv4.OptionRouter) }, Lease{Address: netip.MustParsePrefix("192.168.7.20/24"), Servers: servers}, time.Hour},
 		"a router elsewhere":   {dhcpv4.WithRouter(net.IPv4(10, 0, 0, 1)), Lease{Address: netip.MustParsePrefix("192.168.7.20/24"), Servers: servers}, time.Hour},
 		"the kit as router":    {dhcpv4.WithRouter(net.IPv4(192, 168, 7, 20)), Lease{Address: netip.MustParsePrefix("192.168.7.20/24"), Servers: servers}, time.Hour},

@@ -138,6 +138,7 @@ func (m *machine) radios() ([]nl80211.Radio, error) {
 
 func (m *machine) setCountry(string) error { return nil }
 func (m *machine) stayAwake(int) error     { return nil }
+func (m *machine) mac(string) string       { return "02:00:00:00:00:00" }
 
 func (m *machine) index(iface string) int {
 	m.mu.Lock()
@@ -313,7 +314,7 @@ func TestADayInTheHall(t *testing.T) {
 	}
 
 	h.m.set(func(m *machine) { m.is = false })
-	if s := h.reason("internet is not reached"); !ready(s) || s.Internet != Offline {
+	if s := h.reason("internet is not reached"); !ready(s) || s.Internet != Offline || !strings.Contains(s.Reason, "Some networks want a sign-in page") || !strings.Contains(s.Reason, "02:00:00:00:00:00") {
 		t.Errorf("%+v", s)
 	}
 	h.m.set(func(m *machine) { m.is = true })
@@ -396,9 +397,15 @@ func TestNobodyGivesAnAddress(t *testing.T) {
 	h.m.set(func(m *machine) { m.give = nil })
 	h.Join(network())
 	h.says("joined WPA2-PSK", "CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:05:00 completed [id=0 id_str=]")
-	h.reason("nobody there gives it an address")
-	h.m.set(func(m *machine) { m.give = &given })
-	h.await("given at last", ready)
+	if s := h.reason("nobody there gives it an address"); !strings.Contains(s.Reason, "02:00:00:00:00:00") {
+		t.Errorf("%+v", s)
+	}
+	hotel := given
+	hotel.SignIn = true
+	h.m.set(func(m *machine) { m.give, m.is = &hotel, false })
+	if s := h.reason("It wants a sign-in page"); !ready(s) {
+		t.Errorf("%+v", s)
+	}
 }
 
 func TestAnAddressThatIsTakenBackIsGivenUp(t *testing.T) {

@@ -266,7 +266,7 @@ func (s *session) learn(ctx context.Context, n news) {
 	case n.err != nil:
 		s.config.Log.Warn("no address in the venue's network", "err", n.err)
 		s.drop()
-		s.trouble = noAddress(s.network.SSID)
+		s.trouble = noAddress(s.network.SSID, s.config.system.mac(s.radio.Interface))
 	case s.network.Apart.IsValid() && s.network.Apart.Overlaps(n.lease.Address):
 		s.drop()
 		s.trouble = clash(s.network.SSID)
@@ -318,7 +318,7 @@ func (s *session) tell() {
 		is.State, is.Reason = drivers.Opening, fmt.Sprintf("The kit is in %q, and waits for an address.", s.network.SSID)
 	case s.joined:
 		if is.State = drivers.Ready; s.online == Offline {
-			is.Reason = offline(s.network.SSID)
+			is.Reason = offline(s.network.SSID, s.config.system.mac(s.radio.Interface), s.lease.SignIn)
 		}
 	case s.fault != "":
 		is.Reason = s.fault

@@ -24,8 +24,8 @@ func refused(ssid, code string) string {
 	return fmt.Sprintf("%q turns the kit away (code %s). Ask the venue whether it lets new devices in, or use a cable.", ssid, code) + goesOn
 }
 
-func noAddress(ssid string) string {
-	return fmt.Sprintf("The kit is in %q, and nobody there gives it an address. Ask the venue whether devices have to be registered first; if the router is yours, start it again.", ssid) + goesOn
+func noAddress(ssid, mac string) string {
+	return fmt.Sprintf("The kit is in %q, and nobody there gives it an address. Ask the venue whether devices have to be registered first: the kit is %s. If the router is yours, start it again.", ssid, mac) + goesOn
 }
 
 func clash(ssid string) string {
@@ -36,8 +36,12 @@ func lost(ssid string) string {
 	return fmt.Sprintf("The connection to %q was lost.", ssid) + goesOn
 }
 
-func offline(ssid string) string {
-	return fmt.Sprintf("The kit is in %q, and the internet is not reached from there: some networks want a sign-in page clicked first, which a kit cannot do. Sales, slips and the page go on without it.", ssid)
+func offline(ssid, mac string, signIn bool) string {
+	why := "Some networks want a sign-in page clicked first, which a kit cannot do"
+	if signIn {
+		why = "It wants a sign-in page clicked first, which a kit cannot do"
+	}
+	return fmt.Sprintf("The kit is in %q, and the internet is not reached from there. %s: ask the venue to let it through as %s. Sales, slips and the page go on without.", ssid, why, mac)
 }
 
 // unfit is why a network that was heard cannot be joined with what is set; "": it can.
