@@ -54,6 +54,7 @@ type reception struct {
 	dhcp     *dhcp.Server
 	dns      *dns.Server
 	servers  atomic.Pointer[[]netip.AddrPort] // upstream, for names
+	outlook  outlook
 
 	mu    sync.Mutex
 	asked visitors
@@ -83,8 +84,27 @@ func newReception(dir, supplicant string, log *slog.Logger) (*reception, error) 
 		Kept: r.kept(leasesName), Keep: r.keep(leasesName), Bind: r.bind, Away: r.away})
 	r.dns = dns.New(dns.Config{Kit: wifiap.Address.Addr(), Now: clock.Uptime, Log: log, Who: r.dhcp.Holder,
 		Accepted: func(m portal.MAC) bool { _, ok := r.guests.Accepted(m); return ok },
-		Upstream: func() []netip.AddrPort { return *r.servers.Load() }})
+		Upstream: func() []netip.AddrPort { return *r.servers.Load() }, Offline: func() bool { return r.internet() == venue.Offline }})
+	r.outlook = outlook{way: r.cable, failed: func() uint64 { return r.dns.Counts().Failed }, look: venue.Leads}
 	return r, nil
+}
+
+// internet is whether visitors' way out leads there.
+func (r *reception) internet() venue.Internet {
+	r.mu.Lock()
+	way := r.way.Interface
+	r.mu.Unlock()
+	return leads(way, r.venue.State(), &r.outlook)
+}
+
+// cable is visitors' way out, where it is one that is looked at here.
+func (r *reception) cable() (interfaceName string, servers []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.way.Interface == r.venue.State().Radio {
+		return "", nil
+	}
+	return r.way.Interface, *r.servers.Load()
 }
 
 // kept is what an earlier edgeap left; nil: nothing.
@@ -181,6 +201,7 @@ func (r *reception) fortify() error {
 func (r *reception) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { r.upkeep(ctx); return nil })
+	group.Go(func() error { return r.outlook.run(ctx) })
 	group.Go(func() error {
 		return r.serve(ctx, "addresses", func(s wifiap.State) error { return r.dhcp.Run(ctx, s.Radio) })
 	})

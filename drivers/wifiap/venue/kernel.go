@@ -139,8 +139,13 @@ const timeServers = "0.gokrazy.pool.ntp.org"
 // onlineWithin is how long all of that may take.
 const onlineWithin = 15 * time.Second
 
-// online asks a time server (RFC 5905), by one interface and what that network's servers say of its name.
 func (kernel) online(ctx context.Context, iface string, servers []netip.Addr) bool {
+	return Leads(ctx, iface, servers)
+}
+
+// Leads is whether an interface, of whatever kind, leads into the internet: a time server is asked (RFC 5905), by that interface and what
+// that network's servers say of its name. It takes 15 seconds at most.
+func Leads(ctx context.Context, iface string, servers []netip.Addr) bool {
 	ctx, cancel := context.WithTimeout(ctx, onlineWithin)
 	defer cancel()
 	by := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
