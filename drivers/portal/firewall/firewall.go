@@ -58,6 +58,7 @@ const (
 	connections  = 60   // new ones, a second
 	datagrams    = 1500 // a second, to the media port: what a phone reports of a stream is a tenth of it
 	echoes       = 5    // a second
+	solicits     = 2    // a second, for the kit by IPv6 (RFC 4861): of each the kernel may take note, and of 1024 in all
 	refusals     = 10   // a second, by which a phone learns at once that there is nothing
 	wayOut       = 384 << 10
 	wayOutAtOnce = 1 << 20 // bytes a second, and at once, each way
@@ -147,7 +148,13 @@ func (f *Firewall) Remove() error {
 		return fmt.Errorf("firewall: remove: %w", err)
 	}
 	f.up = false
-	return f.route(Config{Interface: was.Interface}, was.Internet)
+	if was.Interface == "" {
+		return nil
+	}
+	if err := f.route(Config{Interface: was.Interface}, was.Internet); err != nil {
+		return err
+	}
+	return release(was.Interface)
 }
 
 // put replaces the table.

@@ -63,6 +63,17 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 			t.Errorf("the kit looks for station 2 at %s", is)
 		}
 	})
+	t.Run("asking as thousands", func(t *testing.T) { // the kernel notes who asked, and has room for 1024 in all
+		before := s.noted("air")
+		s.rawMany(s.one, unix.ETH_P_ARP, s.macOf(s.kit, "air"), 3000, func(n int) []byte {
+			ask := append([]byte{0, 1, 8, 0, 6, 4, 0, 1}, macs[0][:]...)
+			return append(append(append(ask, 11, 0, byte(n>>8), byte(n)), 0, 0, 0, 0, 0, 0), shut.Kit.Addr().AsSlice()...)
+		})
+		if is := s.noted("air"); is > before+10 {
+			t.Errorf("the kit took note of %d of 3000 senders that nobody is", is-before)
+		}
+		s.expect(s.kit, "yes", "tcp", "44.1.2.9:80") // a machine that the kit has not spoken to
+	})
 	t.Run("IPv6", func(t *testing.T) {
 		s.one.Address("wlan", "fe80::2/64")
 		s.kit.Address("air", "fe80::1/64")
@@ -71,6 +82,16 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 		s.one.Do(func() { found = neighbour6("wlan", "fe80::1") })
 		if !found {
 			t.Error("neighbour discovery is not answered: phones take that for a fault")
+		}
+		before := s.noted("air")
+		began := time.Now()
+		to := netip.MustParseAddr("fe80::1")
+		s.rawMany(s.one, unix.ETH_P_IPV6, s.macOf(s.kit, "air"), 3000, func(n int) []byte {
+			return solicit(netip.AddrFrom16([16]byte{0xfe, 0x80, 8: 1, 14: byte(n >> 8), 15: byte(n)}), to, macs[0])
+		})
+		most := 2*solicits + solicits*int(time.Since(began).Seconds()+1)
+		if more := s.noted("air") - before; more < 1 || more > most {
+			t.Errorf("the kit took note of %d of 3000 senders, want 1 to %d", more, most)
 		}
 	})
 	t.Run("pings, within reason", func(t *testing.T) {
@@ -136,6 +157,9 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 		s.do(s.f.Remove)
 		s.do(s.f.Remove)
 		s.expect(s.one, "yes", "tcp", "10.66.0.1:8443")
+		if air, is := s.kit.Sysctl("net/ipv4/conf/air/rp_filter"), s.kit.Sysctl("net/ipv4/conf/default/rp_filter"); air != is {
+			t.Errorf("rp_filter %s is left, where new interfaces have %s", air, is)
+		}
 		s.do(func() error {
 			c := &nftables.Conn{}
 			all, err := c.ListTables()

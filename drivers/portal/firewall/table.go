@@ -80,7 +80,7 @@ func (t *table) input() {
 	t.rule(in, iif(t.config.Interface), goTo("air"))   // iifname wlan0 goto air
 	t.rule(in, iifNot("lo"), ipv4(), to(kit), drop())  // ip daddr 10.66.0.1 drop: that is not for the operator's network
 	for _, kind := range []byte{ndSolicit, ndAdvert} { // meta l4proto icmpv6 icmpv6 type ... ip6 hoplimit 255 accept
-		t.rule(air, ipv6(), l4(unix.IPPROTO_ICMPV6), byteAt(expr.PayloadBaseTransportHeader, 0, kind), byteAt(expr.PayloadBaseNetworkHeader, 7, 255), t.limit("echoes6", ether(), echoes*4, expr.LimitTypePkts, 0), accept())
+		t.rule(air, ipv6(), l4(unix.IPPROTO_ICMPV6), byteAt(expr.PayloadBaseTransportHeader, 0, kind), byteAt(expr.PayloadBaseNetworkHeader, 7, 255), t.limit("solicits", ether(), solicits, expr.LimitTypePkts, 2*solicits), accept())
 	}
 	t.rule(air, notIPv4(), drop())
 	t.rule(air, toNot(kit), drop())                 // ip daddr != 10.66.0.1 drop
