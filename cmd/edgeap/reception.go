@@ -49,19 +49,30 @@ type reception struct {
 	resolver resolver // upkeep's
 	naming   *naming
 
-	firewall firewall.Firewall
+	firewall wall
 	guests   *portal.Guests
 	dhcp     *dhcp.Server
 	dns      *dns.Server
 	servers  atomic.Pointer[[]netip.AddrPort] // upstream, for names
 	outlook  outlook
 
+	building sync.Mutex // from what is to be until the firewall is that: what is said last is done last. Taken before mu
+
 	mu    sync.Mutex
 	asked visitors
 	staff firewall.Staff // as edgekit said last
 	on    string         // the interface with the firewall; "": none
+	gone  bool           // it is to be taken away; until guard says so the one that an earlier edgeap left is let be
 	way   firewall.Way
 	air   presence
+}
+
+// wall is the firewall.
+type wall interface {
+	Set(firewall.Config) error
+	Guests(all, accepted []portal.Lease) error
+	Check() error
+	Remove() error
 }
 
 // visitors is what the settings say of them.
@@ -76,7 +87,7 @@ func newReception(dir, supplicant string, log *slog.Logger) (*reception, error) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	r := &reception{dir: dir, log: log, resolver: resolver{path: resolvConf}, venue: venue.New(venue.Config{Dir: dir, Supplicant: supplicant, Log: log})}
+	r := &reception{dir: dir, log: log, firewall: &firewall.Firewall{}, resolver: resolver{path: resolvConf}, venue: venue.New(venue.Config{Dir: dir, Supplicant: supplicant, Log: log})}
 	none := []netip.AddrPort{}
 	r.servers.Store(&none)
 	r.guests = portal.NewGuests(r.kept(guestsName), clock.Uptime, r.keep(guestsName))
@@ -154,27 +165,37 @@ func (r *reception) guard(interfaceName string) error {
 		return err
 	}
 	r.mu.Lock()
-	r.on = interfaceName
+	r.on, r.gone = interfaceName, interfaceName == ""
 	r.mu.Unlock()
-	if interfaceName != "" {
-		return r.fortify()
+	err := r.fortify()
+	if err != nil && interfaceName == "" { // what stays keeps shut, and nobody is there
+		r.log.Warn("firewall not taken away yet", "err", err)
+		return nil
 	}
-	if err := r.firewall.Remove(); err != nil { // what stays keeps shut, and nobody is there
-		r.log.Warn("firewall not taken away", "err", err)
-	}
-	return nil
+	return err
 }
 
 // fortify has the firewall be what it is to be now.
 func (r *reception) fortify() error {
+	r.building.Lock()
+	defer r.building.Unlock()
 	r.mu.Lock()
 	c := firewall.Config{Interface: r.on, Kit: wifiap.Address, Visitors: r.asked.port, Staff: r.staff}
-	internet := r.asked.internet
+	internet, gone := r.asked.internet, r.gone
 	r.mu.Unlock()
-	if c.Interface == "" {
+	switch {
+	case gone:
+		r.leadOut(firewall.Way{}, nil)
+		if err := r.firewall.Remove(); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.gone = false // it is done, also for who said so meanwhile
+		r.mu.Unlock()
 		return nil
-	}
-	if c.Visitors == 0 {
+	case c.Interface == "":
+		return nil
+	case c.Visitors == 0:
 		return errors.New("the settings do not say yet where the page is")
 	}
 	servers := []netip.AddrPort{}
@@ -187,14 +208,19 @@ func (r *reception) fortify() error {
 			servers = r.serversBy(c.Internet.Interface)
 		}
 	}
+	r.leadOut(c.Internet, servers)
+	return r.firewall.Set(c)
+}
+
+// leadOut notes visitors' way out, and who is asked for names there.
+func (r *reception) leadOut(way firewall.Way, servers []netip.AddrPort) {
 	r.servers.Store(&servers)
 	r.mu.Lock()
-	if r.way.Interface != c.Internet.Interface {
-		r.log.Info("visitors' way out", "interface", c.Internet.Interface)
+	defer r.mu.Unlock()
+	if r.way.Interface != way.Interface {
+		r.log.Info("visitors' way out", "interface", way.Interface)
 	}
-	r.way = c.Internet
-	r.mu.Unlock()
-	return r.firewall.Set(c)
+	r.way = way
 }
 
 // run serves until ctx ends.

@@ -166,7 +166,7 @@ func (f *Firewall) put(config Config) error {
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
-	was := f.before(c).Internet
+	was := f.before(c)
 	if err := build(c, config, f.guests, f.accepted); err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
@@ -174,7 +174,12 @@ func (f *Firewall) put(config Config) error {
 		return fmt.Errorf("firewall: replace the table: %w", err)
 	}
 	f.config, f.up, f.stale = config, true, false
-	if err := f.route(config, was); err != nil {
+	if was.Interface != "" && was.Interface != config.Interface {
+		if err := release(was.Interface); err != nil {
+			return err
+		}
+	}
+	if err := f.route(config, was.Internet); err != nil {
 		return err
 	}
 	return f.place(nil)
