@@ -208,6 +208,9 @@ func (r *reception) fortify() error {
 			servers = r.serversBy(c.Internet.Interface)
 		}
 	}
+	if is := r.venue.State().Radio; is != c.Interface {
+		c.Venue = is
+	}
 	r.leadOut(c.Internet, servers)
 	return r.firewall.Set(c)
 }
@@ -265,6 +268,7 @@ func (r *reception) upkeep(ctx context.Context) {
 	said := ""
 	for {
 		_, changed := r.ap.Watch().Get()
+		_, joined := r.venue.Watch().Get() // its radio is known before there is an address by it
 		r.air.up(r.ap.State().State == drivers.Ready)
 		r.resolve()
 		if err := errors.Join(r.fortify(), r.firewall.Check()); err != nil && err.Error() != said {
@@ -276,6 +280,7 @@ func (r *reception) upkeep(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-changed:
+		case <-joined:
 		case <-ctx.Done():
 			return
 		}

@@ -31,6 +31,7 @@ type Config struct {
 	Visitors  uint16       // the port of the visitors' page, by TCP, and of pictures, by UDP
 	Internet  Way          // the zero value: none
 	Staff     Staff        // the zero value: the operators' door is shut
+	Venue     string       // an interface by which the kit is a guest: nobody there reaches it, but for answers. "": none
 }
 
 // Staff is who reaches the operators' door from the access point. What is behind it asks for a code or a session of everybody.
@@ -197,5 +198,5 @@ func (f *Firewall) there() bool {
 
 func same(a, b Config) bool {
 	return a.Interface == b.Interface && a.Kit == b.Kit && a.Visitors == b.Visitors && a.Internet.Interface == b.Internet.Interface && slices.Equal(a.Internet.Networks, b.Internet.Networks) &&
-		a.Staff.Port == b.Staff.Port && a.Staff.Anybody == b.Staff.Anybody && slices.Equal(a.Staff.Stations, b.Staff.Stations)
+		a.Venue == b.Venue && a.Staff.Port == b.Staff.Port && a.Staff.Anybody == b.Staff.Anybody && slices.Equal(a.Staff.Stations, b.Staff.Stations)
 }

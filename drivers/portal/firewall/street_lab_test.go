@@ -274,6 +274,13 @@ func (s *street) noted(name string) (n int) {
 	return n
 }
 
+// tracked is how many connections are in the kernel's table.
+func (s *street) tracked() (n int) {
+	s.t.Helper()
+	fmt.Sscan(s.kit.Sysctl("net/netfilter/nf_conntrack_count"), &n)
+	return n
+}
+
 // solicit is a neighbour solicitation (RFC 4861, 4.3).
 func solicit(from, to netip.Addr, mac portal.MAC) []byte {
 	m := append([]byte{ndSolicit, 0, 0, 0, 0, 0, 0, 0}, to.AsSlice()...)
