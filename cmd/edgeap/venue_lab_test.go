@@ -259,6 +259,9 @@ func TestLabVenue(t *testing.T) {
 	if r := l.run("ip", "route"); !strings.Contains(r, "default via "+hallIs+" dev wlan0") {
 		t.Errorf("routes: %s", r)
 	}
+	if is := strings.TrimSpace(l.run("cat", "/proc/sys/net/ipv6/conf/wlan0/accept_ra")); is != "0" {
+		t.Errorf("whoever says there that it is a router gives the kit addresses: accept_ra %s", is)
+	}
 	if st, err := os.Stat("/run/edgeap/wpa_supplicant.conf"); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("wpa_supplicant.conf: %v, %v", st, err)
 	}
