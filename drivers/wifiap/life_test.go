@@ -68,6 +68,11 @@ func fakeHostapd(how, conf string) {
 			case "ADD_MAC":
 				denied[word[2]] = true
 			case "DEL_MAC":
+				deaf := filepath.Join(filepath.Dir(conf), "deaf") // as the test has it: once
+				if os.Rename(deaf, deaf+".was") == nil {
+					answer = "FAIL\n"
+					break
+				}
 				delete(denied, word[2])
 			case "CLEAR":
 				clear(denied)
@@ -423,12 +428,56 @@ func keepOut(t *testing.T, dir, mac string) {
 	}
 }
 
-// TestAPhoneThatRestsComesBack by itself after its time, unless it was blocked meanwhile.
-func TestAPhoneThatRestsComesBack(t *testing.T) {
+// TestManyAreKeptOutAtOnce: and none of them is forgotten, here or by hostapd.
+func TestManyAreKeptOutAtOnce(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
 	m := &machine{}
 	m.plug(pi())
 	a, _ := start(t, t.TempDir(), m)
+	a.Want(network())
+	await(t, a, is(drivers.Ready))
+	at := func(n int) string { return fmt.Sprintf("02:00:00:00:09:%02d", n) }
+	together := func(do func(n int) error) {
+		t.Helper()
+		var all sync.WaitGroup
+		for n := range 50 {
+			all.Go(func() {
+				if err := do(n); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	same := func(want int) {
+		t.Helper()
+		noted, err := a.Blocked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(noted)
+		if is := keptOut(t, a); len(noted) != want || is != strings.Join(noted, "\n") {
+			t.Errorf("%d are kept out, want %d; the file has %q, hostapd %q", len(noted), want, noted, is)
+		}
+	}
+	together(func(n int) error { return a.Block(t.Context(), at(n)) })
+	same(50)
+	together(func(n int) error {
+		if n%2 == 0 {
+			return a.Unblock(t.Context(), at(n))
+		}
+		return a.Block(t.Context(), at(n))
+	})
+	same(25)
+}
+
+// TestAPhoneThatRestsComesBack by itself after its time, unless it was blocked meanwhile, though hostapd has to be told again.
+func TestAPhoneThatRestsComesBack(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	m := &machine{}
+	m.plug(pi())
+	dir := t.TempDir()
+	a, _ := start(t, dir, m)
 	a.Want(network())
 	await(t, a, is(drivers.Ready))
 	if err := a.Rest(t.Context(), "02:00:00:00:01:00", longestRest+1); err == nil {
@@ -445,15 +494,22 @@ func TestAPhoneThatRestsComesBack(t *testing.T) {
 	if is := keptOut(t, a); is != "02:00:00:00:01:00\n02:00:00:00:02:00" {
 		t.Errorf("kept out: %q", is)
 	}
-	a.mu.Lock()
+	deaf := filepath.Join(dir, "deaf")
+	if err := os.WriteFile(deaf, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.out.Lock()
 	for mac := range a.resting {
 		a.resting[mac] = time.Now() // the time has passed
 	}
-	a.mu.Unlock()
+	a.out.Unlock()
 	late := time.Now().Add(30 * time.Second)
 	for keptOut(t, a) != "02:00:00:00:02:00" {
 		if time.Now().After(late) {
 			t.Fatalf("kept out: %q", keptOut(t, a))
 		}
+	}
+	if _, err := os.Stat(deaf + ".was"); err != nil {
+		t.Errorf("hostapd took it at once, so nothing was tried again: %v", err)
 	}
 }

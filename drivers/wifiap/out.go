@@ -34,10 +34,7 @@ func (a *AP) Block(ctx context.Context, mac string) error {
 	if err != nil {
 		return err
 	}
-	if err := hostapd.Deny(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
-		return err
-	}
-	if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
+	if err := a.shut(c, mac, true); err != nil {
 		return err
 	}
 	if err := a.Kick(ctx, mac); !errors.Is(err, ErrUnknown) {
@@ -52,10 +49,21 @@ func (a *AP) Unblock(_ context.Context, mac string) error {
 	if err != nil {
 		return err
 	}
-	if err := hostapd.Allow(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
+	return a.shut(c, mac, false)
+}
+
+// shut keeps a station out, or does so no more: in the file that hostapd starts with, and in the hostapd that runs.
+func (a *AP) shut(c *reach, mac string, out bool) error {
+	a.out.Lock()
+	defer a.out.Unlock()
+	note, command := hostapd.Allow, "DENY_ACL DEL_MAC "
+	if out {
+		note, command = hostapd.Deny, "DENY_ACL ADD_MAC "
+	}
+	if err := note(filepath.Join(a.config.Dir, hostapd.DenyName), mac); err != nil {
 		return err
 	}
-	return c.Do("DENY_ACL DEL_MAC " + mac)
+	return c.Do(command + mac)
 }
 
 // Blocked lists the stations that are let in no more, in the order in which they were blocked; at most 1000.
@@ -79,14 +87,7 @@ func (a *AP) Rest(ctx context.Context, mac string, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	if _, known := a.resting[mac]; !known && len(a.resting) >= mostResting {
-		a.mu.Unlock()
-		return fmt.Errorf("%d phones are kept out for a while already", mostResting)
-	}
-	a.resting[mac] = time.Now().Add(d)
-	a.mu.Unlock()
-	if err := c.Do("DENY_ACL ADD_MAC " + mac); err != nil {
+	if err := a.sleep(c, mac, time.Now().Add(d)); err != nil {
 		return err
 	}
 	if err := a.Kick(ctx, mac); !errors.Is(err, ErrUnknown) {
@@ -95,37 +96,45 @@ func (a *AP) Rest(ctx context.Context, mac string, d time.Duration) error {
 	return nil
 }
 
-// rested lets those in again whose rest is over.
+func (a *AP) sleep(c *reach, mac string, until time.Time) error {
+	a.out.Lock()
+	defer a.out.Unlock()
+	if _, known := a.resting[mac]; !known && len(a.resting) >= mostResting {
+		return fmt.Errorf("%d phones are kept out for a while already", mostResting)
+	}
+	a.resting[mac] = until
+	return c.Do("DENY_ACL ADD_MAC " + mac)
+}
+
+// rested lets those in again whose rest is over. Whom hostapd could not be told of is tried again.
 func (a *AP) rested(c *hostapd.Control, now time.Time) error {
-	a.mu.Lock()
-	var over []string
+	a.out.Lock()
+	defer a.out.Unlock()
+	var blocked []string
 	for mac, until := range a.resting {
-		if !now.Before(until) {
-			over = append(over, mac)
-			delete(a.resting, mac)
-		}
-	}
-	a.mu.Unlock()
-	if len(over) == 0 {
-		return nil
-	}
-	blocked, err := a.Blocked()
-	if err != nil {
-		return err
-	}
-	for _, mac := range over {
-		if slices.Contains(blocked, mac) {
+		if now.Before(until) {
 			continue
 		}
-		if err := c.Do("DENY_ACL DEL_MAC " + mac); err != nil {
-			return err
+		if blocked == nil {
+			var err error
+			if blocked, err = a.Blocked(); err != nil {
+				return err
+			}
 		}
+		if !slices.Contains(blocked, mac) {
+			if err := c.Do("DENY_ACL DEL_MAC " + mac); err != nil {
+				return err
+			}
+		}
+		delete(a.resting, mac)
 	}
 	return nil
 }
 
 // sync has a hostapd that was taken over keep out those who are blocked, and nobody who was to rest for a program that is gone.
 func (a *AP) sync(c *hostapd.Control) error {
+	a.out.Lock()
+	defer a.out.Unlock()
 	blocked, err := a.Blocked()
 	if err != nil {
 		return err

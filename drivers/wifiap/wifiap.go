@@ -113,11 +113,13 @@ type AP struct {
 	starts int     // Run's
 	next   *choice // Run's: the channel to go to; nil: see choose
 
-	mu      sync.Mutex
-	wanted  wanted
-	up      *reach               // nil: it is not
-	sae     map[string]bool      // whether a station that is on joined by WPA3, as far as it was asked
-	wrong   map[string]time.Time // when a station tried a wrong password last, see Wrong
+	mu     sync.Mutex
+	wanted wanted
+	up     *reach               // nil: it is not
+	sae    map[string]bool      // whether a station that is on joined by WPA3, as far as it was asked
+	wrong  map[string]time.Time // when a station tried a wrong password last, see Wrong
+
+	out     sync.Mutex           // of who is kept out, in the file and in hostapd
 	resting map[string]time.Time // until when a station is kept out, see Rest
 }
 
