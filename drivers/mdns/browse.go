@@ -125,7 +125,9 @@ func (b *browser) listen(wait time.Duration) {
 			if err != nil {
 				return // it is over: nobody says anything any more, or may
 			}
-			b.hear(packet[:n], from.Addr().Unmap())
+			if from.Port() == b.group.Port() { // RFC 6762, section 6
+				b.hear(packet[:n], from.Addr().Unmap())
+			}
 		}
 	}
 }

@@ -32,16 +32,21 @@ func txt(of string, texts ...string) dnsmessage.Resource {
 
 const kitchen, bar = "Kitchen printer." + kind + ".local.", "Bar." + kind + ".local."
 
-// network answers each question as it is told to.
+// network answers each question as it is told to; and so does somebody there by another port, whom nobody believes.
 func network(t *testing.T, answer func(q dnsmessage.Message) (packets [][]byte)) netip.AddrPort {
 	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stranger, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer stranger.Close()
 		b := make([]byte, 9000)
 		for {
 			n, from, err := conn.ReadFromUDP(b)
@@ -53,6 +58,8 @@ func network(t *testing.T, answer func(q dnsmessage.Message) (packets [][]byte))
 				t.Errorf("a question that is none: %v", err)
 				continue
 			}
+			const forged = "Forged." + kind + ".local."
+			stranger.WriteToUDP(packed(t, q.ID, []dnsmessage.Resource{ptr(forged), srv(forged, 9100)}), from)
 			for _, p := range answer(q) {
 				conn.WriteToUDP(p, from)
 			}

@@ -42,10 +42,11 @@ const (
 	probeEvery = 250 * time.Millisecond
 	probes     = 3
 	deferFor   = time.Second
-	announce   = time.Second // between the first and the second
-	atMost     = time.Second // between two answers to everybody
-	lifetime   = 120         // seconds, of an answer
-	legacy     = 10          // seconds, of one to whoever knows only DNS
+	announce   = time.Second            // between the first and the second
+	atMost     = time.Second            // between two answers to everybody
+	defendMost = 250 * time.Millisecond // and to who asks for the name
+	lifetime   = 120                    // seconds, of an answer
+	legacy     = 10                     // seconds, of one to whoever knows only DNS
 	names      = 10
 	resign     = 5 * time.Minute
 )
@@ -223,6 +224,7 @@ func (h *host) hear(packet []byte, from netip.AddrPort) {
 	m, ok := parse(packet, h.name())
 	switch {
 	case !ok || h.life == resigned:
+	case m.response && from.Port() != Group.Port(): // section 6
 	case m.response:
 		for _, a := range m.answers {
 			if !h.Own(a) {
@@ -247,16 +249,20 @@ func (h *host) tie(proposed []netip.Addr) {
 	}
 }
 
-// reply answers a question: to everybody, as others may want to know too, but not more often than once a second; or to whoever asked
-// for that, or asks as plain DNS does (sections 5.4, 6, 6.7).
+// reply answers a question: to everybody, as others may want to know too, but not more often than once a second, or four times where who
+// asks would like the name; or to whoever asked for that, or asks as plain DNS does (sections 5.4, 6, 6.7).
 func (h *host) reply(m message, from netip.AddrPort) {
+	since := atMost
+	if len(m.proposed) > 0 {
+		since = defendMost // who missed the last one asks three times: section 8.1
+	}
 	switch {
 	case from.Port() != Group.Port():
 		h.say(h.plain(m), from)
 	case m.unicast && len(m.proposed) == 0:
 		h.say(h.answer(lifetime), from)
 	case m.known: // section 7.1
-	case len(m.proposed) > 0, h.sent == 0, h.now()-h.sent >= atMost: // who asks for the name is told at once
+	case h.sent == 0, h.now()-h.sent >= since:
 		h.say(h.answer(lifetime), netip.AddrPort{})
 	}
 }

@@ -263,6 +263,56 @@ func TestEverybodyIsToldOnceASecond(t *testing.T) {
 	})
 }
 
+// TestWhoAsksForTheNameIsNotAnEcho: to everybody it is defended four times a second at most, whoever asks for it how often.
+func TestWhoAsksForTheNameIsNotAnEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lan{t: t}
+		h := l.host("edgekit", "192.168.7.20")
+		time.Sleep(5 * time.Second)
+		asks := l.join("192.168.7.30")
+		probe := pack(dnsmessage.Message{Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName("edgekit.local."), Type: dnsmessage.TypeALL, Class: dnsmessage.ClassINET | top}},
+			Authorities: []dnsmessage.Resource{address("edgekit.local.", asks.at.Addr(), 120)}})
+		before := len(l.packets(0))
+		ask := func(times int) {
+			for range times {
+				asks.send(probe, h.at)
+				synctest.Wait()
+			}
+		}
+		ask(50)
+		if n := len(l.packets(before)); n != 1 {
+			t.Errorf("%d answers to everybody on 50 probes at once, want 1", n)
+		}
+		for range 3 { // as who asks in earnest: section 8.1
+			time.Sleep(probeEvery)
+			ask(1)
+		}
+		if n := len(l.packets(before)); n != 4 {
+			t.Errorf("%d answers to three more, want 3", n-1)
+		}
+		h.stop()
+	})
+}
+
+// TestAnAnswerFromAnyProgramIsNone: only what comes from the port that answers come from counts (section 6).
+func TestAnAnswerFromAnyProgramIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lan{t: t}
+		h := l.host("edgekit", "192.168.7.20")
+		other := l.join("192.168.7.9")
+		other.at = netip.AddrPortFrom(other.at.Addr(), 40000)
+		for range 50 {
+			time.Sleep(100 * time.Millisecond)
+			other.send(pack(dnsmessage.Message{Header: dnsmessage.Header{Response: true}, Answers: []dnsmessage.Resource{address("edgekit.local.", other.at.Addr(), 120)}}), h.at)
+			synctest.Wait()
+		}
+		if h.is() != "edgekit.local" {
+			t.Errorf("it is %q", h.is())
+		}
+		h.stop()
+	})
+}
+
 // TestTwoDoNotHaveOneName, whether one is there first, or both at once, and whoever asks more loudly.
 func TestTwoDoNotHaveOneName(t *testing.T) {
 	for name, later := range map[string]time.Duration{"at once": 0, "while the other asks": 300 * time.Millisecond, "while the other tells": 1100 * time.Millisecond, "later": 10 * time.Second} {
