@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -182,20 +183,35 @@ func exchange(ctx context.Context, server netip.AddrPort, ask *dns.Msg) *dns.Msg
 // private is whether an answer leads anywhere but into the internet.
 func private(r *dns.Msg) bool {
 	for _, rr := range r.Answer {
-		var ip []byte
-		switch rr := rr.(type) {
-		case *dns.A:
-			ip = rr.A
-		case *dns.AAAA:
-			ip = rr.AAAA
-		default:
-			continue
-		}
-		if a, ok := netip.AddrFromSlice(ip); !ok || !public(a) {
-			return true
+		for _, ip := range addresses(rr) {
+			if a, ok := netip.AddrFromSlice(ip); !ok || !public(a) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// addresses are those that a browser may go to by a record: its own, or hints (RFC 9460, 7.3).
+func addresses(rr dns.RR) (all []net.IP) {
+	switch rr := rr.(type) {
+	case *dns.A:
+		return []net.IP{rr.A}
+	case *dns.AAAA:
+		return []net.IP{rr.AAAA}
+	case *dns.HTTPS:
+		return addresses(&rr.SVCB)
+	case *dns.SVCB:
+		for _, v := range rr.Value {
+			switch v := v.(type) {
+			case *dns.SVCBIPv4Hint:
+				all = append(all, v.Hint...)
+			case *dns.SVCBIPv6Hint:
+				all = append(all, v.Hint...)
+			}
+		}
+	}
+	return all
 }
 
 func (s *Server) wait(m portal.MAC) bool {

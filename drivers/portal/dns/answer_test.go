@@ -143,6 +143,13 @@ func internet(t *testing.T) netip.AddrPort {
 		case name == "rebind.example.com.":
 			a("93.184.215.14")
 			a("192.168.178.1")
+		case name == "cdn.example.com." || name == "hint4.example.com." || name == "hint6.example.com." || name == "mapped.example.com.":
+			hints := map[string]dns.SVCBKeyValue{"cdn.example.com.": &dns.SVCBIPv4Hint{Hint: []net.IP{{93, 184, 215, 14}}}, "hint4.example.com.": &dns.SVCBIPv4Hint{Hint: []net.IP{{93, 184, 215, 14}, {192, 168, 178, 1}}},
+				"hint6.example.com.": &dns.SVCBIPv6Hint{Hint: []net.IP{net.ParseIP("fd00::1")}}, "mapped.example.com.": &dns.SVCBIPv6Hint{Hint: []net.IP{net.ParseIP("::ffff:10.0.0.1")}}}
+			is := dns.SVCB{Hdr: header(q.Question[0], 300), Priority: 1, Target: ".", Value: []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: []string{"h2"}}, hints[name]}}
+			if r.Answer = []dns.RR{&is}; q.Question[0].Qtype == dns.TypeHTTPS {
+				r.Answer = []dns.RR{&dns.HTTPS{SVCB: is}}
+			}
 		case name == "large.example.com." && !tcp:
 			r.Truncated = true
 		case name == "large.example.com.":
@@ -181,6 +188,11 @@ func TestPassedOnAndWatched(t *testing.T) {
 		{"detectportal.firefox.com.", "A", "NOERROR A 10.66.0.1"},
 		{"dns.msftncsi.com.", "A", "NOERROR A 131.107.255.255"},
 		{"rebind.example.com.", "A", "NXDOMAIN"},
+		{"cdn.example.com.", "HTTPS", `NOERROR HTTPS 1 . alpn="h2" ipv4hint="93.184.215.14"`}, // RFC 9460, 7.3: a browser may go there
+		{"hint4.example.com.", "HTTPS", "NXDOMAIN"},
+		{"hint4.example.com.", "SVCB", "NXDOMAIN"},
+		{"hint6.example.com.", "HTTPS", "NXDOMAIN"},
+		{"mapped.example.com.", "HTTPS", "NXDOMAIN"},
 		{"broken.example.com.", "A", "SERVFAIL"},
 		{"forged.example.com.", "A", "SERVFAIL"},
 		{"nas.local.", "A", "NXDOMAIN"},
