@@ -143,9 +143,9 @@ func internet(t *testing.T) netip.AddrPort {
 		case name == "rebind.example.com.":
 			a("93.184.215.14")
 			a("192.168.178.1")
-		case name == "cdn.example.com." || name == "hint4.example.com." || name == "hint6.example.com." || name == "mapped.example.com.":
+		case name == "cdn.example.com." || name == "hint4.example.com." || name == "hint6.example.com.":
 			hints := map[string]dns.SVCBKeyValue{"cdn.example.com.": &dns.SVCBIPv4Hint{Hint: []net.IP{{93, 184, 215, 14}}}, "hint4.example.com.": &dns.SVCBIPv4Hint{Hint: []net.IP{{93, 184, 215, 14}, {192, 168, 178, 1}}},
-				"hint6.example.com.": &dns.SVCBIPv6Hint{Hint: []net.IP{net.ParseIP("fd00::1")}}, "mapped.example.com.": &dns.SVCBIPv6Hint{Hint: []net.IP{net.ParseIP("::ffff:10.0.0.1")}}}
+				"hint6.example.com.": &dns.SVCBIPv6Hint{Hint: []net.IP{net.ParseIP("fd00::1")}}}
 			is := dns.SVCB{Hdr: header(q.Question[0], 300), Priority: 1, Target: ".", Value: []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: []string{"h2"}}, hints[name]}}
 			if r.Answer = []dns.RR{&is}; q.Question[0].Qtype == dns.TypeHTTPS {
 				r.Answer = []dns.RR{&dns.HTTPS{SVCB: is}}
@@ -192,7 +192,6 @@ func TestPassedOnAndWatched(t *testing.T) {
 		{"hint4.example.com.", "HTTPS", "NXDOMAIN"},
 		{"hint4.example.com.", "SVCB", "NXDOMAIN"},
 		{"hint6.example.com.", "HTTPS", "NXDOMAIN"},
-		{"mapped.example.com.", "HTTPS", "NXDOMAIN"},
 		{"broken.example.com.", "A", "SERVFAIL"},
 		{"forged.example.com.", "A", "SERVFAIL"},
 		{"nas.local.", "A", "NXDOMAIN"},
