@@ -39,7 +39,7 @@ func build(c *nftables.Conn, config Config, guests, accepted []portal.Lease) err
 	if config.Internet.Interface != "" {
 		t.masquerade()
 	}
-	if config.Internet.Interface != "" || config.Venue != "" {
+	if config.Visitors != 80 || config.Internet.Interface != "" || config.Venue != "" {
 		t.untrack()
 	}
 	return t.err
@@ -180,7 +180,8 @@ func (t *table) masquerade() {
 }
 
 // untrack keeps what is between stations and the kit itself out of the kernel's table of connections, which is kept where a rule asks
-// for their state, or addresses are changed: who filled it would shut the page for all. But for what redirect has to find again.
+// for their state or changes addresses: who filled it would shut the page for all. But for what redirect has to find again, of which a
+// station makes no more than connections a second.
 func (t *table) untrack() {
 	notrack := []expr.Any{&expr.Notrack{}}
 	in := t.hook("arrive", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw)
