@@ -104,17 +104,20 @@ func TestAKitIsLookedAfterFromTheShell(t *testing.T) {
 	}
 }
 
-// TestTheVenuesNetworkIsToldInTheShell by Wi-Fi, by cable, and where something is in the way.
-func TestTheVenuesNetworkIsToldInTheShell(t *testing.T) {
+// TestTheWayOutIsToldInTheShell: that of a venue's network, by Wi-Fi, by cable, and where something is in the way, and visitors' own.
+func TestTheWayOutIsToldInTheShell(t *testing.T) {
 	for name, c := range map[string]struct {
-		venue *wire.WifiVenue
-		want  []string
+		wifi wire.Wifi
+		want []string
 	}{
-		"Wi-Fi": {&wire.WifiVenue{Device: wire.Device{State: "ready"}, Radio: "wlan0", SSID: "Halle 3", Security: "wpa2", MHz: 2437, SignalDBm: -55, Address: "192.168.7.20/24", Internet: "yes", Name: "edgekit.local"},
+		"Wi-Fi": {wire.Wifi{Venue: &wire.WifiVenue{Device: wire.Device{State: "ready"}, Radio: "wlan0", SSID: "Halle 3", Security: "wpa2", MHz: 2437, SignalDBm: -55, Address: "192.168.7.20/24", Internet: "yes", Name: "edgekit.local"}},
 			[]string{"Halle 3 ready", "wlan0, wpa2, 2437 MHz, -55 dBm, address 192.168.7.20/24", "internet", "yes", "found as", "edgekit.local"}},
-		"a cable":    {&wire.WifiVenue{Device: wire.Device{Name: "eth0", State: "ready"}, Address: "192.168.7.20/24"}, []string{"venue", "by cable, eth0, address 192.168.7.20/24"}},
-		"in the way": {&wire.WifiVenue{Device: wire.Device{State: "failed", Reason: "Wrong password."}, SSID: "Halle 3"}, []string{"Halle 3 failed  Wrong password."}},
-		"none":       {nil, []string{"network"}},
+		"a cable":    {wire.Wifi{Venue: &wire.WifiVenue{Device: wire.Device{Name: "eth0", State: "ready"}, Address: "192.168.7.20/24"}}, []string{"venue", "by cable, eth0, address 192.168.7.20/24"}},
+		"in the way": {wire.Wifi{Venue: &wire.WifiVenue{Device: wire.Device{State: "failed", Reason: "Wrong password."}, SSID: "Halle 3"}}, []string{"Halle 3 failed  Wrong password."}},
+		"none":       {wire.Wifi{}, []string{"network"}},
+		"visitors'":  {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0", Internet: "yes"}}, []string{"visitors' internet", "by eth0"}},
+		"a dead one": {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0", Internet: "no"}}, []string{"none by eth0", "look at the router there"}},
+		"a new one":  {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0"}}, []string{"by eth0, not known yet"}},
 	} {
 		data := t.TempDir()
 		l, err := net.Listen("unix", filepath.Join(data, "control.sock"))
@@ -125,7 +128,7 @@ func TestTheVenuesNetworkIsToldInTheShell(t *testing.T) {
 			if r.URL.Path != "/wifi/status" {
 				t.Errorf("%s asked for", r.URL.Path)
 			}
-			wire.Reply(rw, http.StatusOK, wire.Wifi{Mode: "venue", Device: wire.Device{State: "absent"}, Venue: c.venue})
+			wire.Reply(rw, http.StatusOK, c.wifi)
 		})}
 		go kit.Serve(l)
 		var out, errs strings.Builder
@@ -137,8 +140,10 @@ func TestTheVenuesNetworkIsToldInTheShell(t *testing.T) {
 				t.Errorf("%s: lacks %q:\n%s", name, want, out.String())
 			}
 		}
-		if c.venue == nil && strings.Contains(out.String(), "venue") {
-			t.Errorf("%s:\n%s", name, out.String())
+		for _, absent := range []string{"venue", "visitors"} {
+			if name == "none" && strings.Contains(out.String(), absent) {
+				t.Errorf("%s:\n%s", name, out.String())
+			}
 		}
 		kit.Close()
 	}
