@@ -9,12 +9,11 @@ import (
 	"edgekit.internal/drivers/wifiap/venue"
 )
 
-// How often it is looked whether the internet is there, where it was and where it was not, as drivers/wifiap/venue does by Wi-Fi; and how
-// soon at the earliest, where names are asked for in vain.
+// How often it is looked whether the internet is there: where it was, and where it was not or names are asked for in vain. By Wi-Fi
+// drivers/wifiap/venue looks as often. Those who run time servers ask for no more than once a minute.
 const (
 	lookOnline  = 5 * time.Minute
 	lookOffline = time.Minute
-	lookSoonest = 20 * time.Second
 )
 
 // outlook is whether visitors' way out leads into the internet, where that is a cable: by Wi-Fi drivers/wifiap/venue knows.
@@ -63,11 +62,8 @@ func (o *outlook) run(ctx context.Context) error {
 	for {
 		way, servers := o.way()
 		wait, vain := lookOffline, o.failed()
-		if o.of(way) == venue.Online {
+		if o.of(way) == venue.Online && vain == failed {
 			wait = lookOnline
-		}
-		if vain != failed {
-			wait = lookSoonest
 		}
 		switch {
 		case way == "":
