@@ -123,6 +123,7 @@ func TestLabAccessPoint(t *testing.T) {
 		l.post(mac(2), "block", http.StatusNoContent)
 		l.until("the phone is gone", func(w wire.Wifi) bool { return !authorized(w, 2) })
 		l.post(mac(9), "kick", http.StatusNotFound)
+		two.cli("reassociate") // it may not have heard that it was sent away, and has nothing to say by which it would find out
 		kittest.Until(t, "it was refused", func() bool {
 			return strings.Count(two.log(), "CTRL-EVENT-ASSOC-REJECT")+strings.Count(two.log(), "CTRL-EVENT-AUTH-REJECT") > 0
 		})
@@ -152,6 +153,15 @@ func TestLabAccessPoint(t *testing.T) {
 		hwsim(t, newRadio)
 		l.ready("the radio is found")
 		t.Logf("up %v after it was put in", time.Since(began).Round(time.Millisecond))
+		l.back("a phone is back by itself", one)
+		t.Logf("a phone on %v after it was put in", time.Since(began).Round(time.Millisecond))
+		was := one.ip
+		if one.lease(t); one.ip != was {
+			t.Errorf("it had %s, and has %s", was, one.ip)
+		}
+		if a := one.ask(t, "shop.example.com"); a != "10.66.0.1" {
+			t.Errorf("names are not answered: %q", a)
+		}
 	})
 
 	t.Run("other settings, without a restart", func(t *testing.T) {
@@ -172,8 +182,22 @@ func TestLabAccessPoint(t *testing.T) {
 	})
 	one.end()
 	two.end()
-	l.set("mode = \"ap\"\nsecurity = \"open\"\n")
-	l.until("open", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Security == "open" })
+	t.Run("an open network, which a phone joins without a password", func(t *testing.T) {
+		l.set("mode = \"ap\"\nsecurity = \"open\"\n")
+		l.until("open", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.Security == "open" })
+		p := l.phone(t, 1, "NONE", "")
+		w := l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, 1) })
+		if station(w, 1).WPA3 {
+			t.Errorf("%+v", w)
+		}
+		p.lease(t)
+		if a := p.ask(t, "edgekit.internal"); a != "10.66.0.1" {
+			t.Errorf("names are not answered: %q", a)
+		}
+		if p.reaches(t, "10.66.0.1:22") {
+			t.Error("more is open to it than the page")
+		}
+	})
 	l.cmd.Process.Signal(syscall.SIGTERM)
 	if err := l.cmd.Wait(); err != nil {
 		t.Errorf("SIGTERM: %v", err)

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
 )
 
 // phone is wpa_supplicant in a network namespace of its own.
@@ -38,7 +39,7 @@ type phone struct {
 	ip, dns string // what it was given
 }
 
-// phone has a phone join the kit's network by WPA-PSK (WPA2) or SAE (WPA3), on channel 6 or on that which is given.
+// phone has a phone join the kit's network by WPA-PSK (WPA2) or SAE (WPA3), or, by NONE, an open one, on channel 6 or on that which is given.
 func (l *lab) phone(t *testing.T, n int, how, password string, mhz ...int) *phone {
 	t.Helper()
 	p := &phone{t: t, n: n, dir: t.TempDir()}
@@ -49,7 +50,11 @@ func (l *lab) phone(t *testing.T, n int, how, password string, mhz ...int) *phon
 	if how == "SAE" {
 		secret, mfp = "sae_password", 2
 	}
-	text := fmt.Sprintf("ctrl_interface=%s\nsae_pwe=2\nnetwork={\nssid=%q\nscan_freq=%d\nkey_mgmt=%s\nieee80211w=%d\n%s=%q\n}\n", p.dir, l.join.SSID, mhz[0], how, mfp, secret, password)
+	key := fmt.Sprintf("ieee80211w=%d\n%s=%q\n", mfp, secret, password)
+	if how == "NONE" {
+		key = ""
+	}
+	text := fmt.Sprintf("ctrl_interface=%s\nsae_pwe=2\nnetwork={\nssid=%q\nscan_freq=%d\nkey_mgmt=%s\n%s}\n", p.dir, l.join.SSID, mhz[0], how, key)
 	conf := filepath.Join(p.dir, "conf")
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -71,6 +76,24 @@ func (l *lab) phone(t *testing.T, n int, how, password string, mhz ...int) *phon
 		p.end()
 	})
 	return p
+}
+
+// back waits until phones are on again; one that waits ever longer after failures, as wpa_supplicant does, is told to try.
+func (l *lab) back(what string, phones ...*phone) {
+	l.t.Helper()
+	asked := time.Now()
+	l.until(what, func(w wire.Wifi) bool {
+		again, all := time.Since(asked) > 10*time.Second, true
+		for _, p := range phones {
+			if !authorized(w, p.n) {
+				if all = false; again {
+					p.cli("reassociate")
+					asked = time.Now()
+				}
+			}
+		}
+		return all
+	})
 }
 
 func (p *phone) end() {
