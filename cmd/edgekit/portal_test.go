@@ -23,24 +23,26 @@ import (
 // air answers as edgeap does on a kit's data folder, for a kit's own network on loopback with one phone in it: this machine.
 type air struct {
 	accepted, rests atomic.Bool
-	most            int // phones that it takes
+	most            atomic.Int64 // phones that it takes; 0: it does not say
+	looks           atomic.Int64 // of the kit at it
 	staff           atomic.Pointer[wire.WifiStaff]
 }
 
-func airOf(t *testing.T, data string, most int) *air {
+func airOf(t *testing.T, data string) *air {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(data, wire.WifiSocket))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const mac, ip = "02:00:00:00:00:07", "127.0.0.1"
-	a := &air{most: most}
+	a := &air{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) {
-		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: a.most, Stations: []wire.WifiStation{}}
+		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: int(a.most.Load()), Stations: []wire.WifiStation{}}
 		if !a.rests.Load() {
 			w.Stations = append(w.Stations, wire.WifiStation{MAC: mac, IP: ip, ConnectedMS: time.Hour.Milliseconds()})
 		}
+		a.looks.Add(1)
 		wire.Reply(rw, http.StatusOK, w)
 	})
 	mux.HandleFunc("GET /guests/"+ip, func(rw http.ResponseWriter, _ *http.Request) {
@@ -70,7 +72,7 @@ func airOf(t *testing.T, data string, most int) *air {
 // paired finds it from then on.
 func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
 	data := t.TempDir()
-	air := airOf(t, data, 8)
+	air := airOf(t, data)
 	k := kittest.StartIn(t, data, "-operator", "0.0.0.0:0")
 	is := func() wire.WifiStaff {
 		if s := air.staff.Load(); s != nil {
@@ -95,11 +97,13 @@ func TestAPlaceInTheWiFi(t *testing.T) {
 	const says = `document.querySelector("#place").open && document.querySelector("#place").textContent.includes(`
 	for _, stays := range []bool{true, false} {
 		data := t.TempDir()
-		air := airOf(t, data, 1)
+		air := airOf(t, data)
 		k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
 		b := kittest.Browser(t)
 		kittest.Open(t, b, k.Viewer+"/")
 		kittest.Press(t, b, "Continue without")
+		kittest.See(t, b, "the picture", `document.documentElement.dataset.video === "live"`)
+		air.most.Store(1)
 		kittest.See(t, b, "to be told", says+`"seconds your place goes to somebody else")`)
 		if stays {
 			kittest.Press(t, b, "Keep my place")
@@ -142,7 +146,7 @@ func sheet(t *testing.T, k *kittest.Kit) *httptest.Server {
 // TestAPhoneThatJoinsBuysInItsSheet, without a cookie or a script, stays connected, and is the same visitor in its browser.
 func TestAPhoneThatJoinsBuysInItsSheet(t *testing.T) {
 	data := t.TempDir()
-	air := airOf(t, data, 0)
+	air := airOf(t, data)
 	k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
 	const probe = "http://captive.apple.com/hotspot-detect.html"
 	proxy := sheet(t, k)

@@ -17,9 +17,11 @@ const (
 	look = 2 * time.Second
 	// settle is how long a phone that has come keeps its place in any case.
 	settle = 3 * time.Minute
-	// silent is for how long a phone with no page open has sent nothing when it goes.
-	silent = 45 * time.Second
-	// watched is for how long a page has been only watched when its phone may be asked for its place, and full for how long the
+	// silent is for how long a phone with no page open has sent nothing when it goes, and unlooked for how long it has asked the kit
+	// for nothing when it goes although it sends: a phone in a pocket is never silent, its apps ask the internet for news.
+	silent   = 45 * time.Second
+	unlooked = 5 * time.Minute
+	// watched is for how long the kit has been only looked at when its phone may be asked for its place, and full for how long the
 	// network has been full by then: an empty place is of use to few, and a picture to who watches it.
 	watched = 10 * time.Minute
 	full    = time.Minute
@@ -31,7 +33,7 @@ const (
 type Phone struct {
 	MAC       string
 	IP        string        // "": it has none
-	Idle      time.Duration // since it sent anything
+	Idle      time.Duration // since it sent anything, to anybody
 	Connected time.Duration
 }
 
@@ -45,8 +47,10 @@ type Air interface {
 
 // Pages are the visitors' pages, by the address of their phone.
 type Pages interface {
-	// Open tells whether there is one.
+	// Open tells whether there is one that is told the news.
 	Open(addr string) bool
+	// Looked is when it last asked the kit for anything of its own; the zero time: never.
+	Looked(addr string) time.Time
 	// Acted is when its person last tapped something; the zero time: never.
 	Acted(addr string) time.Time
 	// Leaving has it say that its place goes to somebody else in that time, or has gone: 0; or, below 0, that it does not go.
@@ -134,30 +138,33 @@ func (c *Crowd) stays() {
 // unseen is the phone that nobody has looked at for longest.
 func (c *Crowd) unseen(now time.Time, phones []Phone) (Phone, bool) {
 	return longest(phones, func(p Phone) (time.Duration, bool) {
-		return p.Idle, p.Idle >= silent && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
+		d := c.unlooked(now, p)
+		return d, (p.Idle >= silent || d >= unlooked) && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
 	})
 }
 
-// watcher is the phone whose person has only watched for longest. The network is full since the last one came.
+// watcher is the phone whose person has only looked for longest. The network is full since the last one came.
 func (c *Crowd) watcher(now time.Time, phones []Phone) (Phone, bool) {
 	if slices.ContainsFunc(phones, func(p Phone) bool { return p.Connected < full }) {
 		return Phone{}, false
 	}
 	return longest(phones, func(p Phone) (time.Duration, bool) {
 		d := c.still(now, p)
-		return d, d >= watched && p.IP != "" && c.pages.Open(p.IP)
+		return d, d >= watched && p.IP != ""
 	})
 }
 
 // still is for how long a phone's person has done nothing: since they last tapped, or came.
-func (c *Crowd) still(now time.Time, p Phone) time.Duration {
+func (c *Crowd) still(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Acted) }
+
+// unlooked is for how long a phone has asked the kit for nothing: since it last did, or came.
+func (c *Crowd) unlooked(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Looked) }
+
+func since(now time.Time, p Phone, last func(addr string) time.Time) time.Duration {
 	if p.IP == "" {
 		return p.Connected
 	}
-	if at := c.pages.Acted(p.IP); !at.IsZero() {
-		return min(p.Connected, now.Sub(at))
-	}
-	return p.Connected
+	return min(p.Connected, now.Sub(last(p.IP)))
 }
 
 func longest(phones []Phone, of func(Phone) (time.Duration, bool)) (most Phone, ok bool) {
