@@ -68,6 +68,14 @@ func airOf(t *testing.T, data string) *air {
 	return a
 }
 
+// looked waits until the kit has looked at the network as it is now, and has had time to do what it then does: both happen every two
+// seconds.
+func (a *air) looked(t *testing.T) {
+	t.Helper()
+	from := a.looks.Load()
+	kittest.Until(t, "the kit to look", func() bool { return a.looks.Load() >= from+4 })
+}
+
 // TestTheConsoleFromTheKitsOwnWiFi: while a kit has no operator any phone in its network finds the console, and the one that has
 // paired finds it from then on.
 func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
@@ -90,6 +98,11 @@ func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
 		t.Fatal(status, err)
 	}
 	kittest.Until(t, "the operator's phone to be known", func() bool { return slices.Contains(is().Stations, "02:00:00:00:00:07") })
+	air.most.Store(1)
+	air.looked(t)
+	if air.rests.Load() {
+		t.Error("the Wi-Fi is full, and the operator's phone was let go")
+	}
 }
 
 // TestAPlaceInTheWiFi: when it is full, who has only watched for long is told, stays by a tap, and else goes and knows why.

@@ -1,6 +1,7 @@
 // Package crowd makes room in the kit's own Wi-Fi. A radio carries few phones, and one more may halt it, so whoever comes when it
 // is full stays outside: the kit sees to it that there is a place. The first to go are phones that nobody looks at; then those
-// whose people have only watched for long, who are told before and can stay by a tap. Nobody who has just come or bought goes.
+// whose people have only watched for long, who are told before and can stay by a tap. Nobody who has just come or bought goes, and no
+// operator.
 package crowd
 
 import (
@@ -35,6 +36,7 @@ type Phone struct {
 	IP        string        // "": it has none
 	Idle      time.Duration // since it sent anything, to anybody
 	Connected time.Duration
+	Staff     bool // an operator's: it keeps its place, though the console is no visitors' page
 }
 
 // Air is the kit's own network.
@@ -110,9 +112,13 @@ func (c *Crowd) step(ctx context.Context, now time.Time) {
 
 // due sends away who was asked to go when the time has come, unless they have shown that they are there.
 func (c *Crowd) due(ctx context.Context, now time.Time, phones []Phone) {
-	switch p := c.asked; {
-	case !slices.ContainsFunc(phones, func(is Phone) bool { return is.MAC == p.MAC && is.IP == p.IP }):
+	p := c.asked
+	at := slices.IndexFunc(phones, func(is Phone) bool { return is.MAC == p.MAC && is.IP == p.IP })
+	switch {
+	case at < 0:
 		c.asked = Phone{} // they went by themselves
+	case phones[at].Staff:
+		c.stays()
 	case p.IP != "" && c.pages.Acted(p.IP).After(c.goes.Add(-notice)):
 		c.stays()
 	case now.Before(c.goes):
@@ -167,10 +173,11 @@ func since(now time.Time, p Phone, last func(addr string) time.Time) time.Durati
 	return min(p.Connected, now.Sub(last(p.IP)))
 }
 
+// longest is the phone that may go for which it is longest.
 func longest(phones []Phone, of func(Phone) (time.Duration, bool)) (most Phone, ok bool) {
 	best := time.Duration(-1)
 	for _, p := range slices.SortedFunc(slices.Values(phones), func(a, b Phone) int { return cmp.Compare(a.MAC, b.MAC) }) {
-		if d, may := of(p); may && d > best {
+		if d, may := of(p); may && d > best && !p.Staff {
 			most, best, ok = p, d, true
 		}
 	}

@@ -164,6 +164,20 @@ func TestAWatcherIsAskedAndMayStay(t *testing.T) {
 	s.is(t, "it went", "b", "ip-b 0s")
 }
 
+// TestAnOperatorsPhoneStays, though it shows the console and no page.
+func TestAnOperatorsPhoneStays(t *testing.T) {
+	s := newStall(2)
+	s.join("boss", false)
+	s.phones[0].Staff = true
+	s.join("watcher", true)
+	s.pass(watched + notice)
+	s.is(t, "the other goes", "watcher", "ip-watcher 20s, ip-watcher 0s")
+	s.join("new", true)
+	s.phones[1].Staff = true
+	s.pass(2 * time.Hour)
+	s.is(t, "operators alone", "", "")
+}
+
 func TestWhoHasJustBoughtStays(t *testing.T) {
 	s := newStall(2)
 	s.join("buyer", false)
@@ -186,8 +200,8 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 	s.is(t, "then", "a", "ip-a 0s")
 }
 
-// TestTheRule in any course of things: nobody goes who has a place to spare, has just come, or has just tapped; who has a page
-// open is told in time; and a network does not stay full for ten minutes with phones in it that nobody looks at.
+// TestTheRule in any course of things: nobody goes who has a place to spare, has just come, has just tapped, or is an operator;
+// who has a page open is told in time; and a network does not stay full for ten minutes with phones in it that nobody looks at.
 func TestTheRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStall(rapid.IntRange(1, 4).Draw(t, "most"))
@@ -199,6 +213,7 @@ func TestTheRule(t *testing.T) {
 				name := fmt.Sprint("p", i)
 				s.chatty[name] = rapid.Bool().Draw(t, "chatty")
 				s.join(name, rapid.Bool().Draw(t, "open"))
+				s.phones[len(s.phones)-1].Staff = rapid.IntRange(0, 3).Draw(t, "staff") == 0
 			case what == 1 && len(s.phones) > 0:
 				s.act(rapid.SampledFrom(s.phones).Draw(t, "who").IP)
 			case what == 2 && len(s.phones) > 0:
@@ -216,7 +231,7 @@ func TestTheRule(t *testing.T) {
 				}
 				for _, mac := range s.rested {
 					p := before[slices.IndexFunc(before, func(p Phone) bool { return p.MAC == mac })]
-					if len(before) < s.most || p.Connected+look < settle || s.now.Sub(s.acted[p.IP]) < settle {
+					if len(before) < s.most || p.Staff || p.Connected+look < settle || s.now.Sub(s.acted[p.IP]) < settle {
 						t.Fatalf("%+v went: %d of %d on, tapped %v ago", p, len(before), s.most, s.now.Sub(s.acted[p.IP]))
 					}
 					if s.open[p.IP] && s.now.Sub(warned[p.IP]) > notice+look {
@@ -225,7 +240,7 @@ func TestTheRule(t *testing.T) {
 				}
 				for _, p := range s.phones {
 					idle[p.MAC] += look
-					if len(before) < s.most || len(s.rested) > 0 || s.open[p.IP] || s.now.Sub(s.acted[p.IP]) <= look {
+					if len(before) < s.most || len(s.rested) > 0 || s.open[p.IP] || p.Staff || s.now.Sub(s.acted[p.IP]) <= look {
 						idle[p.MAC] = 0
 					}
 					if idle[p.MAC] > 10*time.Minute {
