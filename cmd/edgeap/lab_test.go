@@ -206,6 +206,10 @@ func newLab(t *testing.T) *lab {
 			said, _ := os.ReadFile("/run/edgeap/hostapd.log")
 			t.Logf("edgeap's log:\n%s\nhostapd's:\n%s", l.log(), said)
 		}
+		if l.cmd != nil && l.cmd.ProcessState == nil { // the test ended early: what it left would answer the next one's phones
+			l.cmd.Process.Signal(syscall.SIGTERM)
+			l.cmd.Wait()
+		}
 	})
 	return l
 }

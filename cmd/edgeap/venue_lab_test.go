@@ -374,7 +374,7 @@ func TestLabSecondRadio(t *testing.T) {
 	h.online.Store(true)
 	const password = "in halle drei"
 	h.up("wpa=2", "wpa_key_mgmt=WPA-PSK", "rsn_pairwise=CCMP", "wpa_passphrase="+password)
-	l.set(fmt.Sprintf("mode = \"ap\"\ncountry = \"DE\"\ninternet = true\nvenue-ssid = \"Halle 3\"\nvenue-password = %q\n", password))
+	l.set(fmt.Sprintf("mode = \"ap\"\nchannel = 6\ncountry = \"DE\"\ninternet = true\nvenue-ssid = \"Halle 3\"\nvenue-password = %q\n", password))
 	l.start()
 	if w := l.ready("access point"); w.Radio != "wlan0" {
 		t.Errorf("%+v", w)
