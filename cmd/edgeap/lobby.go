@@ -66,9 +66,9 @@ func (r *reception) addresses() map[string]wire.WifiGuest {
 }
 
 func (r *reception) count() wire.WifiPortal {
-	a, n := r.dhcp.Counts(), r.dns.Counts()
+	a, n, internet := r.dhcp.Counts(), r.dns.Counts(), r.internet()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return wire.WifiPortal{Leases: len(r.dhcp.Leases()), Full: a.Full, Foreign: a.Foreign, Flooded: a.Flooded + n.Flooded,
-		Questions: n.Own + n.Captive + n.Probes + n.Passed + n.None, Unanswered: n.Failed, InternetVia: r.way.Interface}
+		Questions: n.Own + n.Captive + n.Probes + n.Passed + n.None, Unanswered: n.Failed, InternetVia: r.way.Interface, Internet: string(internet)}
 }

@@ -49,18 +49,30 @@ type reception struct {
 	resolver resolver // upkeep's
 	naming   *naming
 
-	firewall firewall.Firewall
+	firewall wall
 	guests   *portal.Guests
 	dhcp     *dhcp.Server
 	dns      *dns.Server
 	servers  atomic.Pointer[[]netip.AddrPort] // upstream, for names
+	outlook  outlook
+
+	building sync.Mutex // from what is to be until the firewall is that: what is said last is done last. Taken before mu
 
 	mu    sync.Mutex
 	asked visitors
 	staff firewall.Staff // as edgekit said last
 	on    string         // the interface with the firewall; "": none
+	gone  bool           // it is to be taken away; until guard says so the one that an earlier edgeap left is let be
 	way   firewall.Way
 	air   presence
+}
+
+// wall is the firewall.
+type wall interface {
+	Set(firewall.Config) error
+	Guests(all, accepted []portal.Lease) error
+	Check() error
+	Remove() error
 }
 
 // visitors is what the settings say of them.
@@ -75,7 +87,7 @@ func newReception(dir, supplicant string, log *slog.Logger) (*reception, error) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	r := &reception{dir: dir, log: log, resolver: resolver{path: resolvConf}, venue: venue.New(venue.Config{Dir: dir, Supplicant: supplicant, Log: log})}
+	r := &reception{dir: dir, log: log, firewall: &firewall.Firewall{}, resolver: resolver{path: resolvConf}, venue: venue.New(venue.Config{Dir: dir, Supplicant: supplicant, Log: log})}
 	none := []netip.AddrPort{}
 	r.servers.Store(&none)
 	r.guests = portal.NewGuests(r.kept(guestsName), clock.Uptime, r.keep(guestsName))
@@ -83,8 +95,27 @@ func newReception(dir, supplicant string, log *slog.Logger) (*reception, error) 
 		Kept: r.kept(leasesName), Keep: r.keep(leasesName), Bind: r.bind, Away: r.away})
 	r.dns = dns.New(dns.Config{Kit: wifiap.Address.Addr(), Now: clock.Uptime, Log: log, Who: r.dhcp.Holder,
 		Accepted: func(m portal.MAC) bool { _, ok := r.guests.Accepted(m); return ok },
-		Upstream: func() []netip.AddrPort { return *r.servers.Load() }})
+		Upstream: func() []netip.AddrPort { return *r.servers.Load() }, Offline: func() bool { return r.internet() == venue.Offline }})
+	r.outlook = outlook{way: r.cable, failed: func() uint64 { return r.dns.Counts().Failed }, look: venue.Leads}
 	return r, nil
+}
+
+// internet is whether visitors' way out leads there.
+func (r *reception) internet() venue.Internet {
+	r.mu.Lock()
+	way := r.way.Interface
+	r.mu.Unlock()
+	return leads(way, r.venue.State(), &r.outlook)
+}
+
+// cable is visitors' way out, where it is one that is looked at here.
+func (r *reception) cable() (interfaceName string, servers []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.way.Interface == r.venue.State().Radio {
+		return "", nil
+	}
+	return r.way.Interface, *r.servers.Load()
 }
 
 // kept is what an earlier edgeap left; nil: nothing.
@@ -134,27 +165,37 @@ func (r *reception) guard(interfaceName string) error {
 		return err
 	}
 	r.mu.Lock()
-	r.on = interfaceName
+	r.on, r.gone = interfaceName, interfaceName == ""
 	r.mu.Unlock()
-	if interfaceName != "" {
-		return r.fortify()
+	err := r.fortify()
+	if err != nil && interfaceName == "" { // what stays keeps shut, and nobody is there
+		r.log.Warn("firewall not taken away yet", "err", err)
+		return nil
 	}
-	if err := r.firewall.Remove(); err != nil { // what stays keeps shut, and nobody is there
-		r.log.Warn("firewall not taken away", "err", err)
-	}
-	return nil
+	return err
 }
 
 // fortify has the firewall be what it is to be now.
 func (r *reception) fortify() error {
+	r.building.Lock()
+	defer r.building.Unlock()
 	r.mu.Lock()
 	c := firewall.Config{Interface: r.on, Kit: wifiap.Address, Visitors: r.asked.port, Staff: r.staff}
-	internet := r.asked.internet
+	internet, gone := r.asked.internet, r.gone
 	r.mu.Unlock()
-	if c.Interface == "" {
+	switch {
+	case gone:
+		r.leadOut(firewall.Way{}, nil)
+		if err := r.firewall.Remove(); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.gone = false // it is done, also for who said so meanwhile
+		r.mu.Unlock()
 		return nil
-	}
-	if c.Visitors == 0 {
+	case c.Interface == "":
+		return nil
+	case c.Visitors == 0:
 		return errors.New("the settings do not say yet where the page is")
 	}
 	servers := []netip.AddrPort{}
@@ -167,20 +208,29 @@ func (r *reception) fortify() error {
 			servers = r.serversBy(c.Internet.Interface)
 		}
 	}
+	if is := r.venue.State().Radio; is != c.Interface {
+		c.Venue = is
+	}
+	r.leadOut(c.Internet, servers)
+	return r.firewall.Set(c)
+}
+
+// leadOut notes visitors' way out, and who is asked for names there.
+func (r *reception) leadOut(way firewall.Way, servers []netip.AddrPort) {
 	r.servers.Store(&servers)
 	r.mu.Lock()
-	if r.way.Interface != c.Internet.Interface {
-		r.log.Info("visitors' way out", "interface", c.Internet.Interface)
+	defer r.mu.Unlock()
+	if r.way.Interface != way.Interface {
+		r.log.Info("visitors' way out", "interface", way.Interface)
 	}
-	r.way = c.Internet
-	r.mu.Unlock()
-	return r.firewall.Set(c)
+	r.way = way
 }
 
 // run serves until ctx ends.
 func (r *reception) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { r.upkeep(ctx); return nil })
+	group.Go(func() error { return r.outlook.run(ctx) })
 	group.Go(func() error {
 		return r.serve(ctx, "addresses", func(s wifiap.State) error { return r.dhcp.Run(ctx, s.Radio) })
 	})
@@ -218,6 +268,7 @@ func (r *reception) upkeep(ctx context.Context) {
 	said := ""
 	for {
 		_, changed := r.ap.Watch().Get()
+		_, joined := r.venue.Watch().Get() // its radio is known before there is an address by it
 		r.air.up(r.ap.State().State == drivers.Ready)
 		r.resolve()
 		if err := errors.Join(r.fortify(), r.firewall.Check()); err != nil && err.Error() != said {
@@ -229,6 +280,7 @@ func (r *reception) upkeep(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-changed:
+		case <-joined:
 		case <-ctx.Done():
 			return
 		}

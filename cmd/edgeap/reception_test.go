@@ -1,16 +1,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"edgekit.internal/drivers/portal"
+	"edgekit.internal/drivers/portal/firewall"
 	"edgekit.internal/hardware/clock"
 )
 
@@ -43,7 +49,12 @@ func TestARestartForgetsNobody(t *testing.T) {
 		t.Error("not accepted")
 	}
 	r = newTestReception(t, dir)
-	if g, ok := r.guest(ip); !ok || !g.Accepted || r.addresses()[g.MAC] != g {
+	g, ok := r.guest(ip)
+	all := r.addresses()[g.MAC]
+	if all.AcceptedMS < g.AcceptedMS {
+		t.Errorf("%+v, then %+v", g, all)
+	}
+	if all.AcceptedMS = g.AcceptedMS; !ok || !g.Accepted || all != g {
 		t.Errorf("%+v %v", g, ok)
 	}
 	if r.accept(ip, false); slices.ContainsFunc(kinds(r), func(accepted bool) bool { return accepted }) {
@@ -71,6 +82,121 @@ func kinds(r *reception) (accepted []bool) {
 		accepted = append(accepted, g.Accepted)
 	}
 	return accepted
+}
+
+// fence is a firewall that can fail, and be held up.
+type fence struct {
+	mu     sync.Mutex
+	config firewall.Config
+	up     bool
+	broken error
+	hold   func() // before it is set
+}
+
+func (f *fence) Set(c firewall.Config) error {
+	if f.hold != nil {
+		f.hold()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken == nil {
+		f.config, f.up = c, true
+	}
+	return f.broken
+}
+
+func (f *fence) Remove() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken == nil {
+		f.config, f.up = firewall.Config{}, false
+	}
+	return f.broken
+}
+
+func (f *fence) Guests([]portal.Lease, []portal.Lease) error { return nil }
+func (f *fence) Check() error                                { return nil }
+
+func (f *fence) is() (up bool, on string, port uint16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.up, f.config.Interface, f.config.Visitors
+}
+
+// TestAFirewallThatIsNotToBeGoes, though at first it cannot be taken away; one that an earlier edgeap left stays until somebody says that
+// it is not to be.
+func TestAFirewallThatIsNotToBeGoes(t *testing.T) {
+	r, f := newTestReception(t, t.TempDir()), &fence{up: true}
+	r.firewall = f
+	if err := r.fortify(); err != nil {
+		t.Error(err)
+	}
+	if up, _, _ := f.is(); !up {
+		t.Error("it was taken away before anybody said what is to be")
+	}
+	r.allow(visitors{port: 80})
+	if err := r.guard("wlan0"); err != nil {
+		t.Fatal(err)
+	}
+	if up, on, port := f.is(); !up || on != "wlan0" || port != 80 {
+		t.Errorf("%v %s %d", up, on, port)
+	}
+	f.broken = errors.New("busy")
+	if err := r.guard(""); err != nil {
+		t.Errorf("there is no network any more, and guard says %v", err)
+	}
+	if up, _, _ := f.is(); !up {
+		t.Fatal("it is gone: the test is blind")
+	}
+	if err := r.fortify(); !errors.Is(err, f.broken) {
+		t.Errorf("upkeep says %v", err)
+	}
+	f.broken = nil
+	if err := r.fortify(); err != nil {
+		t.Error(err)
+	}
+	if up, _, _ := f.is(); up {
+		t.Error("it is left for good")
+	}
+}
+
+// TestWhatIsSaidLastHolds: what is about to be set, of settings that are not so any more, does not come after what is so.
+func TestWhatIsSaidLastHolds(t *testing.T) {
+	for name, c := range map[string]struct {
+		last func(*reception)
+		want string
+	}{
+		"no network":   {func(r *reception) { r.guard("") }, "false  0"},
+		"another port": {func(r *reception) { r.allow(visitors{port: 8080}) }, "true wlan0 8080"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, f := newTestReception(t, t.TempDir()), &fence{}
+			r.firewall = f
+			r.allow(visitors{port: 80})
+			if err := r.guard("wlan0"); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			var held atomic.Bool
+			f.hold = func() { // upkeep, which knows what is so up to here
+				if held.Swap(true) {
+					return
+				}
+				go func() { defer close(done); c.last(r) }()
+				for range 1000 { // time enough to overtake it
+					runtime.Gosched()
+				}
+			}
+			if err := r.fortify(); err != nil {
+				t.Error(err)
+			}
+			<-done
+			up, on, port := f.is()
+			if got := fmt.Sprint(up, " ", on, " ", port); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
 }
 
 func TestServersForNames(t *testing.T) {

@@ -198,6 +198,12 @@ func (h *hall) find(name string) (address string) {
 	return address
 }
 
+// reaches is whether a machine in the hall gets through to a TCP port within two seconds.
+func (h *hall) reaches(address string) bool {
+	h.t.Helper()
+	return (&phone{n: 1}).reaches(h.t, address)
+}
+
 // in waits for the kit to be in the hall's network.
 func (l *lab) in(what string) *wire.WifiVenue {
 	l.t.Helper()
@@ -253,6 +259,9 @@ func TestLabVenue(t *testing.T) {
 	}
 	if r := l.run("ip", "route"); !strings.Contains(r, "default via "+hallIs+" dev wlan0") {
 		t.Errorf("routes: %s", r)
+	}
+	if is := strings.TrimSpace(l.run("cat", "/proc/sys/net/ipv6/conf/wlan0/accept_ra")); is != "0" {
+		t.Errorf("whoever says there that it is a router gives the kit addresses: accept_ra %s", is)
 	}
 	if st, err := os.Stat("/run/edgeap/wpa_supplicant.conf"); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("wpa_supplicant.conf: %v, %v", st, err)
@@ -325,6 +334,9 @@ func TestLabVenue(t *testing.T) {
 			out, err := exec.Command("in-ns", "c1", "wget", "-q", "-O", "-", "http://"+at+":8080/").Output()
 			return err == nil && strings.Contains(string(out), "<html")
 		})
+		if !h.reaches(hallKit + ":8080") {
+			t.Error("a page that was opened is not reached: the test is blind")
+		}
 	})
 
 	t.Run("another that would like the name shares it with nobody", func(t *testing.T) { // mostly the kit keeps it; but the air loses packets
@@ -405,6 +417,14 @@ func TestLabSecondRadio(t *testing.T) {
 	})
 	if p.reaches(t, hallIs+":80") || p.reaches(t, hallIs+":53") {
 		t.Error("the venue's own machines are open to visitors")
+	}
+	door, err := net.Listen("tcp", ":8443") // stands for the operators', which is open to all the kit's networks
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer door.Close()
+	if h.reaches(hallKit + ":8443") {
+		t.Error("the venue reaches the operators' door")
 	}
 	hwsimOf(t, delRadio, v.Radio)
 	l.venue("it was pulled out", says("no second Wi-Fi adapter"))

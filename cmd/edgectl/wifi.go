@@ -53,6 +53,10 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 	if w.Wrong.Phones > 0 {
 		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
 	}
+	if by := w.Portal.InternetVia; by != "" {
+		is := map[string]string{"yes": "by " + by, "no": "none by " + by + ", though it is allowed: look at the router there; phones stay and sell without it"}[w.Portal.Internet]
+		rows = append(rows, []string{"visitors' internet", cmp.Or(is, "by "+by+", not known yet")})
+	}
 	if v := w.Venue; v != nil {
 		rows = append(rows, []string{"venue", strings.TrimSpace(v.SSID + " " + v.Device.State + "  " + v.Device.Reason)})
 		switch {

@@ -80,6 +80,7 @@ type WifiPortal struct {
 	Questions   uint64 `json:"questions"`              // for names, answered
 	Unanswered  uint64 `json:"unanswered"`             // by the servers upstream
 	InternetVia string `json:"internet_via,omitempty"` // the interface by which visitors reach the internet
+	Internet    string `json:"internet,omitempty"`     // whether it is there by that: yes or no; "": not known, or they may not
 }
 
 // WifiStation is a phone that is on.

@@ -57,23 +57,36 @@ func (s *Server) answer(ctx context.Context, from netip.Addr, q *dns.Msg) *dns.M
 		s.captive.Add(1)
 		return s.point(r, captiveTTL)
 	}
-	if upstream := s.config.Upstream(); len(upstream) > 0 {
-		if is.Qtype == dns.TypeAAAA || !strings.Contains(name, ".") {
-			s.none.Add(1)
-			return empty(r)
-		}
-		return s.pass(ctx, m, upstream, q, r)
-	}
+	upstream, offline := s.config.Upstream(), s.config.Offline()
+	probe := name == windowsCheck || slices.Contains(probes, name)
 	switch {
-	case slices.Contains(probes, name):
-		s.probes.Add(1)
-		return s.point(r, probeTTL)
-	case name == windowsCheck:
-		s.probes.Add(1)
+	case probe && (offline || len(upstream) == 0):
+		return s.probe(r)
+	case len(upstream) == 0:
+		s.none.Add(1)
+		return missing(r)
+	case is.Qtype == dns.TypeAAAA, !strings.Contains(name, "."):
+		s.none.Add(1)
+		return empty(r)
+	case !s.pass(ctx, m, upstream, r, probe):
+		switch {
+		case probe:
+			return s.probe(r)
+		case offline:
+			return missing(r)
+		}
+		r.Rcode = dns.RcodeServerFailure
+	}
+	return r
+}
+
+// probe answers for a system that looks for the internet, as what it is to find.
+func (s *Server) probe(r *dns.Msg) *dns.Msg {
+	s.probes.Add(1)
+	if plain(r.Question[0].Name) == windowsCheck {
 		return windows(r)
 	}
-	s.none.Add(1)
-	return missing(r)
+	return s.point(r, probeTTL)
 }
 
 // point answers with the kit's address; there is nothing else of that name.
@@ -116,35 +129,38 @@ func empty(r *dns.Msg) *dns.Msg {
 	return r
 }
 
-// pass asks upstream, the servers one after the other, and answers with what came of it.
-func (s *Server) pass(ctx context.Context, m portal.MAC, upstream []netip.AddrPort, q, r *dns.Msg) *dns.Msg {
+// pass asks upstream, the servers one after the other, and puts into r what came of it. ok is false if nothing did: no server answered
+// in time, or the station asks too much at once. Of a probe's name only an address counts: a router whose line is dead denies all names.
+func (s *Server) pass(ctx context.Context, m portal.MAC, upstream []netip.AddrPort, r *dns.Msg, probe bool) (ok bool) {
 	if !s.wait(m) {
 		s.flooded.Add(1)
-		r.Rcode = dns.RcodeServerFailure
-		return r
+		return false
 	}
 	defer s.done(m)
 	ask := new(dns.Msg)
-	ask.SetQuestion(q.Question[0].Name, q.Question[0].Qtype) // with an id, and from a port, that nobody can guess (RFC 5452)
+	ask.SetQuestion(r.Question[0].Name, r.Question[0].Qtype) // with an id, and from a port, that nobody can guess (RFC 5452)
 	ask.SetEdns0(maxUDP, false)
 	for n, server := range upstream[:min(len(upstream), 3)] {
 		within, cancel := context.WithTimeout(ctx, patience/4<<n)
 		got := exchange(within, server, ask)
 		cancel()
-		if got == nil {
+		switch hidden := got != nil && private(got); {
+		case got == nil:
 			continue
-		}
-		if private(got) {
+		case probe && (hidden || got.Rcode != dns.RcodeSuccess || r.Question[0].Qtype == dns.TypeA && len(got.Answer) == 0):
+			s.failed.Add(1)
+			return false
+		case hidden:
 			s.private.Add(1)
-			return missing(r)
+			missing(r)
+			return true
 		}
 		s.passed.Add(1)
 		r.Rcode, r.Answer, r.Ns = got.Rcode, got.Answer, got.Ns
-		return r
+		return true
 	}
 	s.failed.Add(1)
-	r.Rcode = dns.RcodeServerFailure
-	return r
+	return false
 }
 
 // exchange is a server's answer, by TCP if it does not fit otherwise; nil if there is none.

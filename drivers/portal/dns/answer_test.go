@@ -133,8 +133,13 @@ func internet(t *testing.T) netip.AddrPort {
 			r.Answer = append(r.Answer, &dns.A{Hdr: header(q.Question[0], 300), A: net.ParseIP(ip)})
 		}
 		switch name := q.Question[0].Name; {
-		case name == "shop.example.com.":
+		case name == "shop.example.com.", name == "www.gstatic.com.":
 			a("93.184.215.14")
+		case name == "detectportal.firefox.com.": // as a router's own page, or a sign-in page
+			a("192.168.178.1")
+		case name == "play.googleapis.com.", name == "dns.msftncsi.com.":
+			r.Rcode = dns.RcodeServerFailure
+		case name == "www.apple.com.": // nothing at all
 		case name == "rebind.example.com.":
 			a("93.184.215.14")
 			a("192.168.178.1")
@@ -168,8 +173,13 @@ func TestPassedOnAndWatched(t *testing.T) {
 	out := internet(t)
 	for _, c := range []struct{ name, kind, want string }{
 		{"shop.example.com.", "A", "NOERROR A 93.184.215.14"},
-		{"SHOP.example.com.", "AAAA", "NOERROR"}, // there is no IPv6 for visitors
-		{"captive.apple.com.", "A", "NXDOMAIN"},  // as upstream has it
+		{"SHOP.example.com.", "AAAA", "NOERROR"},             // there is no IPv6 for visitors
+		{"www.gstatic.com.", "A", "NOERROR A 93.184.215.14"}, // a phone that looks for the internet finds it
+		{"captive.apple.com.", "A", "NOERROR A 10.66.0.1"},   // upstream denies it, so it is not there
+		{"www.apple.com.", "A", "NOERROR A 10.66.0.1"},
+		{"play.googleapis.com.", "A", "NOERROR A 10.66.0.1"},
+		{"detectportal.firefox.com.", "A", "NOERROR A 10.66.0.1"},
+		{"dns.msftncsi.com.", "A", "NOERROR A 131.107.255.255"},
 		{"rebind.example.com.", "A", "NXDOMAIN"},
 		{"broken.example.com.", "A", "SERVFAIL"},
 		{"forged.example.com.", "A", "SERVFAIL"},
@@ -206,6 +216,41 @@ func TestPassedOnAndWatched(t *testing.T) {
 	q.IsEdns0().SetVersion(1)
 	if finish(r, q, true); r.Rcode != dns.RcodeBadVers || r.Truncated {
 		t.Errorf("%v", r)
+	}
+}
+
+// TestAWayThatLeadsNowhereSendsNobodyAway: systems that look for the internet hear what keeps them on the network, whether the servers
+// upstream are silent, or it is known that nothing is behind them. Other names are asked for all the same.
+func TestAWayThatLeadsNowhereSendsNobodyAway(t *testing.T) {
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	dead, out := netip.MustParseAddrPort(silent.LocalAddr().String()), internet(t)
+	for _, c := range []struct {
+		name, kind string
+		upstream   netip.AddrPort
+		offline    bool
+		want       string
+	}{
+		{"www.gstatic.com.", "A", dead, false, "NOERROR A 10.66.0.1"},
+		{"www.gstatic.com.", "A", dead, true, "NOERROR A 10.66.0.1"},
+		{"www.gstatic.com.", "HTTPS", dead, false, "NOERROR"},
+		{"www.gstatic.com.", "A", out, true, "NOERROR A 10.66.0.1"}, // a router that remembers names
+		{"dns.msftncsi.com.", "AAAA", out, true, "NOERROR AAAA fd3e:4f5a:5b81::1"},
+		{"shop.example.com.", "A", out, true, "NOERROR A 93.184.215.14"},
+		{"shop.example.com.", "A", dead, true, "NXDOMAIN"},
+		{"shop.example.com.", "A", dead, false, "SERVFAIL"},
+	} {
+		s := stall(c.upstream)
+		s.config.Offline = func() bool { return c.offline }
+		if got := told(s.answer(t.Context(), visitor, new(dns.Msg).SetQuestion(c.name, dns.StringToType[c.kind]))); got != c.want {
+			t.Errorf("%s %s, known to be offline %v: %s, want %s", c.name, c.kind, c.offline, got, c.want)
+		}
+		if got := told(s.answer(t.Context(), fresh, new(dns.Msg).SetQuestion(c.name, dns.TypeA))); got != "NOERROR A 10.66.0.1" {
+			t.Errorf("%s before the portal: %s", c.name, got)
+		}
 	}
 }
 

@@ -4,10 +4,12 @@
 //   - Before a visitor has been through the captive portal every name is the kit's, so that whatever is asked for leads to it.
 //   - After it, and with a way to the internet that the operator allows, questions are passed on. Answers that lead into private
 //     networks are not passed back: a page could use them to reach the operator's devices, and their names are nobody's business.
-//   - After it, and with no way out, the names by which systems look for the internet are the kit's, which says there what they expect
-//     to hear, so that phones stay. All others do not exist (NXDOMAIN): programs take that for an answer and are quiet. An address
-//     would have them talk to the kit in somebody else's name, and fail at its certificate; SERVFAIL or silence has them try again,
-//     and has phones think that the network's server is broken, and leave.
+//   - After it, and with no way out, or one that leads nowhere, the names by which systems look for the internet are the kit's, which
+//     says there what they expect to hear, so that phones stay: a dead router, a sign-in page or a SIM card without credit must not
+//     send visitors away from a kit that sells without them. All others do not exist (NXDOMAIN): programs take that for an answer and
+//     are quiet. An address would have them talk to the kit in somebody else's name, and fail at its certificate; SERVFAIL or silence
+//     has them try again, and has phones think that the network's server is broken, and leave. It is said only while it is not known
+//     whether the way leads anywhere.
 //
 // There is no IPv6 for visitors: no name has such an address, and to be told so at once (NODATA) costs a phone nothing.
 package dns
@@ -41,12 +43,15 @@ type Config struct {
 	Accepted func(portal.MAC) bool
 	// Upstream are the servers to pass questions on to, the best first. None: there is no way out, or none is allowed. Default: none.
 	Upstream func() []netip.AddrPort
+	// Offline is whether it is known that the way out leads nowhere. Questions are passed on all the same, but for those by which systems
+	// look for the internet: to know it may be a mistake, where a network lets some things through. Default: it never is.
+	Offline func() bool
 }
 
 // Counts are how often things happened, since the server was made.
 type Counts struct {
 	Own, Captive, Probes, Passed, None, Refused uint64
-	Failed                                      uint64 // no server upstream answered
+	Failed                                      uint64 // no server upstream answered, or one denied a name that is everywhere
 	Private                                     uint64 // an answer led into a private network
 	Flooded                                     uint64 // a station asked too often, or too much at once
 }
@@ -82,6 +87,9 @@ func New(c Config) *Server {
 	}
 	if c.Upstream == nil {
 		c.Upstream = func() []netip.AddrPort { return nil }
+	}
+	if c.Offline == nil {
+		c.Offline = func() bool { return false }
 	}
 	// A phone that comes on asks for a hundred names at once, for all that it has installed.
 	return &Server{config: c, waiting: map[portal.MAC]int{}, ration: portal.NewRation(portal.Rate{Burst: 120, PerSecond: 20}, portal.Rate{Burst: 600, PerSecond: 300}, c.Now)}

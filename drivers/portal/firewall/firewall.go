@@ -31,6 +31,7 @@ type Config struct {
 	Visitors  uint16       // the port of the visitors' page, by TCP, and of pictures, by UDP
 	Internet  Way          // the zero value: none
 	Staff     Staff        // the zero value: the operators' door is shut
+	Venue     string       // an interface by which the kit is a guest: nobody there reaches it, but for answers. "": none
 }
 
 // Staff is who reaches the operators' door from the access point. What is behind it asks for a code or a session of everybody.
@@ -58,6 +59,7 @@ const (
 	connections  = 60   // new ones, a second
 	datagrams    = 1500 // a second, to the media port: what a phone reports of a stream is a tenth of it
 	echoes       = 5    // a second
+	solicits     = 2    // a second, for the kit by IPv6 (RFC 4861): of each the kernel may take note, and of 1024 in all
 	refusals     = 10   // a second, by which a phone learns at once that there is nothing
 	wayOut       = 384 << 10
 	wayOutAtOnce = 1 << 20 // bytes a second, and at once, each way
@@ -147,7 +149,13 @@ func (f *Firewall) Remove() error {
 		return fmt.Errorf("firewall: remove: %w", err)
 	}
 	f.up = false
-	return f.route(Config{Interface: was.Interface}, was.Internet)
+	if was.Interface == "" {
+		return nil
+	}
+	if err := f.route(Config{Interface: was.Interface}, was.Internet); err != nil {
+		return err
+	}
+	return release(was.Interface)
 }
 
 // put replaces the table.
@@ -159,7 +167,7 @@ func (f *Firewall) put(config Config) error {
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
-	was := f.before(c).Internet
+	was := f.before(c)
 	if err := build(c, config, f.guests, f.accepted); err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
@@ -167,7 +175,12 @@ func (f *Firewall) put(config Config) error {
 		return fmt.Errorf("firewall: replace the table: %w", err)
 	}
 	f.config, f.up, f.stale = config, true, false
-	if err := f.route(config, was); err != nil {
+	if was.Interface != "" && was.Interface != config.Interface {
+		if err := release(was.Interface); err != nil {
+			return err
+		}
+	}
+	if err := f.route(config, was.Internet); err != nil {
 		return err
 	}
 	return f.place(nil)
@@ -185,5 +198,5 @@ func (f *Firewall) there() bool {
 
 func same(a, b Config) bool {
 	return a.Interface == b.Interface && a.Kit == b.Kit && a.Visitors == b.Visitors && a.Internet.Interface == b.Internet.Interface && slices.Equal(a.Internet.Networks, b.Internet.Networks) &&
-		a.Staff.Port == b.Staff.Port && a.Staff.Anybody == b.Staff.Anybody && slices.Equal(a.Staff.Stations, b.Staff.Stations)
+		a.Venue == b.Venue && a.Staff.Port == b.Staff.Port && a.Staff.Anybody == b.Staff.Anybody && slices.Equal(a.Staff.Stations, b.Staff.Stations)
 }

@@ -26,8 +26,27 @@ func settings(i string, forwards bool) error {
 	}
 	for _, s := range [][2]string{{"ipv4/conf/" + i + "/forwarding", forward}, {"ipv4/conf/" + i + "/send_redirects", "0"}, {"ipv4/conf/" + i + "/accept_redirects", "0"},
 		{"ipv4/conf/" + i + "/arp_ignore", "1"}, // not even ARP tells what other addresses the kit has
+		// The kernel notes who asks by ARP, which no table of this family sees. Of senders that are not of the stations' network it does not,
+		// so that nobody fills the room that there is for all networks (neigh/default/gc_thresh3: 1024). Either of the two does it: the first
+		// is weaker where a distribution has conf/all/rp_filter be 2.
+		{"ipv4/conf/" + i + "/rp_filter", "1"}, {"ipv4/conf/" + i + "/arp_filter", "1"}, {"ipv4/conf/" + i + "/arp_accept", "0"},
 		{"ipv6/conf/" + i + "/forwarding", "0"}, {"ipv6/conf/" + i + "/accept_ra", "0"}, {"ipv6/conf/" + i + "/accept_redirects", "0"}} {
 		if err := sysctl(s[0], s[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release gives an interface the settings of new ones, where those of settings would harm it as part of another network: a machine
+// that is there by cable too is answered by that.
+func release(i string) error {
+	for _, s := range []string{"rp_filter", "arp_filter"} {
+		b, err := os.ReadFile("/proc/sys/net/ipv4/conf/default/" + s)
+		if err != nil {
+			return fmt.Errorf("firewall: %w", err)
+		}
+		if err := sysctl("ipv4/conf/"+i+"/"+s, string(bytes.TrimSpace(b))); err != nil {
 			return err
 		}
 	}

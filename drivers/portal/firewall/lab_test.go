@@ -3,7 +3,6 @@
 package firewall
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/drivers/portal/internal/netns"
 )
 
 // TestLabVisitorsReachThePageAndNothingElse, with the machine routing for all that it is worth.
@@ -63,6 +64,17 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 			t.Errorf("the kit looks for station 2 at %s", is)
 		}
 	})
+	t.Run("asking as thousands", func(t *testing.T) { // the kernel notes who asked, and has room for 1024 in all
+		before := s.noted("air")
+		s.rawMany(s.one, unix.ETH_P_ARP, s.macOf(s.kit, "air"), 3000, func(n int) []byte {
+			ask := append([]byte{0, 1, 8, 0, 6, 4, 0, 1}, macs[0][:]...)
+			return append(append(append(ask, 11, 0, byte(n>>8), byte(n)), 0, 0, 0, 0, 0, 0), shut.Kit.Addr().AsSlice()...)
+		})
+		if is := s.noted("air"); is > before+10 {
+			t.Errorf("the kit took note of %d of 3000 senders that nobody is", is-before)
+		}
+		s.expect(s.kit, "yes", "tcp", "44.1.2.9:80") // a machine that the kit has not spoken to
+	})
 	t.Run("IPv6", func(t *testing.T) {
 		s.one.Address("wlan", "fe80::2/64")
 		s.kit.Address("air", "fe80::1/64")
@@ -71,6 +83,16 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 		s.one.Do(func() { found = neighbour6("wlan", "fe80::1") })
 		if !found {
 			t.Error("neighbour discovery is not answered: phones take that for a fault")
+		}
+		before := s.noted("air")
+		began := time.Now()
+		to := netip.MustParseAddr("fe80::1")
+		s.rawMany(s.one, unix.ETH_P_IPV6, s.macOf(s.kit, "air"), 3000, func(n int) []byte {
+			return solicit(netip.AddrFrom16([16]byte{0xfe, 0x80, 8: 1, 14: byte(n >> 8), 15: byte(n)}), to, macs[0])
+		})
+		most := 2*solicits + solicits*int(time.Since(began).Seconds()+1)
+		if more := s.noted("air") - before; more < 1 || more > most {
+			t.Errorf("the kit took note of %d of 3000 senders, want 1 to %d", more, most)
 		}
 	})
 	t.Run("pings, within reason", func(t *testing.T) {
@@ -136,6 +158,9 @@ func TestLabVisitorsReachThePageAndNothingElse(t *testing.T) {
 		s.do(s.f.Remove)
 		s.do(s.f.Remove)
 		s.expect(s.one, "yes", "tcp", "10.66.0.1:8443")
+		if air, is := s.kit.Sysctl("net/ipv4/conf/air/rp_filter"), s.kit.Sysctl("net/ipv4/conf/default/rp_filter"); air != is {
+			t.Errorf("rp_filter %s is left, where new interfaces have %s", air, is)
+		}
 		s.do(func() error {
 			c := &nftables.Conn{}
 			all, err := c.ListTables()
@@ -183,15 +208,11 @@ func TestLabTheWayOut(t *testing.T) {
 		s.expect(s.two, "yes", "udp", "8.8.8.8:7777")
 	})
 	t.Run("the table of connections is not one station's to fill", func(t *testing.T) {
-		tracked := func() (n int) {
-			fmt.Sscan(s.kit.Sysctl("net/netfilter/nf_conntrack_count"), &n)
-			return n
-		}
-		before := tracked()
+		before := s.tracked()
 		for range 40 {
 			s.expect(s.two, "yes", "tcp", "10.66.0.1:80")
 		}
-		if after := tracked(); after > before+5 {
+		if after := s.tracked(); after > before+5 {
 			t.Errorf("%d connections to the kit are in it", after-before)
 		}
 		began := time.Now()
@@ -206,7 +227,7 @@ func TestLabTheWayOut(t *testing.T) {
 			}
 		})
 		most := 5*connections + int(time.Since(began).Seconds()*connections)
-		if more := tracked() - before; more < 50 || more > most {
+		if more := s.tracked() - before; more < 50 || more > most {
 			t.Errorf("%d more after 5000 new ones at once, expected %d at most", more, most)
 		}
 		c := open
@@ -222,6 +243,86 @@ func TestLabTheWayOut(t *testing.T) {
 	s.expect(s.one, "silence", "tcp", "8.8.8.8:80")
 	if air, wan := s.kit.Sysctl("net/ipv4/conf/air/forwarding"), s.kit.Sysctl("net/ipv4/conf/wan/forwarding"); air != "0" || wan != "0" {
 		t.Errorf("forwarding %s, %s after it was forbidden", air, wan)
+	}
+}
+
+// TestLabNobodyOutsideGetsThroughTheKit: the kernel routes what comes in by the way out, and would do so into every network of the kit's.
+// What a machine routes besides, for others than stations, it goes on to.
+func TestLabNobodyOutsideGetsThroughTheKit(t *testing.T) {
+	s := newStreet(t)
+	office := netns.New(t)
+	s.kit.Cable("desk", office, "eth0")
+	s.kit.Address("desk", "172.20.0.1/24")
+	office.Address("eth0", "172.20.0.9/24")
+	office.Default("172.20.0.1")
+	s.echo(office, 22)
+	s.inside.Do(func() {
+		if err := addRoute("172.20.0.0/24", "192.168.178.20"); err != nil {
+			t.Error(err)
+		}
+	})
+	for reach(t, office, "tcp", "172.20.0.1:22") != "yes" { // as soon as the kernel has seen that the cable is plugged in
+	}
+	try := func() bool {
+		heard := s.listen(office)
+		s.inside.Do(func() {
+			c, err := net.Dial("udp", "172.20.0.9:7777")
+			if err == nil {
+				_, err = c.Write([]byte("psst"))
+				c.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		return heard()
+	}
+	s.kit.Do(func() { os.WriteFile("/proc/sys/net/ipv4/conf/wan/forwarding", []byte("1"), 0o644) })
+	if !try() {
+		t.Fatal("not heard without the table either: the test is blind")
+	}
+	s.set(open)
+	if try() {
+		t.Error("the operator's network reaches another one by the kit")
+	}
+	s.expect(s.one, "yes", "tcp", "8.8.8.8:80")
+	s.kit.Do(func() { os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) })
+	s.expect(s.inside, "silence", "tcp", "172.20.0.9:22")
+	s.expect(office, "yes", "tcp", "192.168.178.1:80")
+	s.expect(office, "silence", "tcp", "10.66.0.10:22")
+}
+
+// TestLabAVenueDoesNotReachTheKit, whose guest it is by a second radio; the kit reaches out, and so do its stations where they may.
+func TestLabAVenueDoesNotReachTheKit(t *testing.T) {
+	for name, c := range map[string]Config{"of its own use": shut, "and its stations'": open} {
+		t.Run(name, func(t *testing.T) {
+			s := newStreet(t)
+			s.inside.Address("lan", "fe80::2/64")
+			s.kit.Address("wan", "fe80::1/64")
+			s.set(c)
+			s.expect(s.inside, "yes", "tcp", "192.168.178.20:80", "192.168.178.20:8443", "[fe80::1%lan]:8443") // a cable: operators come by it
+			c.Venue = "wan"
+			s.set(c)
+			s.expect(s.inside, "silence", "tcp", "192.168.178.20:80", "192.168.178.20:8443", "192.168.178.20:22", "44.1.2.3:8443", "10.66.0.1:80", "[fe80::1%lan]:8443")
+			s.expect(s.inside, "silence", "udp", "192.168.178.20:80", "192.168.178.20:7777")
+			s.expect(s.kit, "yes", "tcp", "192.168.178.1:80", "8.8.8.8:80")
+			s.expect(s.kit, "yes", "udp", "192.168.178.1:53", "8.8.8.8:53")
+			s.expect(s.one, "yes", "tcp", "10.66.0.1:80")
+			s.expect(s.one, "silence", "tcp", "192.168.178.1:80")
+			if c.Internet.Interface != "" {
+				s.expect(s.one, "yes", "tcp", "8.8.8.8:80")
+			}
+			before := s.tracked()
+			for range 40 {
+				s.expect(s.two, "yes", "tcp", "10.66.0.1:80")
+			}
+			if more := s.tracked() - before; more > 5 {
+				t.Errorf("%d connections of stations to the kit are in the kernel's table", more)
+			}
+			c.Venue = ""
+			s.set(c)
+			s.expect(s.inside, "yes", "tcp", "192.168.178.20:8443")
+		})
 	}
 }
 

@@ -222,6 +222,11 @@ func (s *street) frame(n *netns.Net, to net.HardwareAddr, p []byte) {
 // raw sends a frame of a station's own making.
 func (s *street) raw(n *netns.Net, protocol int, to net.HardwareAddr, p []byte) {
 	s.t.Helper()
+	s.rawMany(n, protocol, to, 1, func(int) []byte { return p })
+}
+
+func (s *street) rawMany(n *netns.Net, protocol int, to net.HardwareAddr, times int, next func(n int) []byte) {
+	s.t.Helper()
 	var err error
 	n.Do(func() {
 		var i *net.Interface
@@ -233,11 +238,63 @@ func (s *street) raw(n *netns.Net, protocol int, to net.HardwareAddr, p []byte) 
 			return
 		}
 		defer c.Close()
-		_, err = c.WriteTo(p, &packet.Addr{HardwareAddr: to})
+		for k := range times {
+			if _, e := c.WriteTo(next(k), &packet.Addr{HardwareAddr: to}); e != nil && !errors.Is(e, unix.ENOBUFS) {
+				err = e
+				return
+			}
+		}
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// noted is of how many machines by an interface the kit has taken note.
+func (s *street) noted(name string) (n int) {
+	s.t.Helper()
+	s.do(func() error {
+		i, err := net.InterfaceByName(name)
+		if err != nil {
+			return err
+		}
+		c, err := rtnetlink.Dial(nil)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		all, err := c.Neigh.List()
+		for _, is := range all {
+			if int(is.Index) == i.Index {
+				n++
+			}
+		}
+		return err
+	})
+	return n
+}
+
+// tracked is how many connections are in the kernel's table.
+func (s *street) tracked() (n int) {
+	s.t.Helper()
+	fmt.Sscan(s.kit.Sysctl("net/netfilter/nf_conntrack_count"), &n)
+	return n
+}
+
+// solicit is a neighbour solicitation (RFC 4861, 4.3).
+func solicit(from, to netip.Addr, mac portal.MAC) []byte {
+	m := append([]byte{ndSolicit, 0, 0, 0, 0, 0, 0, 0}, to.AsSlice()...)
+	m = append(append(m, 1, 1), mac[:]...)
+	pseudo := append(append(append(from.AsSlice(), to.AsSlice()...), 0, 0, 0, byte(len(m)), 0, 0, 0, unix.IPPROTO_ICMPV6), m...)
+	sum := uint32(0)
+	for n := 0; n < len(pseudo); n += 2 {
+		sum += uint32(pseudo[n])<<8 + uint32(pseudo[n+1])
+	}
+	sum = sum>>16 + sum&0xffff
+	sum = ^(sum>>16 + sum&0xffff)
+	m[2], m[3] = byte(sum>>8), byte(sum)
+	p := []byte{0x60, 0, 0, 0, 0, byte(len(m)), unix.IPPROTO_ICMPV6, 255}
+	return append(append(append(p, from.AsSlice()...), to.AsSlice()...), m...)
 }
 
 func (s *street) neighbours() map[netip.Addr]string {

@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -37,6 +38,8 @@ func build(c *nftables.Conn, config Config, guests, accepted []portal.Lease) err
 	}
 	if config.Internet.Interface != "" {
 		t.masquerade()
+	}
+	if config.Internet.Interface != "" || config.Venue != "" {
 		t.untrack()
 	}
 	return t.err
@@ -77,10 +80,13 @@ const inputName, leaveName = "input", "leave"
 func (t *table) input() {
 	in, air := t.hook(inputName, nftables.ChainTypeFilter, nftables.ChainHookInput, ahead), t.chain("air")
 	kit := t.config.Kit.Addr()
-	t.rule(in, iif(t.config.Interface), goTo("air"))   // iifname wlan0 goto air
-	t.rule(in, iifNot("lo"), ipv4(), to(kit), drop())  // ip daddr 10.66.0.1 drop: that is not for the operator's network
+	t.rule(in, iif(t.config.Interface), goTo("air"))  // iifname wlan0 goto air
+	t.rule(in, iifNot("lo"), ipv4(), to(kit), drop()) // ip daddr 10.66.0.1 drop: that is not for the operator's network
+	if v := t.config.Venue; v != "" {
+		t.rule(in, iif(v), stateNot(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), counter(), drop()) // iifname wlan1 ct state != { established, related } drop
+	}
 	for _, kind := range []byte{ndSolicit, ndAdvert} { // meta l4proto icmpv6 icmpv6 type ... ip6 hoplimit 255 accept
-		t.rule(air, ipv6(), l4(unix.IPPROTO_ICMPV6), byteAt(expr.PayloadBaseTransportHeader, 0, kind), byteAt(expr.PayloadBaseNetworkHeader, 7, 255), t.limit("echoes6", ether(), echoes*4, expr.LimitTypePkts, 0), accept())
+		t.rule(air, ipv6(), l4(unix.IPPROTO_ICMPV6), byteAt(expr.PayloadBaseTransportHeader, 0, kind), byteAt(expr.PayloadBaseNetworkHeader, 7, 255), t.limit("solicits", ether(), solicits, expr.LimitTypePkts, 2*solicits), accept())
 	}
 	t.rule(air, notIPv4(), drop())
 	t.rule(air, toNot(kit), drop())                 // ip daddr != 10.66.0.1 drop
@@ -121,11 +127,14 @@ func (t *table) staff(air *nftables.Chain) {
 }
 
 // forward is what goes through the kit: nothing, or out and back, for those who have been through the portal. A station never reaches
-// another, nor does anybody outside reach one that has not asked.
+// another, nor does anybody outside reach one that has not asked, or any other network that this machine is in.
 func (t *table) forward() {
 	fwd, out, back := t.hook("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, ahead), t.chain("out"), t.chain("back")
 	t.rule(fwd, iif(t.config.Interface), goTo("out"))
 	t.rule(fwd, oif(t.config.Interface), goTo("back"))
+	for _, i := range outside(t.config) {
+		t.rule(fwd, iif(i), stateNot(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), counter(), drop()) // iifname eth0 ct state != { established, related } drop
+	}
 	if way := t.config.Internet; way.Interface != "" {
 		closed := &nftables.Set{Table: t.table, Name: "closed", Interval: true, KeyType: nftables.TypeIPAddr}
 		t.set(closed, intervals(append(append([]netip.Prefix{}, never...), way.Networks...)))
@@ -147,6 +156,16 @@ func (t *table) forward() {
 	t.rule(back, counter(), drop())
 }
 
+// outside are the interfaces behind which nobody is the kit's.
+func outside(c Config) (all []string) {
+	for _, i := range []string{c.Internet.Interface, c.Venue} {
+		if i != "" && !slices.Contains(all, i) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // redirect has the page be found where browsers look for it.
 func (t *table) redirect() {
 	c := t.hook("found", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
@@ -160,8 +179,8 @@ func (t *table) masquerade() {
 	t.rule(c, oif(t.config.Internet.Interface), ipv4(), within(t.config.Kit), []expr.Any{&expr.Masq{}})
 }
 
-// untrack keeps what is between stations and the kit itself out of the kernel's table of connections, which masquerading fills: who
-// filled it would shut the page for all. But for what redirect has to find again.
+// untrack keeps what is between stations and the kit itself out of the kernel's table of connections, which is kept where a rule asks
+// for their state, or addresses are changed: who filled it would shut the page for all. But for what redirect has to find again.
 func (t *table) untrack() {
 	notrack := []expr.Any{&expr.Notrack{}}
 	in := t.hook("arrive", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw)

@@ -25,6 +25,7 @@ type system interface {
 	radios() ([]nl80211.Radio, error)
 	setCountry(country string) error
 	stayAwake(index int) error
+	noIPv6(iface string) error
 	index(iface string) int  // 0: there is no such interface now
 	mac(iface string) string // as others in the network see it; "": there is no such interface now
 	lease(ctx context.Context, iface, host string, was *Lease) (Lease, error)
@@ -39,6 +40,16 @@ type kernel struct{}
 func (kernel) radios() ([]nl80211.Radio, error) { return nl80211.Radios() }
 func (kernel) setCountry(country string) error  { return nl80211.SetCountry(country) }
 func (kernel) stayAwake(index int) error        { return nl80211.StayAwake(index) }
+
+// noIPv6 has the kernel take no address that a router in the network would have it make up (RFC 4862; ip-sysctl, accept_ra): what the kit
+// listens on would be found by it in the whole internet, where the venue's router lets that in, and the kit is told to visitors by IPv4.
+func (kernel) noIPv6(iface string) error {
+	err := os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", iface, "accept_ra"), []byte("0"), 0o644)
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // a kernel without IPv6
+		return fmt.Errorf("venue: keep %s from making up addresses: %w", iface, err)
+	}
+	return nil
+}
 
 func (kernel) index(iface string) int {
 	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))
@@ -139,8 +150,13 @@ const timeServers = "0.gokrazy.pool.ntp.org"
 // onlineWithin is how long all of that may take.
 const onlineWithin = 15 * time.Second
 
-// online asks a time server (RFC 5905), by one interface and what that network's servers say of its name.
 func (kernel) online(ctx context.Context, iface string, servers []netip.Addr) bool {
+	return Leads(ctx, iface, servers)
+}
+
+// Leads is whether an interface, of whatever kind, leads into the internet: a time server is asked (RFC 5905), by that interface and what
+// that network's servers say of its name. It takes 15 seconds at most.
+func Leads(ctx context.Context, iface string, servers []netip.Addr) bool {
 	ctx, cancel := context.WithTimeout(ctx, onlineWithin)
 	defer cancel()
 	by := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {

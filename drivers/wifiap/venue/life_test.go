@@ -124,6 +124,7 @@ type machine struct {
 	renewed int
 	is      bool // the internet is there
 	asked   []netip.Addr
+	open    error // why routers in the network can give it addresses of IPv6
 }
 
 func (m *machine) set(f func(*machine)) {
@@ -141,6 +142,12 @@ func (m *machine) radios() ([]nl80211.Radio, error) {
 func (m *machine) setCountry(string) error { return nil }
 func (m *machine) stayAwake(int) error     { return nil }
 func (m *machine) mac(string) string       { return "02:00:00:00:00:00" }
+
+func (m *machine) noIPv6(string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.open
+}
 
 func (m *machine) index(iface string) int {
 	m.mu.Lock()
@@ -395,6 +402,19 @@ func TestWhatIsInTheWayIsSaid(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNoNetworkThatGivesAddressesUnasked: the kit would be found by them where nobody knows of it.
+func TestNoNetworkThatGivesAddressesUnasked(t *testing.T) {
+	h := newHall(t, own)
+	h.m.set(func(m *machine) { m.open = errors.New("read-only") })
+	h.Join(network())
+	if s := h.reason("Read-only."); s.Starts != 0 || s.State != drivers.Failed {
+		t.Errorf("%+v", s)
+	}
+	h.m.set(func(m *machine) { m.open = nil })
+	h.says("joined WPA2-PSK", "CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:05:00 completed [id=0 id_str=]")
+	h.await("joined", ready)
 }
 
 func TestNobodyGivesAnAddress(t *testing.T) {

@@ -108,6 +108,9 @@ func (v *Client) session(ctx context.Context, w wanted) error {
 	if err := v.config.system.stayAwake(radio.Index); err != nil { // phones that ask for the page would wait for a radio that sleeps
 		v.config.Log.Warn("the radio may sleep between packets", "radio", radio.Interface, "err", err)
 	}
+	if err := v.config.system.noIPv6(radio.Interface); err != nil {
+		return err
+	}
 	s.process, s.state.Adopted, err = v.process(radio.Interface, conf(n, radio, v.own(controlName)))
 	if err != nil {
 		return err
