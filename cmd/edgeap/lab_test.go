@@ -220,6 +220,9 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	l := &lab{t: t, data: t.TempDir()}
+	if err := os.RemoveAll("/run/edgeap"); err != nil { // as a power cut: no test meets phones that have been through another's portal
+		t.Fatal(err)
+	}
 	who, err := identity.Open(l.data)
 	if err != nil {
 		t.Fatal(err)
@@ -229,6 +232,10 @@ func newLab(t *testing.T) *lab {
 		if t.Failed() {
 			said, _ := os.ReadFile("/run/edgeap/hostapd.log")
 			t.Logf("edgeap's log:\n%s\nhostapd's:\n%s", l.log(), said)
+		}
+		if l.cmd != nil && l.cmd.ProcessState == nil { // the test ended early: what it left would answer the next one's phones
+			l.cmd.Process.Signal(syscall.SIGTERM)
+			l.cmd.Wait()
 		}
 	})
 	return l

@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -23,24 +24,26 @@ import (
 // air answers as edgeap does on a kit's data folder, for a kit's own network on loopback with one phone in it: this machine.
 type air struct {
 	accepted, rests atomic.Bool
-	most            int // phones that it takes
+	most            atomic.Int64 // phones that it takes; 0: it does not say
+	looks           atomic.Int64 // of the kit at it
 	staff           atomic.Pointer[wire.WifiStaff]
 }
 
-func airOf(t *testing.T, data string, most int) *air {
+func airOf(t *testing.T, data string) *air {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(data, wire.WifiSocket))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const mac, ip = "02:00:00:00:00:07", "127.0.0.1"
-	a := &air{most: most}
+	a := &air{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) {
-		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: a.most, Stations: []wire.WifiStation{}}
+		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: int(a.most.Load()), Stations: []wire.WifiStation{}}
 		if !a.rests.Load() {
 			w.Stations = append(w.Stations, wire.WifiStation{MAC: mac, IP: ip, ConnectedMS: time.Hour.Milliseconds()})
 		}
+		a.looks.Add(1)
 		wire.Reply(rw, http.StatusOK, w)
 	})
 	mux.HandleFunc("GET /guests/"+ip, func(rw http.ResponseWriter, _ *http.Request) {
@@ -66,11 +69,19 @@ func airOf(t *testing.T, data string, most int) *air {
 	return a
 }
 
+// looked waits until the kit has looked at the network as it is now, and has had time to do what it then does: both happen every two
+// seconds.
+func (a *air) looked(t *testing.T) {
+	t.Helper()
+	from := a.looks.Load()
+	kittest.Until(t, "the kit to look", func() bool { return a.looks.Load() >= from+4 })
+}
+
 // TestTheConsoleFromTheKitsOwnWiFi: while a kit has no operator any phone in its network finds the console, and the one that has
 // paired finds it from then on.
 func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
 	data := t.TempDir()
-	air := airOf(t, data, 8)
+	air := airOf(t, data)
 	k := kittest.StartIn(t, data, "-operator", "0.0.0.0:0")
 	is := func() wire.WifiStaff {
 		if s := air.staff.Load(); s != nil {
@@ -88,6 +99,11 @@ func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
 		t.Fatal(status, err)
 	}
 	kittest.Until(t, "the operator's phone to be known", func() bool { return slices.Contains(is().Stations, "02:00:00:00:00:07") })
+	air.most.Store(1)
+	air.looked(t)
+	if air.rests.Load() {
+		t.Error("the Wi-Fi is full, and the operator's phone was let go")
+	}
 }
 
 // TestAPlaceInTheWiFi: when it is full, who has only watched for long is told, stays by a tap, and else goes and knows why.
@@ -95,11 +111,13 @@ func TestAPlaceInTheWiFi(t *testing.T) {
 	const says = `document.querySelector("#place").open && document.querySelector("#place").textContent.includes(`
 	for _, stays := range []bool{true, false} {
 		data := t.TempDir()
-		air := airOf(t, data, 1)
+		air := airOf(t, data)
 		k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
 		b := kittest.Browser(t)
 		kittest.Open(t, b, k.Viewer+"/")
 		kittest.Press(t, b, "Continue without")
+		kittest.See(t, b, "the picture", `document.documentElement.dataset.video === "live"`)
+		air.most.Store(1)
 		kittest.See(t, b, "to be told", says+`"seconds your place goes to somebody else")`)
 		if stays {
 			kittest.Press(t, b, "Keep my place")
@@ -115,6 +133,55 @@ func TestAPlaceInTheWiFi(t *testing.T) {
 		if !air.rests.Load() {
 			t.Error("the phone is still in the network")
 		}
+	}
+}
+
+// TestWhoBuysInTheSheetKeepsTheirPlace when the Wi-Fi is full, though no page of theirs is open; who only lies in a pocket does not,
+// and the sheet's next page says so.
+func TestWhoBuysInTheSheetKeepsTheirPlace(t *testing.T) {
+	data := t.TempDir()
+	air := airOf(t, data)
+	air.most.Store(1)
+	k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
+	kittest.Until(t, "the phone that nobody looks at to go", air.rests.Load)
+	air.most.Store(0)
+	air.looked(t)
+	air.rests.Store(false)
+	visit := func(method, path string, form url.Values) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, k.Viewer+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		page, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s: %s %v\n%s", method, path, res.Status, err, page)
+		}
+		return string(page)
+	}
+	page := visit("GET", "/portal", nil)
+	if !strings.Contains(page, "went to somebody else") {
+		t.Errorf("the sheet does not say why the phone was let go:\n%s", page)
+	}
+	_, buy, _ := strings.Cut(page, `action="/portal/buy">`)
+	buy, _, _ = strings.Cut(buy, "</form>")
+	form := url.Values{}
+	for _, m := range regexp.MustCompile(`name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(buy, -1) {
+		form.Set(m[1], m[2])
+	}
+	if bought := visit("POST", "/portal/buy", form); !strings.Contains(bought, "Confirmed") {
+		t.Fatalf("nothing was bought:\n%s", bought)
+	}
+	air.most.Store(1)
+	air.looked(t)
+	if air.rests.Load() {
+		t.Error("who has just bought in the sheet was let go")
 	}
 }
 
@@ -142,7 +209,7 @@ func sheet(t *testing.T, k *kittest.Kit) *httptest.Server {
 // TestAPhoneThatJoinsBuysInItsSheet, without a cookie or a script, stays connected, and is the same visitor in its browser.
 func TestAPhoneThatJoinsBuysInItsSheet(t *testing.T) {
 	data := t.TempDir()
-	air := airOf(t, data, 0)
+	air := airOf(t, data)
 	k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
 	const probe = "http://captive.apple.com/hotspot-detect.html"
 	proxy := sheet(t, k)

@@ -23,7 +23,8 @@ type system interface {
 	setCountry(country string) error
 	hardware(phy string) (driver, chip string)
 	setAddress(index int, address netip.Prefix) error
-	index(iface string) int // 0: there is no such interface now
+	takeAddress(address netip.Prefix) error // from whichever interface has it
+	index(iface string) int                 // 0: there is no such interface now
 	stations(index int) ([]nl80211.Station, error)
 	listen(ctx context.Context, index int, mhz []int) (nl80211.Air, error)
 }
@@ -76,6 +77,30 @@ func (kernel) setAddress(index int, address netip.Prefix) error {
 		Attributes: &rtnetlink.AddressAttributes{Address: ip, Local: ip, Broadcast: net.IP(last[:])}})
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("wifiap: give interface %d the address %v: %w", index, address, err)
+	}
+	return nil
+}
+
+// takeAddress takes an address from whichever interface has it. That none has is no error.
+func (kernel) takeAddress(address netip.Prefix) error {
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return fmt.Errorf("wifiap: %w", err)
+	}
+	defer c.Close()
+	all, err := c.Address.List()
+	if err != nil {
+		return fmt.Errorf("wifiap: addresses: %w", err)
+	}
+	for _, a := range all {
+		if ip, ok := netip.AddrFromSlice(a.Attributes.Local); !ok || a.Family != unix.AF_INET || netip.PrefixFrom(ip, int(a.PrefixLength)) != address {
+			continue
+		}
+		err := c.Address.Delete(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: a.PrefixLength, Index: a.Index,
+			Attributes: &rtnetlink.AddressAttributes{Address: a.Attributes.Address, Local: a.Attributes.Local}})
+		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("wifiap: take %v from interface %d: %w", address, a.Index, err)
+		}
 	}
 	return nil
 }

@@ -150,6 +150,15 @@ func (m *machine) setAddress(_ int, a netip.Prefix) error {
 	return nil
 }
 
+func (m *machine) takeAddress(a netip.Prefix) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.address == a {
+		m.address = netip.Prefix{}
+	}
+	return nil
+}
+
 func (m *machine) index(iface string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -256,6 +265,9 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	await(t, a, is(drivers.Ready))
 	a.Off("Switched off.")
 	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
+	if m.address.IsValid() {
+		t.Errorf("%v is left, which others would be told as the kit's", m.address)
+	}
 	stop()
 }
 

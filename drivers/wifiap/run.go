@@ -30,7 +30,7 @@ func (a *AP) Run(ctx context.Context) error {
 		return fmt.Errorf("wifiap: %w", err)
 	}
 	a.run(ctx)
-	if err := a.config.Guard(""); err != nil {
+	if err := errors.Join(a.config.system.takeAddress(Address), a.config.Guard("")); err != nil {
 		return fmt.Errorf("wifiap: after the access point was taken down: %w", err)
 	}
 	return nil
@@ -81,7 +81,7 @@ func (a *AP) run(ctx context.Context) {
 func (a *AP) session(ctx context.Context, w wanted) error {
 	if w.network == nil {
 		if w.said {
-			if err := errors.Join(a.clear(), hostapd.Forget(a.config.Dir), a.config.Guard("")); err != nil {
+			if err := errors.Join(a.clear(), hostapd.Forget(a.config.Dir), a.config.system.takeAddress(Address), a.config.Guard("")); err != nil {
 				return err
 			}
 		}

@@ -120,7 +120,9 @@ type machine struct {
 	address map[int]netip.Prefix
 	give    *Lease // nil: nobody does
 	back    bool   // it is taken back when it is to be renewed
-	is      bool   // the internet is there
+	short   bool   // it is given for a moment
+	renewed int
+	is      bool // the internet is there
 	asked   []netip.Addr
 	open    error // why routers in the network can give it addresses of IPv6
 }
@@ -172,7 +174,7 @@ func (m *machine) lease(ctx context.Context, _, host string, was *Lease) (Lease,
 	}
 	l := *m.give
 	l.Until = time.Now().Add(time.Hour)
-	if m.back {
+	if m.back || m.short {
 		l.Until = time.Now().Add(1100 * time.Millisecond)
 	}
 	return l, nil
@@ -185,7 +187,10 @@ func (m *machine) renew(context.Context, string, Lease) (Lease, error) {
 		m.back = false
 		return Lease{}, errTakenBack
 	}
-	return *m.give, nil
+	m.renewed++
+	l := *m.give
+	l.Until = time.Now().Add(time.Hour)
+	return l, nil
 }
 
 func (m *machine) configure(index int, l Lease) error {
@@ -426,6 +431,23 @@ func TestNobodyGivesAnAddress(t *testing.T) {
 	if s := h.reason("It wants a sign-in page"); !ready(s) {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestARenewedAddressChangesNothing that is known of the internet.
+func TestARenewedAddressChangesNothing(t *testing.T) {
+	h := newHall(t, own)
+	h.m.set(func(m *machine) { m.short = true })
+	h.Join(network())
+	h.says("joined WPA2-PSK", "CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:05:00 completed [id=0 id_str=]")
+	h.await("online", func(s State) bool { return ready(s) && s.Internet == Online })
+	renewed := 0
+	h.await("renewed", func(s State) bool {
+		if !ready(s) || s.Internet != Online {
+			t.Errorf("%+v", s)
+		}
+		h.m.set(func(m *machine) { renewed = m.renewed })
+		return renewed > 0
+	})
 }
 
 func TestAnAddressThatIsTakenBackIsGivenUp(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -253,9 +254,15 @@ func (s *session) leave() {
 	if s.stop != nil {
 		s.stop()
 	}
+	s.lookAway()
+}
+
+// lookAway ends the looks whether the internet is there.
+func (s *session) lookAway() {
 	if s.look != nil {
 		s.look()
 	}
+	s.look = nil
 }
 
 // learn takes what another goroutine found out.
@@ -279,10 +286,12 @@ func (s *session) learn(ctx context.Context, n news) {
 		if s.lease == nil || s.lease.Address != n.lease.Address {
 			s.config.Log.Info("in the venue's network", "radio", s.radio.Interface, "address", n.lease.Address, "router", n.lease.Router, "security", s.state.Security)
 		}
-		s.lease, s.trouble, s.online = n.lease, "", Unknown
-		if s.look != nil {
-			s.look()
+		renewed := s.look != nil && s.lease != nil && s.lease.Address == n.lease.Address && s.lease.Router == n.lease.Router && slices.Equal(s.lease.Servers, n.lease.Servers)
+		if s.lease, s.trouble = n.lease, ""; renewed {
+			return
 		}
+		s.lookAway()
+		s.online = Unknown
 		ctx, s.look = context.WithCancel(ctx)
 		s.work.Go(func() { s.watchInternet(ctx, *n.lease) })
 	}
@@ -290,9 +299,7 @@ func (s *session) learn(ctx context.Context, n news) {
 
 // drop gives the address up.
 func (s *session) drop() {
-	if s.look != nil {
-		s.look()
-	}
+	s.lookAway()
 	s.lease, s.online = nil, Unknown
 	if err := s.config.system.clear(s.radio.Index); err != nil {
 		s.config.Log.Warn("address not taken away", "err", err)

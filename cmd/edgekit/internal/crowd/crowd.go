@@ -1,6 +1,7 @@
 // Package crowd makes room in the kit's own Wi-Fi. A radio carries few phones, and one more may halt it, so whoever comes when it
 // is full stays outside: the kit sees to it that there is a place. The first to go are phones that nobody looks at; then those
-// whose people have only watched for long, who are told before and can stay by a tap. Nobody who has just come or bought goes.
+// whose people have only watched for long, who are told before and can stay by a tap. Nobody who has just come or bought goes, and no
+// operator.
 package crowd
 
 import (
@@ -17,9 +18,11 @@ const (
 	look = 2 * time.Second
 	// settle is how long a phone that has come keeps its place in any case.
 	settle = 3 * time.Minute
-	// silent is for how long a phone with no page open has sent nothing when it goes.
-	silent = 45 * time.Second
-	// watched is for how long a page has been only watched when its phone may be asked for its place, and full for how long the
+	// silent is for how long a phone with no page open has sent nothing when it goes, and unlooked for how long it has asked the kit
+	// for nothing when it goes although it sends: a phone in a pocket is never silent, its apps ask the internet for news.
+	silent   = 45 * time.Second
+	unlooked = 5 * time.Minute
+	// watched is for how long the kit has been only looked at when its phone may be asked for its place, and full for how long the
 	// network has been full by then: an empty place is of use to few, and a picture to who watches it.
 	watched = 10 * time.Minute
 	full    = time.Minute
@@ -31,8 +34,9 @@ const (
 type Phone struct {
 	MAC       string
 	IP        string        // "": it has none
-	Idle      time.Duration // since it sent anything
+	Idle      time.Duration // since it sent anything, to anybody
 	Connected time.Duration
+	Staff     bool // an operator's: it keeps its place, though the console is no visitors' page
 }
 
 // Air is the kit's own network.
@@ -45,8 +49,10 @@ type Air interface {
 
 // Pages are the visitors' pages, by the address of their phone.
 type Pages interface {
-	// Open tells whether there is one.
+	// Open tells whether there is one that is told the news.
 	Open(addr string) bool
+	// Looked is when it last asked the kit for anything of its own; the zero time: never.
+	Looked(addr string) time.Time
 	// Acted is when its person last tapped something; the zero time: never.
 	Acted(addr string) time.Time
 	// Leaving has it say that its place goes to somebody else in that time, or has gone: 0; or, below 0, that it does not go.
@@ -106,9 +112,13 @@ func (c *Crowd) step(ctx context.Context, now time.Time) {
 
 // due sends away who was asked to go when the time has come, unless they have shown that they are there.
 func (c *Crowd) due(ctx context.Context, now time.Time, phones []Phone) {
-	switch p := c.asked; {
-	case !slices.ContainsFunc(phones, func(is Phone) bool { return is.MAC == p.MAC && is.IP == p.IP }):
+	p := c.asked
+	at := slices.IndexFunc(phones, func(is Phone) bool { return is.MAC == p.MAC && is.IP == p.IP })
+	switch {
+	case at < 0:
 		c.asked = Phone{} // they went by themselves
+	case phones[at].Staff:
+		c.stays()
 	case p.IP != "" && c.pages.Acted(p.IP).After(c.goes.Add(-notice)):
 		c.stays()
 	case now.Before(c.goes):
@@ -134,36 +144,40 @@ func (c *Crowd) stays() {
 // unseen is the phone that nobody has looked at for longest.
 func (c *Crowd) unseen(now time.Time, phones []Phone) (Phone, bool) {
 	return longest(phones, func(p Phone) (time.Duration, bool) {
-		return p.Idle, p.Idle >= silent && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
+		d := c.unlooked(now, p)
+		return d, (p.Idle >= silent || d >= unlooked) && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
 	})
 }
 
-// watcher is the phone whose person has only watched for longest. The network is full since the last one came.
+// watcher is the phone whose person has only looked for longest. The network is full since the last one came.
 func (c *Crowd) watcher(now time.Time, phones []Phone) (Phone, bool) {
 	if slices.ContainsFunc(phones, func(p Phone) bool { return p.Connected < full }) {
 		return Phone{}, false
 	}
 	return longest(phones, func(p Phone) (time.Duration, bool) {
 		d := c.still(now, p)
-		return d, d >= watched && p.IP != "" && c.pages.Open(p.IP)
+		return d, d >= watched && p.IP != ""
 	})
 }
 
 // still is for how long a phone's person has done nothing: since they last tapped, or came.
-func (c *Crowd) still(now time.Time, p Phone) time.Duration {
+func (c *Crowd) still(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Acted) }
+
+// unlooked is for how long a phone has asked the kit for nothing: since it last did, or came.
+func (c *Crowd) unlooked(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Looked) }
+
+func since(now time.Time, p Phone, last func(addr string) time.Time) time.Duration {
 	if p.IP == "" {
 		return p.Connected
 	}
-	if at := c.pages.Acted(p.IP); !at.IsZero() {
-		return min(p.Connected, now.Sub(at))
-	}
-	return p.Connected
+	return min(p.Connected, now.Sub(last(p.IP)))
 }
 
+// longest is the phone that may go for which it is longest.
 func longest(phones []Phone, of func(Phone) (time.Duration, bool)) (most Phone, ok bool) {
 	best := time.Duration(-1)
 	for _, p := range slices.SortedFunc(slices.Values(phones), func(a, b Phone) int { return cmp.Compare(a.MAC, b.MAC) }) {
-		if d, may := of(p); may && d > best {
+		if d, may := of(p); may && d > best && !p.Staff {
 			most, best, ok = p, d, true
 		}
 	}

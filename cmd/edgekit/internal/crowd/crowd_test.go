@@ -18,7 +18,9 @@ type stall struct {
 	most   int
 	phones []Phone
 	open   map[string]bool
+	looked map[string]time.Time
 	acted  map[string]time.Time
+	chatty map[string]bool // phones whose apps send every few seconds, whoever looks
 	told   []string
 	rested []string
 	fails  bool
@@ -27,7 +29,7 @@ type stall struct {
 }
 
 func newStall(most int) *stall {
-	s := &stall{most: most, open: map[string]bool{}, acted: map[string]time.Time{}, now: time.Unix(1_000_000, 0)}
+	s := &stall{most: most, open: map[string]bool{}, looked: map[string]time.Time{}, acted: map[string]time.Time{}, chatty: map[string]bool{}, now: time.Unix(1_000_000, 0)}
 	s.Crowd = New(s, s, slog.New(slog.DiscardHandler))
 	return s
 }
@@ -41,8 +43,9 @@ func (s *stall) Rest(_ context.Context, mac string) error {
 	s.phones = slices.DeleteFunc(s.phones, func(p Phone) bool { return p.MAC == mac })
 	return nil
 }
-func (s *stall) Open(addr string) bool       { return s.open[addr] }
-func (s *stall) Acted(addr string) time.Time { return s.acted[addr] }
+func (s *stall) Open(addr string) bool        { return s.open[addr] }
+func (s *stall) Looked(addr string) time.Time { return s.looked[addr] }
+func (s *stall) Acted(addr string) time.Time  { return s.acted[addr] }
 func (s *stall) Leaving(addr string, in time.Duration) {
 	s.told = append(s.told, fmt.Sprintf("%s %v", addr, max(in, -1)))
 }
@@ -53,15 +56,18 @@ func (s *stall) join(name string, open bool) {
 	s.open["ip-"+name] = open
 }
 
-// pass lets time pass, in which phones with an open page send, and the rule holds.
+// act has a phone's person tap.
+func (s *stall) act(addr string) { s.looked[addr], s.acted[addr] = s.now, s.now }
+
+// pass lets time pass, in which phones with an open page send, and chatty ones, and the rule holds.
 func (s *stall) pass(d time.Duration) {
 	for end := s.now.Add(d); s.now.Before(end); {
 		s.now = s.now.Add(look)
 		for i := range s.phones {
 			s.phones[i].Connected += look
 			s.phones[i].Idle += look
-			if s.open[s.phones[i].IP] {
-				s.phones[i].Idle = 0
+			if p := &s.phones[i]; s.open[p.IP] || s.chatty[p.MAC] && p.Idle > 28*time.Second {
+				p.Idle = 0
 			}
 		}
 		s.step(context.Background(), s.now)
@@ -99,6 +105,40 @@ func TestThePhoneNobodyLooksAtGoesFirst(t *testing.T) {
 	s.is(t, "there is a place now", "", "")
 }
 
+// TestPhonesInPocketsGiveWay although their apps never stop to send: those nobody has looked at the kit with, one after the other.
+func TestPhonesInPocketsGiveWay(t *testing.T) {
+	s := newStall(3)
+	for _, name := range []string{"a", "b"} {
+		s.chatty[name] = true
+		s.join(name, false)
+	}
+	s.pass(unlooked - time.Minute)
+	s.looked["ip-a"] = s.now // a page that is told no news, such as the one that opens by itself
+	s.join("new", true)
+	s.pass(time.Minute - look)
+	s.is(t, "not long enough", "", "")
+	s.pass(look)
+	s.is(t, "nobody looks", "b", "ip-b 0s")
+	s.join("newer", true)
+	s.pass(unlooked)
+	s.is(t, "nobody looks any more", "a", "ip-a 0s")
+}
+
+// TestWhoLooksWithoutNewsIsAWatcher too: a page whose browser is told none asks for it itself.
+func TestWhoLooksWithoutNewsIsAWatcher(t *testing.T) {
+	s := newStall(1)
+	s.join("a", false)
+	s.chatty["a"] = true
+	for s.now.Before(time.Unix(1_000_000, 0).Add(watched - 2*look)) {
+		s.looked["ip-a"] = s.now
+		s.pass(look)
+	}
+	s.is(t, "not long enough", "", "")
+	s.looked["ip-a"] = s.now
+	s.pass(2 * look)
+	s.is(t, "asked", "", "ip-a 20s")
+}
+
 // TestAWatcherIsAskedAndMayStay by a tap, or because somebody else goes.
 func TestAWatcherIsAskedAndMayStay(t *testing.T) {
 	s := newStall(2)
@@ -109,7 +149,7 @@ func TestAWatcherIsAskedAndMayStay(t *testing.T) {
 	s.is(t, "not long enough", "", "")
 	s.pass(2 * look)
 	s.is(t, "asked", "", "ip-a 20s")
-	s.acted["ip-a"] = s.now
+	s.act("ip-a")
 	s.pass(look)
 	s.is(t, "tapped", "", "ip-a -1ns")
 	s.pass(time.Minute)
@@ -124,12 +164,26 @@ func TestAWatcherIsAskedAndMayStay(t *testing.T) {
 	s.is(t, "it went", "b", "ip-b 0s")
 }
 
+// TestAnOperatorsPhoneStays, though it shows the console and no page.
+func TestAnOperatorsPhoneStays(t *testing.T) {
+	s := newStall(2)
+	s.join("boss", false)
+	s.phones[0].Staff = true
+	s.join("watcher", true)
+	s.pass(watched + notice)
+	s.is(t, "the other goes", "watcher", "ip-watcher 20s, ip-watcher 0s")
+	s.join("new", true)
+	s.phones[1].Staff = true
+	s.pass(2 * time.Hour)
+	s.is(t, "operators alone", "", "")
+}
+
 func TestWhoHasJustBoughtStays(t *testing.T) {
 	s := newStall(2)
 	s.join("buyer", false)
 	s.join("b", true)
 	s.pass(settle - look)
-	s.acted["ip-buyer"] = s.now
+	s.act("ip-buyer")
 	s.pass(settle - look)
 	s.is(t, "bought, and put the phone away", "", "")
 	s.pass(2 * look)
@@ -146,18 +200,22 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 	s.is(t, "then", "a", "ip-a 0s")
 }
 
-// TestTheRule in any course of things: nobody goes who has a place to spare, has just come, or has just tapped; who has a page
-// open is told in time.
+// TestTheRule in any course of things: nobody goes who has a place to spare, has just come, has just tapped, or is an operator;
+// who has a page open is told in time; and a network does not stay full for ten minutes with phones in it that nobody looks at.
 func TestTheRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStall(rapid.IntRange(1, 4).Draw(t, "most"))
 		warned := map[string]time.Time{}
+		idle := map[string]time.Duration{} // how long each had no page, and nobody tapped, while it was full
 		for i := range rapid.IntRange(1, 60).Draw(t, "events") {
 			switch what := rapid.IntRange(0, 3).Draw(t, "what"); {
 			case what == 0 && len(s.phones) < s.most:
-				s.join(fmt.Sprint("p", i), rapid.Bool().Draw(t, "open"))
+				name := fmt.Sprint("p", i)
+				s.chatty[name] = rapid.Bool().Draw(t, "chatty")
+				s.join(name, rapid.Bool().Draw(t, "open"))
+				s.phones[len(s.phones)-1].Staff = rapid.IntRange(0, 3).Draw(t, "staff") == 0
 			case what == 1 && len(s.phones) > 0:
-				s.acted[rapid.SampledFrom(s.phones).Draw(t, "who").IP] = s.now
+				s.act(rapid.SampledFrom(s.phones).Draw(t, "who").IP)
 			case what == 2 && len(s.phones) > 0:
 				ip := rapid.SampledFrom(s.phones).Draw(t, "whose").IP
 				s.open[ip] = !s.open[ip]
@@ -173,11 +231,20 @@ func TestTheRule(t *testing.T) {
 				}
 				for _, mac := range s.rested {
 					p := before[slices.IndexFunc(before, func(p Phone) bool { return p.MAC == mac })]
-					if len(before) < s.most || p.Connected+look < settle || s.now.Sub(s.acted[p.IP]) < settle {
+					if len(before) < s.most || p.Staff || p.Connected+look < settle || s.now.Sub(s.acted[p.IP]) < settle {
 						t.Fatalf("%+v went: %d of %d on, tapped %v ago", p, len(before), s.most, s.now.Sub(s.acted[p.IP]))
 					}
 					if s.open[p.IP] && s.now.Sub(warned[p.IP]) > notice+look {
 						t.Fatalf("%+v went without a word", p)
+					}
+				}
+				for _, p := range s.phones {
+					idle[p.MAC] += look
+					if len(before) < s.most || len(s.rested) > 0 || s.open[p.IP] || p.Staff || s.now.Sub(s.acted[p.IP]) <= look {
+						idle[p.MAC] = 0
+					}
+					if idle[p.MAC] > 10*time.Minute {
+						t.Fatalf("%+v has its place, and it is full", p)
 					}
 				}
 				s.told, s.rested = nil, nil

@@ -4,7 +4,7 @@
 // A sheet may keep no cookies, have no storage, open no window and know no WebRTC. So its page is plain HTML; who the visitor is
 // travels in its forms, sealed; and whether they have been here is known of their station, not of their browser. A visitor can buy
 // right there. The browser they open afterwards on the same phone is the same visitor without their doing anything, or, elsewhere,
-// by a code that is good once.
+// by a code that is good once, and a button: anybody can put up the code of a phone of theirs, for others to scan.
 //
 // On a network that is not the kit's own nothing of this happens.
 package portal
@@ -25,10 +25,15 @@ import (
 	"edgekit.internal/pipeline"
 )
 
-// Station is a phone in the kit's own Wi-Fi, which an address there stands for.
+// Station is a phone in the kit's own Wi-Fi, which an address there stands for. Nobody sends from the address of another that is on;
+// but the MAC of a phone that has left, which is readable in the air, anybody can take who has the network's password, and is that
+// station then. So a MAC stands for a visitor from when it came until it has been away for minutes, and no longer: who takes it sooner,
+// or has the phone's own connection cut first, opens its sheet as that visitor and reads their tickets' numbers. To keep those from
+// all but a cookie's owner would keep them from the visitor too, whose sheet has none.
 type Station struct {
 	MAC      string
-	Accepted bool // it has been told that it is connected
+	Accepted bool      // it has been told that it is connected
+	Since    time.Time // it is on, but for minutes at a time
 }
 
 // Stations knows the phones in the kit's own Wi-Fi.
@@ -45,6 +50,8 @@ type Shop interface {
 	Begin(rw http.ResponseWriter, r *http.Request) (string, bool)
 	Offers(viewer string) wire.Offers
 	Tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome
+	// Acts is told the address of somebody who does something.
+	Acts(addr string)
 }
 
 // Config is what a portal is made of. All but Names is needed.
@@ -64,6 +71,7 @@ type Portal struct {
 	Config
 	own    http.Handler
 	visits *visits
+	places places
 	pages  *pipeline.Limiter // by address
 }
 
@@ -72,7 +80,7 @@ const maxForm = 4 << 10
 
 // New makes a portal.
 func New(c Config) *Portal {
-	p := &Portal{Config: c, visits: newVisits(), pages: pipeline.NewLimiter(10, 60, 4096)}
+	p := &Portal{Config: c, visits: newVisits(), places: places{at: map[string]place{}}, pages: pipeline.NewLimiter(10, 60, 4096)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /captive", p.getAPI)
 	mux.HandleFunc("GET /portal", p.getPage)
@@ -83,9 +91,10 @@ func New(c Config) *Portal {
 	mux.Handle("POST /portal/buy", forms.Handler(http.HandlerFunc(p.postBuy)))
 	mux.Handle("POST /portal/accept", forms.Handler(http.HandlerFunc(p.postAccept)))
 	mux.HandleFunc("GET /c/{code}", p.getCode)
+	mux.Handle("POST /c/{code}", forms.Handler(http.HandlerFunc(p.postCode)))
 	mux.Handle("POST /api/session", p.carried(c.Next))
 	mux.Handle("/", c.Next)
-	p.own = mux
+	p.own = web.Secure(mux)
 	return p
 }
 
@@ -180,7 +189,7 @@ func (p *Portal) carried(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if _, has := p.Shop.Viewer(r); !has {
 			if s, ok := p.station(r); ok {
-				if viewer, ok := p.visits.carry(s.MAC, time.Now()); ok {
+				if viewer, ok := p.visits.carry(s.MAC, s.Since, time.Now()); ok {
 					p.become(rw, r, viewer)
 				}
 			}
@@ -194,25 +203,4 @@ func (p *Portal) become(rw http.ResponseWriter, r *http.Request, viewer string) 
 	c := web.Cookie(p.Key.Sign(viewer), r)
 	http.SetCookie(rw, c)
 	r.AddCookie(c)
-}
-
-// getCode opens the page as the visitor whose code it is. A code that is unknown, old or used opens the page as anybody's; a
-// browser that has a visitor with tickets stays theirs.
-func (p *Portal) getCode(rw http.ResponseWriter, r *http.Request) {
-	if ok, _ := p.pages.Allow(address(r), time.Now()); ok {
-		if viewer, ok := p.visits.redeem(r.PathValue("code"), time.Now()); ok && !p.holds(r) {
-			p.become(rw, r, viewer)
-		}
-	}
-	captive.Lead(rw, r, "/")
-}
-
-// holds tells whether a browser has a visitor who has bought something.
-func (p *Portal) holds(r *http.Request) bool {
-	v, ok := p.Shop.Viewer(r)
-	if !ok {
-		return false
-	}
-	ts, err := p.Tickets(r.Context(), v, 1)
-	return err != nil || len(ts) > 0
 }

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/web"
@@ -34,10 +35,11 @@ const (
 type air struct {
 	accepted bool
 	broken   bool
+	since    time.Time
 }
 
 func (a *air) Station(_ context.Context, addr netip.Addr) (Station, bool) {
-	return Station{mac, a.accepted}, addr == netip.MustParseAddrPort(phone).Addr()
+	return Station{mac, a.accepted, a.since}, addr == netip.MustParseAddrPort(phone).Addr()
 }
 
 func (a *air) Accept(context.Context, netip.Addr) error {
@@ -55,7 +57,10 @@ type shop struct {
 	expired string // a token
 	sold    []pipeline.Tap
 	begun   int
+	acts    []string // addresses
 }
+
+func (s *shop) Acts(addr string) { s.acts = append(s.acts, addr) }
 
 func (s *shop) Viewer(r *http.Request) (string, bool) {
 	c, err := r.Cookie("edgekit")
@@ -248,7 +253,7 @@ func TestTheBrowserIsTheSameVisitor(t *testing.T) {
 		return is.Viewer, rw.Result().Cookies()
 	}
 	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
-	code := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)[1]
+	code := codeOf(t, page)
 	viewer, cookies := session(phone)
 	if viewer != "viewer1" || len(cookies) != 1 {
 		t.Errorf("the phone's browser is %s, %v", viewer, cookies)
@@ -257,28 +262,94 @@ func TestTheBrowserIsTheSameVisitor(t *testing.T) {
 		t.Error("a second browser is the same visitor: they had no say in it")
 	}
 	const laptop = "10.66.0.9:1"
-	rw := s.from(laptop, "GET", "http://10.66.0.1"+strings.ToUpper(code[:3])+code[3:], nil)
-	if rw.Code == 302 && len(rw.Result().Cookies()) > 0 {
+	upper := code[:3] + strings.ToUpper(code[3:])
+	if rw := s.from(laptop, "POST", "http://10.66.0.1"+strings.ToUpper(code[:3])+code[3:], nil); len(rw.Result().Cookies()) > 0 {
 		t.Error("a path in other letters is a code")
 	}
-	rw = s.from(laptop, "GET", "http://10.66.0.1"+code[:3]+strings.ToUpper(code[3:]), nil)
+	rw := s.from(laptop, "POST", "http://10.66.0.1"+upper, nil)
 	if v, _ := session(laptop, rw.Result().Cookies()...); rw.Code != 302 || rw.Header().Get("Location") != "/" || v != "viewer1" {
 		t.Errorf("by the code: %d %v, %s", rw.Code, rw.Header(), v)
 	}
-	if rw := s.from(laptop, "GET", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) > 0 {
+	if rw := s.from(laptop, "POST", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) > 0 {
 		t.Error("the code is good twice")
+	}
+	if rw := s.from(laptop, "GET", "http://10.66.0.1"+code, nil); rw.Code != 302 || rw.Header().Get("Location") != "/" {
+		t.Errorf("a used code leads to %d %v", rw.Code, rw.Header())
 	}
 }
 
-// TestACodeTakesNobodysTickets: a browser whose visitor has bought something stays theirs.
+// codeOf is the path of the code on a phone's sheet.
+func codeOf(t *testing.T, page string) string {
+	t.Helper()
+	m := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no code on the page:\n%s", page)
+	}
+	return m[1]
+}
+
+// TestAScannedCodeAsks: to look at a code's page, as whoever scans a stranger's does, and as messengers do by themselves, makes nobody
+// another visitor and uses nothing up; nor does another site's form.
+func TestAScannedCodeAsks(t *testing.T) {
+	s := newStall()
+	code := codeOf(t, s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String())
+	ann := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
+	for range 3 {
+		rw := s.from("10.66.0.9:1", "GET", "http://10.66.0.1"+code, nil, ann)
+		if rw.Code != 200 || len(rw.Result().Cookies()) > 0 || !strings.Contains(rw.Body.String(), "Go on here as the visitor of that phone") {
+			t.Errorf("%d %v:\n%s", rw.Code, rw.Result().Cookies(), rw.Body)
+		}
+		if h := rw.Header(); !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("another site's page can have the button pressed: %v", h)
+		}
+	}
+	r := httptest.NewRequest("POST", "http://10.66.0.1"+code, nil)
+	r.Header.Set("Origin", "http://elsewhere.example")
+	rw := httptest.NewRecorder()
+	s.ServeHTTP(rw, r)
+	if rw.Code != http.StatusForbidden || len(rw.Result().Cookies()) > 0 {
+		t.Errorf("another site's form: %d", rw.Code)
+	}
+	if rw := s.from("10.66.0.9:1", "POST", "http://10.66.0.1"+code, nil, ann); len(rw.Result().Cookies()) != 1 {
+		t.Error("the code was used up by looking at it")
+	}
+}
+
+// TestACodeTakesNobodysTickets: a browser whose visitor has bought something stays theirs, and the code is good for another.
 func TestACodeTakesNobodysTickets(t *testing.T) {
 	s := newStall()
-	other := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
+	ann := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
 	s.shop.sold = append(s.shop.sold, pipeline.Tap{ID: "x", Viewer: "ann"})
-	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
-	code := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)[1]
-	if rw := s.from(phone, "GET", "http://10.66.0.1"+code, nil, other); len(rw.Result().Cookies()) > 0 {
+	code := codeOf(t, s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String())
+	if rw := s.from(phone, "GET", "http://10.66.0.1"+code, nil, ann); strings.Contains(rw.Body.String(), "<form") || !strings.Contains(rw.Body.String(), "tickets of its own") {
+		t.Errorf("it is asked:\n%s", rw.Body)
+	}
+	if rw := s.from(phone, "POST", "http://10.66.0.1"+code, nil, ann); len(rw.Result().Cookies()) > 0 {
 		t.Error("the browser is another visitor now")
+	}
+	if rw := s.from(phone, "POST", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) != 1 {
+		t.Error("the code was used up")
+	}
+}
+
+// TestAPhoneThatWasAwayIsAnybody: its address in the air may be another's by now, who is not to have its tickets, nor its browser be
+// the same visitor.
+func TestAPhoneThatWasAwayIsAnybody(t *testing.T) {
+	s := newStall()
+	page := func() string { return s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String() }
+	s.from(phone, "POST", "http://10.66.0.1/portal/buy", form(t, page(), "/portal/buy"))
+	if !strings.Contains(page(), "A-001") {
+		t.Fatal("the ticket is not there")
+	}
+	s.air.since = time.Now()
+	if rw := s.from(phone, "POST", "http://10.66.0.1/api/session", nil); strings.Contains(rw.Body.String(), `"viewer1"`) {
+		t.Errorf("its browser is the visitor who was there before: %s", rw.Body)
+	}
+	if now := page(); strings.Contains(now, "A-001") {
+		t.Errorf("it has another's ticket:\n%s", now)
+	}
+	if s.from(phone, "POST", "http://10.66.0.1/portal/buy", form(t, page(), "/portal/buy")); !strings.Contains(page(), "A-002") {
+		t.Error("it has none of its own")
 	}
 }
 
@@ -328,6 +399,58 @@ func TestBadForms(t *testing.T) {
 	}
 }
 
+// TestWhoIsInASheetDoesSomething: no page of it is open as a browser's is, and so each that is asked for counts.
+func TestWhoIsInASheetDoesSomething(t *testing.T) {
+	s := newStall()
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	s.from(phone, "POST", "http://10.66.0.1/portal/buy", form(t, page, "/portal/buy"))
+	s.from(phone, "POST", "http://10.66.0.1/portal/accept", form(t, page, "/portal/accept"))
+	if d := cmp.Diff([]string{"10.66.0.7", "10.66.0.7", "10.66.0.7"}, s.shop.acts); d != "" {
+		t.Error(d)
+	}
+	s.from(phone, "GET", "http://connectivitycheck.gstatic.com/generate_204", nil)
+	s.from(phone, "GET", "http://10.66.0.1/captive", nil)
+	if len(s.shop.acts) != 3 {
+		t.Error("a phone's own questions are its person's")
+	}
+}
+
+// TestASheetSaysWhatBecomesOfItsPlace, on the next page of it and once.
+func TestASheetSaysWhatBecomesOfItsPlace(t *testing.T) {
+	s := newStall()
+	page := func(addr string) string { return s.from(addr, "GET", "http://10.66.0.1/portal", nil).Body.String() }
+	const goes, gone = "others are waiting", "went to somebody else"
+	for _, c := range []struct {
+		is    []time.Duration
+		wants string // "": nothing
+	}{
+		{[]time.Duration{20 * time.Second}, goes},
+		{[]time.Duration{20 * time.Second, -1}, ""},
+		{[]time.Duration{20 * time.Second, 0}, gone},
+		{[]time.Duration{0}, gone},
+	} {
+		for _, in := range c.is {
+			s.Leaving("10.66.0.7", in)
+		}
+		if strings.Contains(page("10.66.0.8:1"), "place") {
+			t.Errorf("%v: another is told", c.is)
+		}
+		first, again := page(phone), page(phone)
+		if c.wants == "" && strings.Contains(first, "place") || !strings.Contains(first, c.wants) {
+			t.Errorf("%v: the next page says nothing of %q:\n%s", c.is, c.wants, first)
+		}
+		if strings.Contains(again, "place") {
+			t.Errorf("%v: it says so again", c.is)
+		}
+	}
+	for i := range 3 * maxVisits {
+		s.Leaving(strings.Repeat("x", i), 0)
+	}
+	if len(s.places.at) > maxVisits {
+		t.Errorf("%d places are remembered", len(s.places.at))
+	}
+}
+
 // TestVisitsAreBounded, and codes end.
 func TestVisitsAreBounded(t *testing.T) {
 	v := newVisits()
@@ -339,11 +462,11 @@ func TestVisitsAreBounded(t *testing.T) {
 	if _, ok := v.redeem(first, now.Add(codeLife+time.Second)); ok {
 		t.Error("an old code is good")
 	}
-	if _, ok := v.of("m", now.Add(visitLife+time.Second)); ok {
+	if _, ok := v.of("m", now, now.Add(visitLife+time.Second)); ok {
 		t.Error("an old visit is remembered")
 	}
 	for i := range 3 * maxVisits {
-		v.see(cmp.Or(strings.Repeat("x", i), "none"), strings.Repeat("m", i), now)
+		v.see("v"+strings.Repeat("x", i), strings.Repeat("m", i), now)
 	}
 	if v.order.Len() != maxVisits || len(v.bySelf) != maxVisits || len(v.byCode) > maxVisits || len(v.byMAC) > maxVisits {
 		t.Errorf("%d visits, %d, %d, %d", v.order.Len(), len(v.bySelf), len(v.byCode), len(v.byMAC))

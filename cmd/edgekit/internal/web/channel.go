@@ -74,9 +74,9 @@ func (c *channel) message(v *fanout.Viewer, msg []byte) {
 	case t.Type == wire.TypeRefresh:
 		sendOffers(v, c.web.offersMessage(c.viewer))
 	case t.Type == wire.TypeStay:
-		c.web.acts.note(c.from, time.Now())
+		c.web.Acts(c.from)
 	default:
-		c.web.acts.note(c.from, time.Now())
+		c.web.Acts(c.from)
 		out := c.web.Tap(context.Background(), c.viewer, t, pipeline.ViaPage)
 		v.Send(encode(wire.FromOutcome(out, wire.TypeOutcome)))
 	}

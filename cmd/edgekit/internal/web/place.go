@@ -11,30 +11,45 @@ import (
 // maxActed bounds the addresses that are remembered: more than a kit's own Wi-Fi gives out.
 const maxActed = 1024
 
-// acts remembers when an address was last one of somebody who does something, rather than watches. Safe for concurrent use.
+// acts remembers when an address last asked for anything, and when it was last one of somebody who does something, rather than
+// watches. Safe for concurrent use.
 type acts struct {
 	mu sync.Mutex
-	at map[string]time.Time
+	at map[string]act
 }
 
-func (a *acts) note(addr string, now time.Time) {
+type act struct{ looked, acted time.Time }
+
+func (a *acts) note(addr string, now time.Time, acted bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, known := a.at[addr]; !known && len(a.at) >= maxActed {
+	is, known := a.at[addr]
+	if !known && len(a.at) >= maxActed {
 		for old := range a.at { // any: a place in the network is all that it costs
 			delete(a.at, old)
 			break
 		}
 	}
-	a.at[addr] = now
+	if is.looked = now; acted {
+		is.acted = now
+	}
+	a.at[addr] = is
 }
 
-// Acted is when somebody last tapped on a page of that address; the zero time: not that is known.
-func (w *Web) Acted(addr string) time.Time {
-	w.acts.mu.Lock()
-	defer w.acts.mu.Unlock()
-	return w.acts.at[addr]
+func (a *acts) of(addr string) act {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.at[addr]
 }
+
+// Acts notes that somebody does something at that address.
+func (w *Web) Acts(addr string) { w.acts.note(addr, time.Now(), true) }
+
+// Acted is when somebody last did something at that address; the zero time: not that is known.
+func (w *Web) Acted(addr string) time.Time { return w.acts.of(addr).acted }
+
+// Looked is when that address last asked for anything; the zero time: not that is known.
+func (w *Web) Looked(addr string) time.Time { return w.acts.of(addr).looked }
 
 // Open tells whether a page is open at that address.
 func (w *Web) Open(addr string) (open bool) {
@@ -63,7 +78,7 @@ func (w *Web) Leaving(addr string, in time.Duration) {
 // postStay is somebody's wish to keep their place.
 func (w *Web) postStay(rw http.ResponseWriter, r *http.Request) {
 	if _, ok := w.asks(rw, r); ok {
-		w.acts.note(address(r), time.Now())
+		w.Acts(address(r))
 		rw.WriteHeader(http.StatusNoContent)
 	}
 }

@@ -17,7 +17,7 @@ func (w *Web) postTap(rw http.ResponseWriter, r *http.Request) {
 	if !body(rw, r, &t) {
 		return
 	}
-	w.acts.note(address(r), time.Now())
+	w.Acts(address(r))
 	out := w.Tap(r.Context(), v, t, pipeline.ViaPage)
 	if !out.OK() {
 		problem(rw, out.Reason, out.Details, out.Tap, out.Retry)

@@ -66,7 +66,7 @@ type Web struct {
 
 // New makes the visitors' side.
 func New(c Config) *Web {
-	return &Web{Config: c, hub: newHub(), acts: acts{at: map[string]time.Time{}}, wake: make(chan struct{}, 1),
+	return &Web{Config: c, hub: newHub(), acts: acts{at: map[string]act{}}, wake: make(chan struct{}, 1),
 		// A venue of 500 phones behind one address must pass; a flood must not.
 		sessions: pipeline.NewLimiter(50, 1000, 4096),
 		messages: pipeline.NewLimiter(20, 60, 8192),
@@ -107,11 +107,19 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 		problem(rw, pipeline.Refused, "This came from another site's page. Open the stall's own page and try there.", "", 0)
 	}))
 	root.Handle("/", own.Handler(http.MaxBytesHandler(api, maxBody)))
-	return secure(root), nil
+	return Secure(w.looks(root)), nil
 }
 
-// secure sets the headers that keep a page what it is (OWASP Secure Headers).
-func secure(next http.Handler) http.Handler {
+// looks notes who asks.
+func (w *Web) looks(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.acts.note(address(r), time.Now(), false)
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// Secure sets the headers that keep a page what it is (OWASP Secure Headers).
+func Secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")

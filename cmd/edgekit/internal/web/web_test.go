@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -16,6 +17,40 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestWhoAsksIsKnown by address: crowd goes by when anybody there last asked for anything, and last did something.
+func TestWhoAsksIsKnown(t *testing.T) {
+	w := New(Config{Assets: fstest.MapFS{"index.html": {Data: []byte("<p>")}}})
+	h, err := w.Handler(http.NotFoundHandler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method, target, from string
+		acted                bool
+	}{
+		{"GET", "/", "10.66.0.7", false},
+		{"POST", "/whep", "10.66.0.8", false},
+		{"GET", "/t/code", "10.66.0.9", false},
+		{"POST", "/t/code", "10.66.0.10", true},
+	} {
+		r := httptest.NewRequest(c.method, c.target, nil)
+		r.RemoteAddr = c.from + ":4000"
+		if w.Looked(c.from) != (time.Time{}) {
+			t.Errorf("%s is known before it came", c.from)
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if looked, acted := w.Looked(c.from), w.Acted(c.from); looked.IsZero() || acted.IsZero() == c.acted {
+			t.Errorf("%s %s: looked %v, acted %v", c.method, c.target, looked, acted)
+		}
+	}
+	for i := range 2 * maxActed {
+		w.Acts(fmt.Sprint(i))
+	}
+	if len(w.acts.at) != maxActed {
+		t.Errorf("%d addresses are remembered", len(w.acts.at))
+	}
+}
 
 // FuzzParseSignal: whatever a page sends over its channel is a message of ours or an error.
 func FuzzParseSignal(f *testing.F) {

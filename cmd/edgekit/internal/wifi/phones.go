@@ -3,6 +3,7 @@ package wifi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"edgekit.internal/cmd/edgekit/internal/crowd"
@@ -10,10 +11,12 @@ import (
 
 // Phones are those in the kit's own network as of the last look, and how many it takes; 0: it is not up, or not known to be.
 func (l *Link) Phones() (list []crowd.Phone, most int) {
+	staff := l.staff().Stations
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.last.Stations {
-		list = append(list, crowd.Phone{MAC: s.MAC, IP: s.IP, Idle: time.Duration(s.IdleMS) * time.Millisecond, Connected: time.Duration(s.ConnectedMS) * time.Millisecond})
+		list = append(list, crowd.Phone{MAC: s.MAC, IP: s.IP, Idle: time.Duration(s.IdleMS) * time.Millisecond, Connected: time.Duration(s.ConnectedMS) * time.Millisecond,
+			Staff: slices.Contains(staff, s.MAC)})
 	}
 	return list, l.last.Most
 }
