@@ -59,7 +59,7 @@ func (l *lab) phone(t *testing.T, n int, how, password string, mhz ...int) *phon
 		t.Fatal(err)
 	}
 	defer log.Close()
-	p.cmd = exec.Command("in-ns", fmt.Sprint("c", n), "wpa_supplicant", "-i", fmt.Sprint("wlan", n), "-c", conf)
+	p.cmd = exec.Command("in-ns", fmt.Sprint("c", n), "wpa_supplicant", "-t", "-i", fmt.Sprint("wlan", n), "-c", conf)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -84,6 +84,12 @@ func (p *phone) log() string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// joined waits until the phone itself says that it is on, which takes nothing of edgeap's time.
+func (p *phone) joined(t *testing.T) {
+	t.Helper()
+	kittest.UntilWithin(t, "a phone on", 2*kittest.Limit, func() bool { return strings.Contains(p.log(), "CTRL-EVENT-CONNECTED") })
 }
 
 func (p *phone) cli(command string) {

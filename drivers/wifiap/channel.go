@@ -21,7 +21,7 @@ type choice struct {
 
 // How channels are compared. A load is a share of the time of which others will have the air: what was measured just now, and for
 // each network that was heard another 10 %, if it is near, for what it may send later. A measurement takes 0.1 s, which is why beacons
-// count too; hostapd's own choice (ACS) goes by measurements alone, and takes any channel where a driver has none.
+// count too; hostapd's own choice (ACS) goes by measurements alone, and fails where a driver has none (oblique/create_ap#435).
 const (
 	perNetwork = 0.10
 	near       = -62  // dBm: from here on a network has its full weight: IEEE 802.11-2020, 17.3.10.6, has the air taken by any energy of it
@@ -128,6 +128,12 @@ func listenTo(channels []nl80211.Channel, r nl80211.Radio) (mhz []int) {
 	return mhz
 }
 
+// Why there was nothing to choose.
+const (
+	asked    = "The settings ask for it."
+	onlyThis = "It is the only one that this radio may use here."
+)
+
 // choose takes one of the channels that the access point may be on. A radio that was on one of them before stays there, so that phones
 // find the network where they lost it: no time is spent on listening when hostapd has to be started again.
 func (a *AP) choose(ctx context.Context, n Network, r nl80211.Radio, channels []nl80211.Channel) choice {
@@ -140,11 +146,11 @@ func (a *AP) choose(ctx context.Context, n Network, r nl80211.Radio, channels []
 	}
 	switch {
 	case n.Channel != 0:
-		return choice{channels[0], "The settings ask for it."}
+		return choice{channels[0], asked}
 	case len(channels) == 1:
-		return choice{channels[0], "It is the only one that this radio may use here."}
+		return choice{channels[0], onlyThis}
 	}
-	if was, ok := hostapd.ReadLast(a.config.Dir); ok && was.Interface == r.Interface {
+	if was, ok := hostapd.ReadLast(a.config.Dir); ok && was.Interface == r.Interface && was.Why != asked && was.Why != onlyThis {
 		if i := slices.IndexFunc(channels, func(c nl80211.Channel) bool { return c.Number == was.Channel }); i >= 0 {
 			return choice{channels[i], was.Why}
 		}
@@ -212,7 +218,7 @@ func (e *ear) moves(h sound, control *hostapd.Control) bool {
 	switch {
 	case errors.Is(h.err, nl80211.ErrDeaf):
 		e.deaf = true
-		state.Why += " This radio cannot listen while it is an access point; switch the kit's Wi-Fi off and on to have it choose again."
+		state.Why += " This radio cannot listen while it is an access point: the kit chooses again when it is switched on again."
 		e.show(*state)
 		return false
 	case h.err != nil:

@@ -123,10 +123,15 @@ func TestTheChannelIsChosenByListeningAndKeptThroughRestarts(t *testing.T) {
 	if s := await(t, a, is(drivers.Ready)); s.Channel != 6 || !strings.Contains(s.Why, "could not listen") {
 		t.Errorf("%+v", s)
 	}
-	asked := network()
-	asked.Channel = 1
-	a.Want(asked)
-	if s := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Channel == 1 }); s.Why != "The settings ask for it." {
+	there := network()
+	there.Channel = 1
+	a.Want(there)
+	if s := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Channel == 1 }); s.Why != asked {
+		t.Errorf("%+v", s)
+	}
+	m.hear(nl80211.Air{Neighbours: networks(1, 2437, -50)}, nil)
+	a.Want(network()) // to choose is not to stay where it was sent
+	if s := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Why != asked }); s.Channel != 1 || !strings.Contains(s.Why, "quietest") {
 		t.Errorf("%+v", s)
 	}
 }
