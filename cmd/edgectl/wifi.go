@@ -44,11 +44,9 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 	}
 	rows := [][]string{{"network", w.SSID + " " + w.Device.State + "  " + w.Device.Reason}}
 	if w.Radio != "" {
-		rows = append(rows, []string{"radio", fmt.Sprintf("%s, %s, channel %d (%d MHz), country %s", w.Radio, w.Security, w.Channel, w.MHz, w.Country)},
+		rows = append(rows, []string{"radio", fmt.Sprintf("%s, %s, country %s", w.Radio, w.Security, w.Country)},
+			[]string{"channel", fmt.Sprintf("%d (%d MHz). %s", w.Channel, w.MHz, w.Why)},
 			[]string{"phones", fmt.Sprintf("%d of %d: %s", len(w.Stations), w.Most, w.MostWhy)})
-	}
-	if w.Why != "" {
-		rows = append(rows, []string{"channel", w.Why})
 	}
 	if w.Wrong.Phones > 0 {
 		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
