@@ -90,6 +90,15 @@ func fakeHostapd(how, conf string) {
 			}
 		}
 		conn.WriteToUnix([]byte(answer), from)
+		switch text := string(b[:n]); {
+		case text == "ATTACH":
+			events, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "news")) // as the test has them; none: none
+			for event := range strings.Lines(string(events)) {
+				conn.WriteToUnix([]byte(event), from)
+			}
+		case strings.HasPrefix(text, "DEAUTHENTICATE"):
+			os.WriteFile(filepath.Join(filepath.Dir(conf), "goodbye"), []byte(text), 0o600)
+		}
 	}
 }
 
@@ -300,6 +309,42 @@ func TestHowAStationJoinedIsKnownOfThoseThatCouldChoose(t *testing.T) {
 	}
 	a.tried(hostap.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
 	known(0)
+}
+
+// TestPhonesAreToldThatHostapdForgotThem when it ended without a word, and not when it said goodbye.
+func TestPhonesAreToldThatHostapdForgotThem(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	dir, m := t.TempDir(), &machine{}
+	m.plug(pi())
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const came = "<3>AP-STA-CONNECTED 02:00:00:00:01:00\n<3>AP-STA-CONNECTED 02:00:00:00:02:00\n<3>AP-STA-DISCONNECTED 02:00:00:00:02:00\n"
+	write("news", came+"<3>AP-STA-POSSIBLE-PSK-MISMATCH 02:00:00:00:03:00\n")
+	write("goodbye", "")
+	a, _ := start(t, dir, m)
+	a.Want(network())
+	up := await(t, a, func(s State) bool { n, _ := a.Wrong(); return s.Status.State == drivers.Ready && n == 1 })
+	a.tried(hostap.Event{Name: "AP-STA-CONNECTED", MAC: "02:00:00:00:03:00"}, time.Now()) // so that the next one's news are known from these
+	other := network()
+	other.SSID = "Another"
+	a.Want(other)
+	second := await(t, a, func(s State) bool {
+		n, _ := a.Wrong()
+		return s.Status.State == drivers.Ready && s.PID != up.PID && n == 1
+	})
+	if text, err := os.ReadFile(filepath.Join(dir, "goodbye")); err != nil || len(text) > 0 {
+		t.Errorf("after an orderly end: %q %v", text, err)
+	}
+	syscall.Kill(second.PID, syscall.SIGKILL)
+	await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != second.PID })
+	await(t, a, func(State) bool {
+		text, _ := os.ReadFile(filepath.Join(dir, "goodbye"))
+		return string(text) == "DEAUTHENTICATE 02:00:00:00:01:00 reason=7"
+	})
 }
 
 // TestTheNextOneTakesOver: a hostapd that was left running is taken over by one that wants the same, and replaced by one

@@ -52,7 +52,8 @@ func (a *AP) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, errOther), errors.Is(err, errMoved):
+		case errors.Is(err, errOther), errors.Is(err, errMoved): // hostapd said goodbye
+			clear(a.left)
 			failures = 0
 			continue
 		case errors.As(err, &away):

@@ -59,6 +59,13 @@ func (s *session) run(ctx context.Context, w wanted) error {
 		if err := s.sync(control); err != nil {
 			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
 		}
+		if all, err := s.Stations(ctx); err == nil { // else hostapd will tell of those who come
+			for _, on := range all {
+				s.left[on.MAC] = true
+			}
+		}
+	} else if err := s.left.tell(control); err != nil {
+		s.config.Log.Warn("phones that were on may not notice that they are not", "err", err)
 	}
 	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
 	defer s.setUp(nil)
@@ -89,6 +96,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 				return s.why(errDown)
 			}
 			s.tried(e, time.Now())
+			s.left.hear(e)
 		case h := <-ear.heard:
 			if ear.moves(h, control) {
 				return errMoved

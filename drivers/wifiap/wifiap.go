@@ -112,6 +112,7 @@ type AP struct {
 	state  atomic.Pointer[State]
 	starts int     // Run's
 	next   *choice // Run's: the channel to go to; nil: see choose
+	left   left    // Run's
 
 	mu     sync.Mutex
 	wanted wanted
@@ -154,7 +155,7 @@ func New(c Config) *AP {
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, sae: map[string]bool{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
+	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, sae: map[string]bool{}, left: left{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
 	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
 	return a
 }
