@@ -358,17 +358,18 @@ func TestAnOperatorsAddressIsToldUntilItIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, codes, _ := newConsole(func() time.Duration { return 0 })
 		session := pair(t, c, codes.latest())
-		told, known := 0, false
-		c.Staff = func(string) bool { told++; return known }
+		var told atomic.Int64
+		var known atomic.Bool
+		c.Staff = func(string) bool { told.Add(1); return known.Load() }
 		request := func(ctx context.Context, path string) *http.Request {
 			r := httptest.NewRequestWithContext(ctx, "GET", path, nil)
 			r.AddCookie(session)
 			return r
 		}
-		counted := func(what string, want int) {
+		counted := func(what string, want int64) {
 			t.Helper()
-			if told != want {
-				t.Errorf("%s: told %d times, want %d", what, told, want)
+			if n := told.Load(); n != want {
+				t.Errorf("%s: told %d times, want %d", what, n, want)
 			}
 		}
 		for range 10 {
@@ -384,7 +385,7 @@ func TestAnOperatorsAddressIsToldUntilItIsKnown(t *testing.T) {
 		time.Sleep(2*tellAgain + look)
 		synctest.Wait()
 		counted("a page that is open", 4)
-		known = true
+		known.Store(true)
 		time.Sleep(10 * tellAgain)
 		synctest.Wait()
 		counted("known", 5)

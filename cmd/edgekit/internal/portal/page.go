@@ -70,7 +70,9 @@ func (p *Portal) visitor(rw http.ResponseWriter, r *http.Request) (viewer string
 		wire.Refuse(rw, wire.Problem{Status: http.StatusTooManyRequests, Reason: string(pipeline.RateLimited), Detail: "Please wait a moment.", RetryMS: retry.Milliseconds()})
 		return "", s, false
 	}
-	p.Shop.Acts(address(r)) // no sheet asks by itself, as a browser's page does
+	if acts(r) {
+		p.Shop.Acts(address(r))
+	}
 	s, _ = p.station(r)
 	r.Body = http.MaxBytesReader(rw, r.Body, maxForm)
 	if viewer, ok = p.Key.Open(r.PostFormValue("visitor")); ok {
@@ -141,7 +143,9 @@ func (p *Portal) postAccept(rw http.ResponseWriter, r *http.Request) {
 
 // show sends the page.
 func (p *Portal) show(rw http.ResponseWriter, r *http.Request, status int, viewer string, s Station, v view) {
-	v.Accepted, v.Place = s.Accepted, p.places.take(address(r), time.Now())
+	if v.Accepted = s.Accepted; acts(r) {
+		v.Place = p.places.take(address(r), time.Now())
+	}
 	v.Stall, v.Where, v.Visitor = p.Stall, strings.TrimPrefix(base(r), "http://"), p.Key.Sign(viewer)
 	v.Code = p.visits.see(viewer, s.MAC, time.Now())
 	code, err := qr.Encode(base(r)+"/c/"+v.Code, qr.M)

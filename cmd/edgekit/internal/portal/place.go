@@ -1,6 +1,8 @@
 package portal
 
 import (
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,6 +17,12 @@ type places struct {
 type place struct {
 	gone bool
 	told time.Time
+}
+
+// acts tells whether it is a person who asks for a sheet's page. It does not ask by itself, but apps that wanted something else are led
+// to it, again and again: they do not ask for a page (RFC 9110, 12.5.1).
+func acts(r *http.Request) bool {
+	return r.Method == http.MethodPost || strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // Leaving has the sheet at an address say on its next page that its place goes to somebody else in that time, or has gone: 0; or,

@@ -134,6 +134,7 @@ func newStall() *stall {
 func (s *stall) from(addr, method, target string, form url.Values, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
 	r.RemoteAddr = addr
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(kitAddress)))))
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -332,6 +333,31 @@ func TestACodeTakesNobodysTickets(t *testing.T) {
 	}
 }
 
+// TestWhoHadToLeaveGoesOnByTheirCode, which no sheet has shown, for half an hour and once.
+func TestWhoHadToLeaveGoesOnByTheirCode(t *testing.T) {
+	s := newStall()
+	code := s.Code("ann")
+	if again := s.Code("ann"); again != code || s.Code("bob") == code {
+		t.Errorf("%s, then %s", code, again)
+	}
+	rw := s.from("192.168.1.20:5000", "POST", "http://192.168.1.5/c/"+code, nil)
+	cookies := rw.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d %v", rw.Code, cookies)
+	}
+	if v, ok := s.shop.key.Open(cookies[0].Value); !ok || v != "ann" {
+		t.Errorf("the browser in another network is %q", v)
+	}
+	if rw := s.from("192.168.1.20:5000", "POST", "http://192.168.1.5/c/"+code, nil); len(rw.Result().Cookies()) > 0 {
+		t.Error("the code is good twice")
+	}
+	v, now := newVisits(), time.Now()
+	code = v.keep("ann", now)
+	if !v.knows(code, now.Add(visitLife)) || v.knows(code, now.Add(visitLife+1)) || v.see("ann", "m", now.Add(time.Minute)) != code {
+		t.Error("it is not good for as long as it is said, or a sheet takes it away")
+	}
+}
+
 // TestAPhoneThatWasAwayIsAnybody: its address in the air may be another's by now, who is not to have its tickets, nor its browser be
 // the same visitor.
 func TestAPhoneThatWasAwayIsAnybody(t *testing.T) {
@@ -410,8 +436,16 @@ func TestWhoIsInASheetDoesSomething(t *testing.T) {
 	}
 	s.from(phone, "GET", "http://connectivitycheck.gstatic.com/generate_204", nil)
 	s.from(phone, "GET", "http://10.66.0.1/captive", nil)
+	s.Leaving("10.66.0.7", 0)
+	r := httptest.NewRequest("GET", "http://10.66.0.1/portal", nil) // an app that was led here
+	r.RemoteAddr = phone
+	r.Header.Set("Accept", "*/*")
+	s.own.ServeHTTP(httptest.NewRecorder(), r)
 	if len(s.shop.acts) != 3 {
 		t.Error("a phone's own questions are its person's")
+	}
+	if len(s.places.at) != 1 {
+		t.Error("an app was told what becomes of the place")
 	}
 }
 
