@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -132,6 +133,56 @@ func TestAPlaceInTheWiFi(t *testing.T) {
 		if !air.rests.Load() {
 			t.Error("the phone is still in the network")
 		}
+	}
+}
+
+// TestWhoBuysInTheSheetKeepsTheirPlace when the Wi-Fi is full, though no page of theirs is open; who only lies in a pocket does not,
+// and the sheet's next page says so.
+func TestWhoBuysInTheSheetKeepsTheirPlace(t *testing.T) {
+	data := t.TempDir()
+	air := airOf(t, data)
+	air.most.Store(1)
+	k := kittest.StartIn(t, data, "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue))
+	kittest.Until(t, "the phone that nobody looks at to go", air.rests.Load)
+	air.most.Store(0)
+	air.looked(t)
+	air.rests.Store(false)
+	visit := func(method, path string, form url.Values) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, k.Viewer+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "text/html")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		page, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s: %s %v\n%s", method, path, res.Status, err, page)
+		}
+		return string(page)
+	}
+	page := visit("GET", "/portal", nil)
+	if !strings.Contains(page, "went to somebody else") {
+		t.Errorf("the sheet does not say why the phone was let go:\n%s", page)
+	}
+	_, buy, _ := strings.Cut(page, `action="/portal/buy">`)
+	buy, _, _ = strings.Cut(buy, "</form>")
+	form := url.Values{}
+	for _, m := range regexp.MustCompile(`name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(buy, -1) {
+		form.Set(m[1], m[2])
+	}
+	if bought := visit("POST", "/portal/buy", form); !strings.Contains(bought, "Confirmed") {
+		t.Fatalf("nothing was bought:\n%s", bought)
+	}
+	air.most.Store(1)
+	air.looked(t)
+	if air.rests.Load() {
+		t.Error("who has just bought in the sheet was let go")
 	}
 }
 

@@ -302,7 +302,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.tell)
 	run(k.machine.Run)
 	run(k.wifi.Run)
-	run(crowd.New(k.wifi, k.web, k.log).Run)
+	run(crowd.New(k.wifi, pages{k.web, visitors}, k.log).Run)
 	run(k.desk.Run)
 	run(k.counter.Run)
 	if k.printer != nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/cmd/edgekit/internal/portal"
+	"edgekit.internal/cmd/edgekit/internal/web"
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
@@ -65,6 +67,18 @@ func (k *Kit) tell(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// pages are the visitors': those of their browsers, and those in the sheets of phones that have just joined.
+type pages struct {
+	*web.Web
+	sheets *portal.Portal
+}
+
+// Leaving has both say what becomes of their place in the Wi-Fi.
+func (p pages) Leaving(addr string, in time.Duration) {
+	p.Web.Leaving(addr, in)
+	p.sheets.Leaving(addr, in)
 }
 
 // readCatalogue reads the catalogue file, if one is named, so that a bad one is a fault before anything serves. One that is

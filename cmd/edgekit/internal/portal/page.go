@@ -24,6 +24,7 @@ var page = template.Must(template.New("portal").Parse(`<!doctype html>
 <title>{{.Stall}}</title><link rel="stylesheet" href="/viewer.css">
 <main class="sheet"><h1>{{.Stall}}</h1>
 {{with .Status}}<p role="status" class="{{$.Tone}}">{{.}}</p>{{end}}
+{{with .Place}}<p class="wait">{{.}}</p>{{end}}
 <img class="now" src="/api/still" alt="The show as it is now">
 {{with .Tickets}}<h2>Your tickets</h2><ul>{{range .}}<li><b>{{.Number}}</b> {{.Title}} · {{.Total}}</li>{{end}}</ul>{{end}}
 {{if .Accepted}}<p><b>You are connected.</b> Close this window, open your browser, and go to</p>
@@ -42,6 +43,7 @@ type view struct {
 	QR                          template.URL
 	Accepted                    bool
 	Status, Tone                string // what became of the last thing done
+	Place                       string // what becomes of the phone's place in the Wi-Fi
 	Offers                      []offer
 	Tickets                     []pipeline.Ticket
 }
@@ -67,6 +69,9 @@ func (p *Portal) visitor(rw http.ResponseWriter, r *http.Request) (viewer string
 	if ok, retry := p.pages.Allow(address(r), time.Now()); !ok {
 		wire.Refuse(rw, wire.Problem{Status: http.StatusTooManyRequests, Reason: string(pipeline.RateLimited), Detail: "Please wait a moment.", RetryMS: retry.Milliseconds()})
 		return "", s, false
+	}
+	if acts(r) {
+		p.Shop.Acts(address(r))
 	}
 	s, _ = p.station(r)
 	r.Body = http.MaxBytesReader(rw, r.Body, maxForm)
@@ -138,7 +143,9 @@ func (p *Portal) postAccept(rw http.ResponseWriter, r *http.Request) {
 
 // show sends the page.
 func (p *Portal) show(rw http.ResponseWriter, r *http.Request, status int, viewer string, s Station, v view) {
-	v.Accepted = s.Accepted
+	if v.Accepted = s.Accepted; acts(r) {
+		v.Place = p.places.take(address(r), time.Now())
+	}
 	v.Stall, v.Where, v.Visitor = p.Stall, strings.TrimPrefix(base(r), "http://"), p.Key.Sign(viewer)
 	v.Code = p.visits.see(viewer, s.MAC, time.Now())
 	code, err := qr.Encode(base(r)+"/c/"+v.Code, qr.M)

@@ -45,6 +45,8 @@ type Shop interface {
 	Begin(rw http.ResponseWriter, r *http.Request) (string, bool)
 	Offers(viewer string) wire.Offers
 	Tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome
+	// Acts is told the address of somebody who does something.
+	Acts(addr string)
 }
 
 // Config is what a portal is made of. All but Names is needed.
@@ -64,6 +66,7 @@ type Portal struct {
 	Config
 	own    http.Handler
 	visits *visits
+	places places
 	pages  *pipeline.Limiter // by address
 }
 
@@ -72,7 +75,7 @@ const maxForm = 4 << 10
 
 // New makes a portal.
 func New(c Config) *Portal {
-	p := &Portal{Config: c, visits: newVisits(), pages: pipeline.NewLimiter(10, 60, 4096)}
+	p := &Portal{Config: c, visits: newVisits(), places: places{at: map[string]place{}}, pages: pipeline.NewLimiter(10, 60, 4096)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /captive", p.getAPI)
 	mux.HandleFunc("GET /portal", p.getPage)

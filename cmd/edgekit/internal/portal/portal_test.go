@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/web"
@@ -55,7 +56,10 @@ type shop struct {
 	expired string // a token
 	sold    []pipeline.Tap
 	begun   int
+	acts    []string // addresses
 }
+
+func (s *shop) Acts(addr string) { s.acts = append(s.acts, addr) }
 
 func (s *shop) Viewer(r *http.Request) (string, bool) {
 	c, err := r.Cookie("edgekit")
@@ -129,6 +133,7 @@ func newStall() *stall {
 func (s *stall) from(addr, method, target string, form url.Values, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
 	r.RemoteAddr = addr
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(kitAddress)))))
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -328,6 +333,66 @@ func TestBadForms(t *testing.T) {
 	}
 }
 
+// TestWhoIsInASheetDoesSomething: no page of it is open as a browser's is, and so each that is asked for counts.
+func TestWhoIsInASheetDoesSomething(t *testing.T) {
+	s := newStall()
+	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
+	s.from(phone, "POST", "http://10.66.0.1/portal/buy", form(t, page, "/portal/buy"))
+	s.from(phone, "POST", "http://10.66.0.1/portal/accept", form(t, page, "/portal/accept"))
+	if d := cmp.Diff([]string{"10.66.0.7", "10.66.0.7", "10.66.0.7"}, s.shop.acts); d != "" {
+		t.Error(d)
+	}
+	s.from(phone, "GET", "http://connectivitycheck.gstatic.com/generate_204", nil)
+	s.from(phone, "GET", "http://10.66.0.1/captive", nil)
+	s.Leaving("10.66.0.7", 0)
+	r := httptest.NewRequest("GET", "http://10.66.0.1/portal", nil) // an app that was led here
+	r.RemoteAddr = phone
+	r.Header.Set("Accept", "*/*")
+	s.own.ServeHTTP(httptest.NewRecorder(), r)
+	if len(s.shop.acts) != 3 {
+		t.Error("a phone's own questions are its person's")
+	}
+	if len(s.places.at) != 1 {
+		t.Error("an app was told what becomes of the place")
+	}
+}
+
+// TestASheetSaysWhatBecomesOfItsPlace, on the next page of it and once.
+func TestASheetSaysWhatBecomesOfItsPlace(t *testing.T) {
+	s := newStall()
+	page := func(addr string) string { return s.from(addr, "GET", "http://10.66.0.1/portal", nil).Body.String() }
+	const goes, gone = "others are waiting", "went to somebody else"
+	for _, c := range []struct {
+		is    []time.Duration
+		wants string // "": nothing
+	}{
+		{[]time.Duration{20 * time.Second}, goes},
+		{[]time.Duration{20 * time.Second, -1}, ""},
+		{[]time.Duration{20 * time.Second, 0}, gone},
+		{[]time.Duration{0}, gone},
+	} {
+		for _, in := range c.is {
+			s.Leaving("10.66.0.7", in)
+		}
+		if strings.Contains(page("10.66.0.8:1"), "place") {
+			t.Errorf("%v: another is told", c.is)
+		}
+		first, again := page(phone), page(phone)
+		if c.wants == "" && strings.Contains(first, "place") || !strings.Contains(first, c.wants) {
+			t.Errorf("%v: the next page says nothing of %q:\n%s", c.is, c.wants, first)
+		}
+		if strings.Contains(again, "place") {
+			t.Errorf("%v: it says so again", c.is)
+		}
+	}
+	for i := range 3 * maxVisits {
+		s.Leaving(strings.Repeat("x", i), 0)
+	}
+	if len(s.places.at) > maxVisits {
+		t.Errorf("%d places are remembered", len(s.places.at))
+	}
+}
+
 // TestVisitsAreBounded, and codes end.
 func TestVisitsAreBounded(t *testing.T) {
 	v := newVisits()
@@ -343,7 +408,7 @@ func TestVisitsAreBounded(t *testing.T) {
 		t.Error("an old visit is remembered")
 	}
 	for i := range 3 * maxVisits {
-		v.see(cmp.Or(strings.Repeat("x", i), "none"), strings.Repeat("m", i), now)
+		v.see("v"+strings.Repeat("x", i), strings.Repeat("m", i), now)
 	}
 	if v.order.Len() != maxVisits || len(v.bySelf) != maxVisits || len(v.byCode) > maxVisits || len(v.byMAC) > maxVisits {
 		t.Errorf("%d visits, %d, %d, %d", v.order.Len(), len(v.bySelf), len(v.byCode), len(v.byMAC))

@@ -46,6 +46,7 @@ func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
+	w.Acts(address(r))
 	offer, ok := w.linkOffer(r)
 	if !ok {
 		w.getLink(rw, r)

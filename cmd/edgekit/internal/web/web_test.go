@@ -31,6 +31,8 @@ func TestWhoAsksIsKnown(t *testing.T) {
 	}{
 		{"GET", "/", "10.66.0.7", false},
 		{"POST", "/whep", "10.66.0.8", false},
+		{"GET", "/t/code", "10.66.0.9", false},
+		{"POST", "/t/code", "10.66.0.10", true},
 	} {
 		r := httptest.NewRequest(c.method, c.target, nil)
 		r.RemoteAddr = c.from + ":4000"
