@@ -1,11 +1,8 @@
 package wifi
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"net/http/httputil"
-	"path/filepath"
 
 	"edgekit.internal/cmd/internal/wire"
 )
@@ -16,9 +13,9 @@ func (l *Link) Handler() http.Handler {
 	to := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "edgeap"
-			r.Out.Header = http.Header{} // the operator's session is none of its business
+			r.Out.Header = http.Header{"Idempotency-Key": nil} // as in call; the operator's session is none of its business
 		},
-		Transport: l.transport(),
+		Transport: l.to,
 		ErrorHandler: func(rw http.ResponseWriter, _ *http.Request, _ error) {
 			wire.Refuse(rw, wire.Problem{Status: http.StatusServiceUnavailable, Reason: "unavailable", Detail: "The access point's program does not answer. On a laptop there is none; on a kit, switch it off and on if phones cannot join."})
 		},
@@ -29,12 +26,4 @@ func (l *Link) Handler() http.Handler {
 		mux.Handle("POST /stations/{mac}/"+verb, to)
 	}
 	return http.TimeoutHandler(mux, 2*patience, "")
-}
-
-// transport goes to edgeap's socket, whatever the address.
-func (l *Link) transport() *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", filepath.Join(l.data, wire.WifiSocket))
-	}}
 }

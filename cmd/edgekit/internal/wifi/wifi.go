@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -35,20 +37,34 @@ type Link struct {
 	wanted bool                  // the settings ask for an access point
 	staff  func() wire.WifiStaff // who reaches the operators' door from there
 
+	to     *http.Transport
+	guests guests
+
 	mu   sync.Mutex
 	row  drivers.Status
 	net  netip.Prefix // the kit's own network; not valid: there is none
 	last wire.Wifi    // as of the last look; zero: edgeap did not answer
 }
 
+// maxConns bounds the connections to edgeap: what visitors' requests ask may wait for one, and so may the next look.
+const maxConns = 4
+
 // New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point, staff who reaches the
 // operators' door from there.
 func New(data string, wanted bool, staff func() wire.WifiStaff) *Link {
-	return &Link{data: data, wanted: wanted, staff: staff}
+	l := &Link{data: data, wanted: wanted, staff: staff}
+	l.guests.ask, l.guests.known = l.guest, map[netip.Addr]*guest{}
+	l.to = &http.Transport{MaxConnsPerHost: maxConns, MaxIdleConnsPerHost: maxConns, IdleConnTimeout: 10 * time.Second, DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", filepath.Join(data, wire.WifiSocket))
+		}}
+	return l
 }
 
 // Run asks again and again until ctx ends.
 func (l *Link) Run(ctx context.Context) error {
+	defer l.to.CloseIdleConnections()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
@@ -145,12 +161,16 @@ func (l *Link) call(ctx context.Context, method, path string, body io.Reader, an
 	if err != nil {
 		return 0, err
 	}
-	client := http.Client{Transport: l.transport()}
+	req.Header["Idempotency-Key"] = nil // all that is asked may be asked twice: a connection may just have been closed; none is sent
+	client := http.Client{Transport: l.to}
 	res, err := client.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("edgeap: %w", err)
 	}
-	defer res.Body.Close()
+	defer func() { // what is left of a short answer is read, so that the connection is good for the next question
+		io.CopyN(io.Discard, res.Body, 4<<10)
+		res.Body.Close()
+	}()
 	if res.StatusCode >= http.StatusMultipleChoices {
 		return res.StatusCode, fmt.Errorf("edgeap: it answered %s", res.Status)
 	}
