@@ -4,7 +4,7 @@
 // A sheet may keep no cookies, have no storage, open no window and know no WebRTC. So its page is plain HTML; who the visitor is
 // travels in its forms, sealed; and whether they have been here is known of their station, not of their browser. A visitor can buy
 // right there. The browser they open afterwards on the same phone is the same visitor without their doing anything, or, elsewhere,
-// by a code that is good once.
+// by a code that is good once, and a button: anybody can put up the code of a phone of theirs, for others to scan.
 //
 // On a network that is not the kit's own nothing of this happens.
 package portal
@@ -86,9 +86,10 @@ func New(c Config) *Portal {
 	mux.Handle("POST /portal/buy", forms.Handler(http.HandlerFunc(p.postBuy)))
 	mux.Handle("POST /portal/accept", forms.Handler(http.HandlerFunc(p.postAccept)))
 	mux.HandleFunc("GET /c/{code}", p.getCode)
+	mux.Handle("POST /c/{code}", forms.Handler(http.HandlerFunc(p.postCode)))
 	mux.Handle("POST /api/session", p.carried(c.Next))
 	mux.Handle("/", c.Next)
-	p.own = mux
+	p.own = web.Secure(mux)
 	return p
 }
 
@@ -197,25 +198,4 @@ func (p *Portal) become(rw http.ResponseWriter, r *http.Request, viewer string) 
 	c := web.Cookie(p.Key.Sign(viewer), r)
 	http.SetCookie(rw, c)
 	r.AddCookie(c)
-}
-
-// getCode opens the page as the visitor whose code it is. A code that is unknown, old or used opens the page as anybody's; a
-// browser that has a visitor with tickets stays theirs.
-func (p *Portal) getCode(rw http.ResponseWriter, r *http.Request) {
-	if ok, _ := p.pages.Allow(address(r), time.Now()); ok {
-		if viewer, ok := p.visits.redeem(r.PathValue("code"), time.Now()); ok && !p.holds(r) {
-			p.become(rw, r, viewer)
-		}
-	}
-	captive.Lead(rw, r, "/")
-}
-
-// holds tells whether a browser has a visitor who has bought something.
-func (p *Portal) holds(r *http.Request) bool {
-	v, ok := p.Shop.Viewer(r)
-	if !ok {
-		return false
-	}
-	ts, err := p.Tickets(r.Context(), v, 1)
-	return err != nil || len(ts) > 0
 }

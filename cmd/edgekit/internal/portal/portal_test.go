@@ -253,7 +253,7 @@ func TestTheBrowserIsTheSameVisitor(t *testing.T) {
 		return is.Viewer, rw.Result().Cookies()
 	}
 	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
-	code := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)[1]
+	code := codeOf(t, page)
 	viewer, cookies := session(phone)
 	if viewer != "viewer1" || len(cookies) != 1 {
 		t.Errorf("the phone's browser is %s, %v", viewer, cookies)
@@ -262,28 +262,73 @@ func TestTheBrowserIsTheSameVisitor(t *testing.T) {
 		t.Error("a second browser is the same visitor: they had no say in it")
 	}
 	const laptop = "10.66.0.9:1"
-	rw := s.from(laptop, "GET", "http://10.66.0.1"+strings.ToUpper(code[:3])+code[3:], nil)
-	if rw.Code == 302 && len(rw.Result().Cookies()) > 0 {
+	upper := code[:3] + strings.ToUpper(code[3:])
+	if rw := s.from(laptop, "POST", "http://10.66.0.1"+strings.ToUpper(code[:3])+code[3:], nil); len(rw.Result().Cookies()) > 0 {
 		t.Error("a path in other letters is a code")
 	}
-	rw = s.from(laptop, "GET", "http://10.66.0.1"+code[:3]+strings.ToUpper(code[3:]), nil)
+	rw := s.from(laptop, "POST", "http://10.66.0.1"+upper, nil)
 	if v, _ := session(laptop, rw.Result().Cookies()...); rw.Code != 302 || rw.Header().Get("Location") != "/" || v != "viewer1" {
 		t.Errorf("by the code: %d %v, %s", rw.Code, rw.Header(), v)
 	}
-	if rw := s.from(laptop, "GET", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) > 0 {
+	if rw := s.from(laptop, "POST", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) > 0 {
 		t.Error("the code is good twice")
+	}
+	if rw := s.from(laptop, "GET", "http://10.66.0.1"+code, nil); rw.Code != 302 || rw.Header().Get("Location") != "/" {
+		t.Errorf("a used code leads to %d %v", rw.Code, rw.Header())
 	}
 }
 
-// TestACodeTakesNobodysTickets: a browser whose visitor has bought something stays theirs.
+// codeOf is the path of the code on a phone's sheet.
+func codeOf(t *testing.T, page string) string {
+	t.Helper()
+	m := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no code on the page:\n%s", page)
+	}
+	return m[1]
+}
+
+// TestAScannedCodeAsks: to look at a code's page, as whoever scans a stranger's does, and as messengers do by themselves, makes nobody
+// another visitor and uses nothing up; nor does another site's form.
+func TestAScannedCodeAsks(t *testing.T) {
+	s := newStall()
+	code := codeOf(t, s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String())
+	ann := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
+	for range 3 {
+		rw := s.from("10.66.0.9:1", "GET", "http://10.66.0.1"+code, nil, ann)
+		if rw.Code != 200 || len(rw.Result().Cookies()) > 0 || !strings.Contains(rw.Body.String(), "Go on here as the visitor of that phone") {
+			t.Errorf("%d %v:\n%s", rw.Code, rw.Result().Cookies(), rw.Body)
+		}
+		if h := rw.Header(); !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("another site's page can have the button pressed: %v", h)
+		}
+	}
+	r := httptest.NewRequest("POST", "http://10.66.0.1"+code, nil)
+	r.Header.Set("Origin", "http://elsewhere.example")
+	rw := httptest.NewRecorder()
+	s.ServeHTTP(rw, r)
+	if rw.Code != http.StatusForbidden || len(rw.Result().Cookies()) > 0 {
+		t.Errorf("another site's form: %d", rw.Code)
+	}
+	if rw := s.from("10.66.0.9:1", "POST", "http://10.66.0.1"+code, nil, ann); len(rw.Result().Cookies()) != 1 {
+		t.Error("the code was used up by looking at it")
+	}
+}
+
+// TestACodeTakesNobodysTickets: a browser whose visitor has bought something stays theirs, and the code is good for another.
 func TestACodeTakesNobodysTickets(t *testing.T) {
 	s := newStall()
-	other := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
+	ann := web.Cookie(s.shop.key.Sign("ann"), httptest.NewRequest("GET", "/", nil))
 	s.shop.sold = append(s.shop.sold, pipeline.Tap{ID: "x", Viewer: "ann"})
-	page := s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String()
-	code := regexp.MustCompile(`10\.66\.0\.1(/c/[a-z0-9]{6})`).FindStringSubmatch(page)[1]
-	if rw := s.from(phone, "GET", "http://10.66.0.1"+code, nil, other); len(rw.Result().Cookies()) > 0 {
+	code := codeOf(t, s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String())
+	if rw := s.from(phone, "GET", "http://10.66.0.1"+code, nil, ann); strings.Contains(rw.Body.String(), "<form") || !strings.Contains(rw.Body.String(), "tickets of its own") {
+		t.Errorf("it is asked:\n%s", rw.Body)
+	}
+	if rw := s.from(phone, "POST", "http://10.66.0.1"+code, nil, ann); len(rw.Result().Cookies()) > 0 {
 		t.Error("the browser is another visitor now")
+	}
+	if rw := s.from(phone, "POST", "http://10.66.0.1"+code, nil); len(rw.Result().Cookies()) != 1 {
+		t.Error("the code was used up")
 	}
 }
 

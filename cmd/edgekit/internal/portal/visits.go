@@ -103,6 +103,14 @@ func (v *visits) carry(mac string, now time.Time) (viewer string, ok bool) {
 	return is.viewer, true
 }
 
+// knows tells whether a code is good.
+func (v *visits) knows(code string, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.byCode[strings.ToLower(code)]
+	return e != nil && code != "" && now.Sub(e.Value.(*visit).coded) <= codeLife
+}
+
 // redeem is whose code it is. It is good once.
 func (v *visits) redeem(code string, now time.Time) (viewer string, ok bool) {
 	v.mu.Lock()

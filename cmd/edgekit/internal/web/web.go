@@ -107,7 +107,7 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 		problem(rw, pipeline.Refused, "This came from another site's page. Open the stall's own page and try there.", "", 0)
 	}))
 	root.Handle("/", own.Handler(http.MaxBytesHandler(api, maxBody)))
-	return secure(w.looks(root)), nil
+	return Secure(w.looks(root)), nil
 }
 
 // looks notes who asks.
@@ -118,8 +118,8 @@ func (w *Web) looks(next http.Handler) http.Handler {
 	})
 }
 
-// secure sets the headers that keep a page what it is (OWASP Secure Headers).
-func secure(next http.Handler) http.Handler {
+// Secure sets the headers that keep a page what it is (OWASP Secure Headers).
+func Secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
