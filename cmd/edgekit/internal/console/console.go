@@ -55,11 +55,12 @@ type Config struct {
 	Paired  func(code string)    // told each new pairing code
 	Status  func() wire.KitStatus
 	System  func() wire.System
-	Update  http.Handler      // of PUT /api/operator/update; bounds itself
-	Control http.Handler      // what edgectl asks, below /api/operator/control; bounds itself
-	Time    func(time.Time)   // told the time of each operator's device that has paired; nil: nobody
-	Staff   func(addr string) // told each address that a paired device asks from, once; nil: nobody
-	Log     *slog.Logger
+	Update  http.Handler    // of PUT /api/operator/update; bounds itself
+	Control http.Handler    // what edgectl asks, below /api/operator/control; bounds itself
+	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
+	// Staff is told each address that a paired device asks from, again until it says that it knows whose it is; nil: nobody is told.
+	Staff func(addr string) bool
+	Log   *slog.Logger
 }
 
 // Console serves operators.

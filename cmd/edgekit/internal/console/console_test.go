@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -350,4 +351,50 @@ func TestDecisionsAboutSlips(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s, want %d", ask.method, ask.path, ask.body, rw.Code, rw.Body, ask.status)
 		}
 	}
+}
+
+// TestAnOperatorsAddressIsToldUntilItIsKnown: by requests, and by a page that is only looked at. Who could tell may be away.
+func TestAnOperatorsAddressIsToldUntilItIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, codes, _ := newConsole(func() time.Duration { return 0 })
+		session := pair(t, c, codes.latest())
+		var told atomic.Int64
+		var known atomic.Bool
+		c.Staff = func(string) bool { told.Add(1); return known.Load() }
+		request := func(ctx context.Context, path string) *http.Request {
+			r := httptest.NewRequestWithContext(ctx, "GET", path, nil)
+			r.AddCookie(session)
+			return r
+		}
+		counted := func(what string, want int64) {
+			t.Helper()
+			if n := told.Load(); n != want {
+				t.Errorf("%s: told %d times, want %d", what, n, want)
+			}
+		}
+		for range 10 {
+			do(c, request(t.Context(), "/api/operator/state"))
+		}
+		counted("at once", 1)
+		time.Sleep(tellAgain)
+		do(c, request(t.Context(), "/api/operator/state"))
+		counted("later", 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		var page sync.WaitGroup
+		page.Go(func() { do(c, request(ctx, "/api/operator/events")) })
+		time.Sleep(2*tellAgain + look)
+		synctest.Wait()
+		counted("a page that is open", 4)
+		known.Store(true)
+		time.Sleep(10 * tellAgain)
+		synctest.Wait()
+		counted("known", 5)
+		cancel()
+		page.Wait()
+		r := request(t.Context(), "/api/operator/state")
+		r.Header.Del("Cookie")
+		r.RemoteAddr = "10.66.0.99:1"
+		do(c, r)
+		counted("a stranger", 5)
+	})
 }

@@ -152,36 +152,47 @@ func (c *Console) paired(next http.Handler) http.Handler {
 			return
 		}
 		c.seen.Store(true)
-		c.from.told(r, c.Staff)
+		c.from.told(r, time.Now(), c.Staff)
 		next.ServeHTTP(rw, r)
 	})
 }
 
+// tellAgain is how long it takes until an address is told of anew that did not become known.
+const tellAgain = 5 * time.Second
+
 // addresses are those that paired devices have asked from. Safe for concurrent use.
 type addresses struct {
 	mu  sync.Mutex
-	are map[string]bool
+	are map[string]time.Time // when each is told of anew; the zero time: it is known
 }
 
-// told tells of a request's address if it is new. Sessions are bound to theirs, so there are no more than were paired; a kit that
-// forgets some tells of them again.
-func (a *addresses) told(r *http.Request, tell func(string)) {
+// told tells of a request's address until it is known: who could tell may be away. Sessions are bound to theirs, so there are no more
+// than were paired; a kit that forgets some tells of them again.
+func (a *addresses) told(r *http.Request, now time.Time, tell func(string) bool) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || tell == nil {
+	if err != nil || tell == nil || !a.due(host, now) {
 		return
 	}
+	if tell(host) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.are[host] = time.Time{}
+	}
+}
+
+// due tells whether an address is to be told of now, and has it be due again later.
+func (a *addresses) due(host string, now time.Time) bool {
 	a.mu.Lock()
-	known := a.are[host]
-	if !known {
-		if a.are == nil || len(a.are) >= 64 {
-			a.are = map[string]bool{}
-		}
-		a.are[host] = true
+	defer a.mu.Unlock()
+	again, ok := a.are[host]
+	if ok && (again.IsZero() || now.Before(again)) {
+		return false
 	}
-	a.mu.Unlock()
-	if !known {
-		tell(host)
+	if a.are == nil || len(a.are) >= 64 {
+		a.are = map[string]time.Time{}
 	}
+	a.are[host] = now.Add(tellAgain)
+	return true
 }
 
 // Seen tells whether a paired device has asked for anything since New.

@@ -128,6 +128,7 @@ func (c *Console) getEvents(rw http.ResponseWriter, r *http.Request) {
 		if !c.isPaired(r) { // it may have expired meanwhile
 			return
 		}
+		c.from.told(r, time.Now(), c.Staff)
 		s, err := c.state(r.Context())
 		if err != nil {
 			return // the page asks again

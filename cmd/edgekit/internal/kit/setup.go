@@ -152,17 +152,17 @@ func (k *Kit) staff() wire.WifiStaff {
 		Anybody: !k.state.Paired() || int64(k.clock.Now()) < k.doorOpen.Load()}
 }
 
-// operatorAt remembers the phone that a paired operator asks from.
-func (k *Kit) operatorAt(addr string) {
+// operatorAt remembers the phone that a paired operator asks from; false: it is none in the kit's own Wi-Fi that is known of now.
+func (k *Kit) operatorAt(addr string) bool {
 	ip, err := netip.ParseAddr(addr)
 	if err != nil {
-		return
+		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if s, ok := k.wifi.Station(ctx, ip.Unmap()); ok {
+	s, ok := k.wifi.Station(context.Background(), ip.Unmap())
+	if ok {
 		k.state.AddStaff(s.MAC)
 	}
+	return ok
 }
 
 // provision shows the way in the picture where there is no printer to print it.
