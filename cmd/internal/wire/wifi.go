@@ -10,7 +10,7 @@ import "time"
 //	POST /stations/{mac}/block       and let it in no more until the kit is switched off
 //	POST /stations/{mac}/unblock
 //	POST /stations/{mac}/rest        send a phone away and let it in no more for WifiRest
-//	GET  /guests/{ip}                a WifiGuest: who has that address in the kit's network, which nobody else can send from
+//	GET  /guests/{ip}                a WifiGuest: who has that address in the kit's network, which nobody else can send from while it is on
 //	PUT  /guests/{ip}/accepted       it has been through the captive portal: names are answered as the internet's from now on
 //	DELETE /guests/{ip}/accepted     and has not any more
 //	PUT  /staff                      a WifiStaff: who reaches the operators' door from the kit's Wi-Fi. Until then nobody

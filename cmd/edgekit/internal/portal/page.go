@@ -81,7 +81,7 @@ func (p *Portal) visitor(rw http.ResponseWriter, r *http.Request) (viewer string
 	if viewer, ok = p.Shop.Viewer(r); ok {
 		return viewer, s, true
 	}
-	if viewer, ok = p.visits.of(s.MAC, time.Now()); ok {
+	if viewer, ok = p.visits.of(s.MAC, s.Since, time.Now()); ok {
 		return viewer, s, true
 	}
 	viewer, ok = p.Shop.Begin(rw, r)

@@ -25,10 +25,15 @@ import (
 	"edgekit.internal/pipeline"
 )
 
-// Station is a phone in the kit's own Wi-Fi, which an address there stands for.
+// Station is a phone in the kit's own Wi-Fi, which an address there stands for. Nobody sends from the address of another that is on;
+// but the MAC of a phone that has left, which is readable in the air, anybody can take who has the network's password, and is that
+// station then. So a MAC stands for a visitor from when it came until it has been away for minutes, and no longer: who takes it sooner,
+// or has the phone's own connection cut first, opens its sheet as that visitor and reads their tickets' numbers. To keep those from
+// all but a cookie's owner would keep them from the visitor too, whose sheet has none.
 type Station struct {
 	MAC      string
-	Accepted bool // it has been told that it is connected
+	Accepted bool      // it has been told that it is connected
+	Since    time.Time // it is on, but for minutes at a time
 }
 
 // Stations knows the phones in the kit's own Wi-Fi.
@@ -184,7 +189,7 @@ func (p *Portal) carried(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if _, has := p.Shop.Viewer(r); !has {
 			if s, ok := p.station(r); ok {
-				if viewer, ok := p.visits.carry(s.MAC, time.Now()); ok {
+				if viewer, ok := p.visits.carry(s.MAC, s.Since, time.Now()); ok {
 					p.become(rw, r, viewer)
 				}
 			}

@@ -35,10 +35,11 @@ const (
 type air struct {
 	accepted bool
 	broken   bool
+	since    time.Time
 }
 
 func (a *air) Station(_ context.Context, addr netip.Addr) (Station, bool) {
-	return Station{mac, a.accepted}, addr == netip.MustParseAddrPort(phone).Addr()
+	return Station{mac, a.accepted, a.since}, addr == netip.MustParseAddrPort(phone).Addr()
 }
 
 func (a *air) Accept(context.Context, netip.Addr) error {
@@ -332,6 +333,27 @@ func TestACodeTakesNobodysTickets(t *testing.T) {
 	}
 }
 
+// TestAPhoneThatWasAwayIsAnybody: its address in the air may be another's by now, who is not to have its tickets, nor its browser be
+// the same visitor.
+func TestAPhoneThatWasAwayIsAnybody(t *testing.T) {
+	s := newStall()
+	page := func() string { return s.from(phone, "GET", "http://10.66.0.1/portal", nil).Body.String() }
+	s.from(phone, "POST", "http://10.66.0.1/portal/buy", form(t, page(), "/portal/buy"))
+	if !strings.Contains(page(), "A-001") {
+		t.Fatal("the ticket is not there")
+	}
+	s.air.since = time.Now()
+	if rw := s.from(phone, "POST", "http://10.66.0.1/api/session", nil); strings.Contains(rw.Body.String(), `"viewer1"`) {
+		t.Errorf("its browser is the visitor who was there before: %s", rw.Body)
+	}
+	if now := page(); strings.Contains(now, "A-001") {
+		t.Errorf("it has another's ticket:\n%s", now)
+	}
+	if s.from(phone, "POST", "http://10.66.0.1/portal/buy", form(t, page(), "/portal/buy")); !strings.Contains(page(), "A-002") {
+		t.Error("it has none of its own")
+	}
+}
+
 // TestElsewhere: a kit in the venue's network, or on a laptop, holds nobody, whatever it is called there.
 func TestElsewhere(t *testing.T) {
 	s := newStall()
@@ -449,7 +471,7 @@ func TestVisitsAreBounded(t *testing.T) {
 	if _, ok := v.redeem(first, now.Add(codeLife+time.Second)); ok {
 		t.Error("an old code is good")
 	}
-	if _, ok := v.of("m", now.Add(visitLife+time.Second)); ok {
+	if _, ok := v.of("m", now, now.Add(visitLife+time.Second)); ok {
 		t.Error("an old visit is remembered")
 	}
 	for i := range 3 * maxVisits {

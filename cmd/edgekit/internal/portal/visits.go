@@ -19,8 +19,9 @@ const (
 // visit is a visitor in a sheet.
 type visit struct {
 	viewer  string
-	mac     string // "": not in the kit's own Wi-Fi
-	code    string // "": used
+	mac     string    // "": not in the kit's own Wi-Fi
+	seen    time.Time // with it
+	code    string    // "": used
 	begun   time.Time
 	coded   time.Time
 	carried bool // a browser has it
@@ -39,15 +40,27 @@ func newVisits() *visits {
 	return &visits{order: list.New(), bySelf: map[string]*list.Element{}, byMAC: map[string]*list.Element{}, byCode: map[string]*list.Element{}}
 }
 
-// of is the visitor whom a station's sheet has had.
-func (v *visits) of(mac string, now time.Time) (viewer string, ok bool) {
+// of is the visitor whom a station's sheet has had since it is on.
+func (v *visits) of(mac string, since, now time.Time) (viewer string, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	e := v.byMAC[mac]
-	if e == nil || mac == "" || now.Sub(e.Value.(*visit).begun) > visitLife {
-		return "", false
+	if is := v.at(mac, since, now); is != nil {
+		return is.viewer, true
 	}
-	return e.Value.(*visit).viewer, true
+	return "", false
+}
+
+// at is the visit of a station that is on since then; nil: there is none. v.mu is held.
+func (v *visits) at(mac string, since, now time.Time) *visit {
+	e := v.byMAC[mac]
+	if e == nil || mac == "" {
+		return nil
+	}
+	is := e.Value.(*visit)
+	if now.Sub(is.begun) > visitLife || is.seen.Before(since) {
+		return nil
+	}
+	return is
 }
 
 // see remembers that a visitor is in a sheet, and is their code: the same one for as long as it is good.
@@ -67,7 +80,9 @@ func (v *visits) see(viewer, mac string, now time.Time) (code string) {
 	if mac != is.mac && mac != "" {
 		delete(v.byMAC, is.mac)
 		is.mac = mac
-		v.byMAC[mac] = e
+	}
+	if mac != "" {
+		v.byMAC[mac], is.seen = e, now
 	}
 	if is.code == "" || now.Sub(is.coded) > codeLife/2 {
 		delete(v.byCode, is.code)
@@ -88,15 +103,11 @@ func (v *visits) forget(e *list.Element) {
 }
 
 // carry gives a station's browser the visitor of its sheet, once.
-func (v *visits) carry(mac string, now time.Time) (viewer string, ok bool) {
+func (v *visits) carry(mac string, since, now time.Time) (viewer string, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	e := v.byMAC[mac]
-	if e == nil || mac == "" {
-		return "", false
-	}
-	is := e.Value.(*visit)
-	if is.carried || now.Sub(is.begun) > visitLife {
+	is := v.at(mac, since, now)
+	if is == nil || is.carried {
 		return "", false
 	}
 	is.carried = true

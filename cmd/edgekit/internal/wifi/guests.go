@@ -92,7 +92,7 @@ func (l *Link) guest(ctx context.Context, addr netip.Addr) (portal.Station, bool
 	if _, err := l.call(ctx, http.MethodGet, "/guests/"+addr.String(), nil, &g); err != nil {
 		return portal.Station{}, false // nobody's, or edgeap is away: then no phone is held back
 	}
-	return portal.Station{MAC: g.MAC, Accepted: g.Accepted}, true
+	return portal.Station{MAC: g.MAC, Accepted: g.Accepted, Since: l.stays.since(g.MAC, time.Now())}, true
 }
 
 // Accept has the phone told that it is connected.

@@ -111,7 +111,7 @@ func TestQuestionsShareConnections(t *testing.T) {
 	t.Cleanup(func() { s.Close() })
 	l := New(data, true, nil)
 	l.net = netip.MustParsePrefix("10.66.0.1/16")
-	if is, ok := l.Station(t.Context(), phone); !ok || is.Accepted {
+	if is, ok := l.Station(t.Context(), phone); !ok || is.Accepted || is.Since.IsZero() {
 		t.Errorf("%+v %v", is, ok)
 	}
 	if err := l.Accept(t.Context(), phone); err != nil {
@@ -134,4 +134,31 @@ func TestQuestionsShareConnections(t *testing.T) {
 		}
 	}
 	l.to.CloseIdleConnections()
+}
+
+// TestAPhoneIsTheSameUntilItHasBeenAwayForMinutes.
+func TestAPhoneIsTheSameUntilItHasBeenAwayForMinutes(t *testing.T) {
+	s, now := stays{of: map[string]stay{}}, time.Now()
+	in := func(macs ...string) (list []wire.WifiStation) {
+		for _, mac := range macs {
+			list = append(list, wire.WifiStation{MAC: mac})
+		}
+		return list
+	}
+	came := s.since("a", now)
+	for range 100 { // longer than it may be away
+		now = now.Add(look)
+		s.see(in("a", "b"), now)
+	}
+	s.see(in("b"), now.Add(away))
+	if now = now.Add(away); !s.since("a", now).Equal(came) {
+		t.Error("it was away for as long as it may be, and is another")
+	}
+	now = now.Add(away + 1)
+	if !s.since("a", now).Equal(now) {
+		t.Error("it was away for longer, and is the same")
+	}
+	if s.see(nil, now.Add(2*away)); len(s.of) > 0 {
+		t.Errorf("those who have left are remembered: %v", s.of)
+	}
 }

@@ -39,6 +39,7 @@ type Link struct {
 
 	to     *http.Transport
 	guests guests
+	stays  stays
 
 	mu   sync.Mutex
 	row  drivers.Status
@@ -53,6 +54,7 @@ const maxConns = 4
 // operators' door from there.
 func New(data string, wanted bool, staff func() wire.WifiStaff) *Link {
 	l := &Link{data: data, wanted: wanted, staff: staff}
+	l.stays.of = map[string]stay{}
 	l.guests.ask, l.guests.known = l.guest, map[netip.Addr]*guest{}
 	l.to = &http.Transport{MaxConnsPerHost: maxConns, MaxIdleConnsPerHost: maxConns, IdleConnTimeout: 10 * time.Second, DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -80,6 +82,7 @@ func (l *Link) Run(ctx context.Context) error {
 		}
 		l.mu.Unlock()
 		if err == nil {
+			l.stays.see(w.Stations, time.Now())
 			l.admit(ctx) // also when it is what it was: edgeap may be another
 		}
 		select {
