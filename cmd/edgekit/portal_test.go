@@ -133,6 +133,15 @@ func TestAPlaceInTheWiFi(t *testing.T) {
 		if !air.rests.Load() {
 			t.Error("the phone is still in the network")
 		}
+		const who = `fetch("/api/session", {method: "POST"}).then((r) => r.json()).then((s) => s.viewer)`
+		code := kittest.Read(t, b, `document.querySelector("#place output").textContent.match(/\/c\/[a-z0-9]+/)[0]`)
+		other := kittest.Browser(t)
+		kittest.Open(t, other, k.Viewer+code)
+		kittest.Press(t, other, "Go on here as the visitor of that phone")
+		kittest.See(t, other, "the page", `location.pathname === "/"`)
+		if is, was := kittest.Read(t, other, who), kittest.Read(t, b, who); is != was {
+			t.Errorf("another browser is %s by the code of %s", is, was)
+		}
 	}
 }
 

@@ -100,6 +100,7 @@ type Place struct {
 	Type string `json:"type"`
 	Is   string `json:"is"` // of those below
 	InMS int64  `json:"in_ms,omitempty"`
+	Code string `json:"code,omitempty"` // unless it stays: another browser, wherever it reaches the kit, goes on as this viewer by /c/{code}
 }
 
 // What a Place is.

@@ -77,7 +77,7 @@ type pages struct {
 
 // Leaving has both say what becomes of their place in the Wi-Fi.
 func (p pages) Leaving(addr string, in time.Duration) {
-	p.Web.Leaving(addr, in)
+	p.Web.Leaving(addr, in, p.sheets.Code)
 	p.sheets.Leaving(addr, in)
 }
 

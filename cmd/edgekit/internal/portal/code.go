@@ -20,6 +20,9 @@ var codePage = template.Must(template.New("code").Parse(`<!doctype html>
 <p><a href="/">{{if .Holds}}Watch the show{{else}}Watch the show as yourself{{end}}</a></p></main></html>
 `))
 
+// Code is what a visitor who has to leave the Wi-Fi goes on with elsewhere, once: for as long as a visit is remembered, and with no sheet.
+func (p *Portal) Code(viewer string) string { return p.visits.keep(viewer, time.Now()) }
+
 // getCode asks whether this browser is to be the visitor's whose code it is, and changes nothing. A code that is unknown, old or used
 // leads to the page.
 func (p *Portal) getCode(rw http.ResponseWriter, r *http.Request) {

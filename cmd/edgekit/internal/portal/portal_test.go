@@ -333,6 +333,31 @@ func TestACodeTakesNobodysTickets(t *testing.T) {
 	}
 }
 
+// TestWhoHadToLeaveGoesOnByTheirCode, which no sheet has shown, for half an hour and once.
+func TestWhoHadToLeaveGoesOnByTheirCode(t *testing.T) {
+	s := newStall()
+	code := s.Code("ann")
+	if again := s.Code("ann"); again != code || s.Code("bob") == code {
+		t.Errorf("%s, then %s", code, again)
+	}
+	rw := s.from("192.168.1.20:5000", "POST", "http://192.168.1.5/c/"+code, nil)
+	cookies := rw.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d %v", rw.Code, cookies)
+	}
+	if v, ok := s.shop.key.Open(cookies[0].Value); !ok || v != "ann" {
+		t.Errorf("the browser in another network is %q", v)
+	}
+	if rw := s.from("192.168.1.20:5000", "POST", "http://192.168.1.5/c/"+code, nil); len(rw.Result().Cookies()) > 0 {
+		t.Error("the code is good twice")
+	}
+	v, now := newVisits(), time.Now()
+	code = v.keep("ann", now)
+	if !v.knows(code, now.Add(visitLife)) || v.knows(code, now.Add(visitLife+1)) || v.see("ann", "m", now.Add(time.Minute)) != code {
+		t.Error("it is not good for as long as it is said, or a sheet takes it away")
+	}
+}
+
 // TestAPhoneThatWasAwayIsAnybody: its address in the air may be another's by now, who is not to have its tickets, nor its browser be
 // the same visitor.
 func TestAPhoneThatWasAwayIsAnybody(t *testing.T) {

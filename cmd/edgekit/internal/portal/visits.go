@@ -23,8 +23,8 @@ type visit struct {
 	seen    time.Time // with it
 	code    string    // "": used
 	begun   time.Time
-	coded   time.Time
-	carried bool // a browser has it
+	until   time.Time // it is good
+	carried bool      // a browser has it
 }
 
 // visits remembers the latest sheets. Safe for concurrent use.
@@ -67,6 +67,27 @@ func (v *visits) at(mac string, since, now time.Time) *visit {
 func (v *visits) see(viewer, mac string, now time.Time) (code string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	e := v.visit(viewer, now)
+	is := e.Value.(*visit)
+	if mac != is.mac && mac != "" {
+		delete(v.byMAC, is.mac)
+		is.mac = mac
+	}
+	if mac != "" {
+		v.byMAC[mac], is.seen = e, now
+	}
+	return v.code(e, codeLife, now)
+}
+
+// keep remembers a visitor, and is a code for when they have left.
+func (v *visits) keep(viewer string, now time.Time) (code string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.code(v.visit(viewer, now), visitLife, now)
+}
+
+// visit is a visitor's, the latest now; v.mu is held.
+func (v *visits) visit(viewer string, now time.Time) *list.Element {
 	e := v.bySelf[viewer]
 	if e == nil {
 		if v.order.Len() >= maxVisits {
@@ -76,17 +97,15 @@ func (v *visits) see(viewer, mac string, now time.Time) (code string) {
 		v.bySelf[viewer] = e
 	}
 	v.order.MoveToFront(e)
+	return e
+}
+
+// code is a visit's, good for at least half of a life; v.mu is held.
+func (v *visits) code(e *list.Element, life time.Duration, now time.Time) string {
 	is := e.Value.(*visit)
-	if mac != is.mac && mac != "" {
-		delete(v.byMAC, is.mac)
-		is.mac = mac
-	}
-	if mac != "" {
-		v.byMAC[mac], is.seen = e, now
-	}
-	if is.code == "" || now.Sub(is.coded) > codeLife/2 {
+	if is.code == "" || is.until.Sub(now) < life/2 {
 		delete(v.byCode, is.code)
-		is.code, is.coded = newCode(), now
+		is.code, is.until = newCode(), now.Add(life)
 		v.byCode[is.code] = e
 	}
 	return is.code
@@ -119,7 +138,7 @@ func (v *visits) knows(code string, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	e := v.byCode[strings.ToLower(code)]
-	return e != nil && code != "" && now.Sub(e.Value.(*visit).coded) <= codeLife
+	return e != nil && code != "" && !now.After(e.Value.(*visit).until)
 }
 
 // redeem is whose code it is. It is good once.
@@ -134,7 +153,7 @@ func (v *visits) redeem(code string, now time.Time) (viewer string, ok bool) {
 	is := e.Value.(*visit)
 	delete(v.byCode, code)
 	is.code, is.carried = "", true
-	return is.viewer, now.Sub(is.coded) <= codeLife
+	return is.viewer, !now.After(is.until)
 }
 
 // newCode is six letters and digits that are not taken for one another: 30 bits, good for minutes.

@@ -58,8 +58,9 @@ func (w *Web) Open(addr string) (open bool) {
 }
 
 // Leaving has the pages of an address say that their place in the Wi-Fi goes to somebody else in that time; 0: it has gone; below
-// 0: it does not go.
-func (w *Web) Leaving(addr string, in time.Duration) {
+// 0: it does not go. code is what a viewer goes on with elsewhere; it is said as soon as the place is to go, for when it has gone nothing
+// may reach the page any more.
+func (w *Web) Leaving(addr string, in time.Duration, code func(viewer string) string) {
 	p := wire.Place{Type: wire.TypePlace, Is: wire.PlaceGoes, InMS: in.Milliseconds()}
 	switch {
 	case in < 0:
@@ -67,11 +68,15 @@ func (w *Web) Leaving(addr string, in time.Duration) {
 	case in == 0:
 		p.Is = wire.PlaceGone
 	}
-	msg := encode(p)
 	w.hub.each(func(s *sink) {
-		if s.from == addr {
-			s.push(wire.TypePlace, msg)
+		if s.from != addr {
+			return
 		}
+		p := p
+		if in >= 0 {
+			p.Code = code(s.viewer)
+		}
+		s.push(wire.TypePlace, encode(p))
 	})
 }
 
