@@ -87,6 +87,7 @@ var guarded = []asked{
 	{method: "GET", path: "/api/operator/state"},
 	{method: "GET", path: "/api/operator/events"},
 	{method: "PUT", path: "/api/operator/offers/mug", body: `{"state":"over"}`},
+	{method: "POST", path: "/api/operator/sales", body: `{"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","offer":"mug","price":1000}`},
 	{method: "GET", path: "/api/operator/tickets/A-001/slip.png"},
 	{method: "GET", path: "/api/operator/traces/01ARZ3NDEKTSV4RRFFQ69G5FAV"},
 	{method: "POST", path: "/api/operator/unpair"},
@@ -389,6 +390,11 @@ func TestConsoleInABrowser(t *testing.T) {
 		t.Fatalf("%+v %v", a, err)
 	}
 	see("the next sale", under("Sales")+`.match(/Pen[^]*A-002[^]*Mug[^]*A-001/)`)
+
+	press(t, browser, "Sell Pen")
+	press(t, browser, "Sure? Sell Pen for € 2.50")
+	see("what was sold by hand", under("Offers")+`.includes("Sold: ticket A-003.")`)
+	see("its sale", under("Sales")+`.match(/Pen[^]*A-003[^]*Pen[^]*A-002/)`)
 
 	for _, width := range []int64{360, 1280} {
 		if _, err := chromedp.Run(browser, chromedp.EmulateViewport(width, 740)); err != nil {

@@ -77,6 +77,52 @@ func TestAPriceThatChangesUnderTheFinger(t *testing.T) {
 	}
 }
 
+// TestTheOperatorSellsByHand to whoever stands at the stall without a page: at the price that the console showed, once for each press,
+// and whatever one visitor may have.
+func TestTheOperatorSellsByHand(t *testing.T) {
+	k := kittest.Start(t, "-printer", "none", "-catalog", kittest.File(t, "catalogue.json", strings.Replace(kittest.Catalogue, `"price":1000`, `"price":1000,"per_visitor":1`, 1)))
+	op := k.Pair(t)
+	sell := func(id, offer string, price int) (status int, is wire.Outcome, why wire.Problem) {
+		t.Helper()
+		status, b, err := op.Do("POST", "/api/operator/sales", map[string]any{"id": id, "offer": offer, "price": price})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &is); err != nil {
+			t.Fatalf("%d %s: %v", status, b, err)
+		}
+		if err := json.Unmarshal(b, &why); err != nil {
+			t.Fatal(err)
+		}
+		return status, is, why
+	}
+	first := kittest.NewTap()
+	for _, want := range []struct{ id, ticket string }{{first, "A-001"}, {kittest.NewTap(), "A-002"}, {first, "A-001"}} {
+		if status, is, why := sell(want.id, "mug", 1000); status != http.StatusOK || is.Ticket != want.ticket {
+			t.Errorf("%d %+v %+v, want %s", status, is, why, want.ticket)
+		}
+	}
+	if status, is, _ := sell(first, "mug", 900); status != http.StatusOK || is.Ticket != "A-001" {
+		t.Errorf("a repeat after the price has changed: %d %+v", status, is)
+	}
+	for name, c := range map[string]struct {
+		id, offer string
+		price     int
+		status    int
+	}{
+		"another price":     {kittest.NewTap(), "mug", 900, http.StatusGone},
+		"no such offer":     {kittest.NewTap(), "none", 1000, http.StatusNotFound},
+		"an id that's none": {"x", "mug", 1000, http.StatusBadRequest},
+	} {
+		if status, _, why := sell(c.id, c.offer, c.price); status != c.status || why.Detail == "" {
+			t.Errorf("%s: %d %+v", name, status, why)
+		}
+	}
+	if _, is, _ := sell(kittest.NewTap(), "mug", 1000); is.Ticket != "A-003" {
+		t.Errorf("something was sold that was refused: the next is %+v", is)
+	}
+}
+
 // TestAStartDoesNotUndoAnImport: what was imported while it ran stays, as long as the file it is started with is as it was.
 func TestAStartDoesNotUndoAnImport(t *testing.T) {
 	file := kittest.File(t, "catalogue.json", kittest.Catalogue)

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"edgekit.internal/cmd/internal/wire"
@@ -24,6 +26,30 @@ func (w *Web) postTap(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(rw, http.StatusOK, wire.FromOutcome(out, ""))
+}
+
+// Counter sells one to somebody who stands at the stall without a page, by the operator's hand, at the price that the operator saw. They
+// are a viewer of their own, so that no limit by viewer takes all of them for one, and named by the tap, so that a repeat of it is the
+// same sale.
+func (w *Web) Counter(ctx context.Context, id, offer string, price int64) pipeline.Outcome {
+	t, viewer := wire.Tap{ID: id, Offer: offer}, "counter-"+strings.ToLower(id)
+	changed := false
+	for _, o := range w.Offers(viewer).Offers {
+		if o.ID == offer {
+			if changed = o.Price.Minor != price; !changed {
+				t.Token = o.Token
+			}
+		}
+	}
+	out := w.Tap(ctx, viewer, t, pipeline.ViaConsole) // without a token it is found if it was sold before, and else refused
+	switch {
+	case out.Reason != pipeline.TokenInvalid:
+	case changed:
+		out.Reason, out.Details = pipeline.TooLate, "The price has just changed. Nothing was sold."
+	default:
+		out.Reason, out.Details = pipeline.UnknownOffer, "This offer is not there any more. Nothing was sold."
+	}
+	return out
 }
 
 func (w *Web) getTickets(rw http.ResponseWriter, r *http.Request) {

@@ -37,3 +37,24 @@ export function why(a) {
   if (a.status === 401) return "This device is not paired any more.";
   return (a.body && a.body.detail) || `The kit refused (${a.status}).`;
 }
+
+const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** A ULID of chance alone: the name of a wish. */
+export function fresh() {
+  return "0" + Array.from(crypto.getRandomValues(new Uint8Array(25)), (b) => digits[b & 31]).join("");
+}
+
+/** How often a wish is sent that nobody answers. */
+const tries = 3;
+
+/**
+ * Asks for what has an id, again when nobody answers: that is the same wish, and the kit does it once.
+ * @param {string} path
+ * @param {{id: string}} body
+ */
+export async function wish(path, body) {
+  let a = await ask("POST", path, body);
+  for (let n = 1; n < tries && (a.status === 0 || a.status === 503); n++) a = await ask("POST", path, body);
+  return a;
+}

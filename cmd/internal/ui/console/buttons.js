@@ -1,6 +1,6 @@
 // The kit's buttons, pressed from here, what was pressed last, and the call for help. A press that is sent again, because nobody
 // answered, is the same press: the kit does it once.
-import { ask, why } from "./api.js";
+import { fresh, why, wish } from "./api.js";
 import { List, el, make, text } from "./dom.js";
 import { pressText, timeOfDay } from "./words.js";
 
@@ -8,16 +8,6 @@ import { pressText, timeOfDay } from "./words.js";
  * @typedef {import("./words.js").Buttons} State
  * @typedef {import("./words.js").Press} Press
  */
-
-const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-/** A ULID of chance alone. */
-function fresh() {
-  return "0" + Array.from(crypto.getRandomValues(new Uint8Array(25)), (b) => digits[b & 31]).join("");
-}
-
-/** How often a press is sent that nobody answers. */
-const tries = 3;
 
 export class Buttons {
   /** @param {() => void} refused called when this device turns out not to be paired any more */
@@ -48,9 +38,7 @@ export class Buttons {
     if (b.hasAttribute("aria-disabled")) return;
     b.setAttribute("aria-disabled", "true");
     this.forget();
-    const body = { id: fresh(), action: b.value };
-    let a = await ask("POST", "/api/operator/press", body);
-    for (let n = 1; n < tries && (a.status === 0 || a.status === 503); n++) a = await ask("POST", "/api/operator/press", body);
+    const a = await wish("/api/operator/press", /** @type {any} */ ({ id: fresh(), action: b.value }));
     b.removeAttribute("aria-disabled");
     if (a.status === 401) return this.refused();
     if (a.status === 200) text(a.body.ok ? this.note : this.fault, a.body.detail);

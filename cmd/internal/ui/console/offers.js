@@ -1,5 +1,5 @@
 // The run of show: every offer with its state, what is left and sold, its clock, and what can be done with it.
-import { ask, why } from "./api.js";
+import { ask, fresh, why, wish } from "./api.js";
 import { List, label, make, text } from "./dom.js";
 import { actions, countdown, offerLabel } from "./words.js";
 
@@ -10,6 +10,8 @@ import { actions, countdown, offerLabel } from "./words.js";
 
 /** A button that has just appeared under a finger, meant for the one before it, does nothing for so long. */
 const settling = 600;
+/** For how long a press on Sell waits for the one that means it: a sale cannot be taken back. */
+const sure = 4000;
 
 export class Offers {
   /**
@@ -48,13 +50,20 @@ class Card {
     this.time.append(this.clock, " to go");
     this.fault = make("p", "fault");
     this.fault.setAttribute("role", "alert");
+    this.note = make("p", "good");
+    this.note.setAttribute("role", "status");
+    this.sell = make("button", "calm");
+    this.sell.type = "button";
+    this.sell.addEventListener("click", () => this.sells());
+    this.asked = NaN; // that a sale was asked for at, and is to be confirmed; NaN: none was
+    this.disarm = 0;
     this.buttons = make("div", "buttons");
     const head = make("div", "head");
     head.append(this.title, this.label);
     const facts = make("p", "facts");
     const of = (/** @type {HTMLElement} */ n, /** @type {string} */ what) => { const s = make("span"); s.append(n, ` ${what}`); return s; };
     facts.append(this.price, of(this.left, "left"), of(this.sold, "sold"), this.time);
-    this.li.append(head, facts, this.buttons, this.fault);
+    this.li.append(head, facts, this.buttons, this.note, this.fault);
   }
 
   update(/** @type {Offer} */ o) {
@@ -67,6 +76,8 @@ class Card {
     text(this.sold, String(o.sold));
     this.tick();
     if (this.state !== o.state) this.offerActions(o);
+    this.sell.hidden = o.left === 0;
+    if (this.asked !== o.price.minor) this.arm(NaN);
   }
 
   tick() {
@@ -77,18 +88,51 @@ class Card {
   offerActions(/** @type {Offer} */ o) {
     const first = this.state === "", focused = this.buttons.contains(document.activeElement);
     this.state = o.state;
+    this.arm(NaN);
     this.buttons.replaceChildren(...actions(o.state).map((a) => {
       const b = make("button", a.kind, a.verb);
       b.type = "button";
       b.setAttribute("aria-label", `${a.verb} ${o.title}`);
       b.addEventListener("click", () => this.act(b, a));
-      if (!first) {
-        b.setAttribute("aria-disabled", "true");
-        setTimeout(() => b.removeAttribute("aria-disabled"), settling);
-      }
+      if (!first) this.settle(b);
       return b;
     }));
+    if (o.state === "live") this.buttons.append(this.sell);
     if (focused) /** @type {HTMLElement} */ (this.buttons.firstElementChild || this.li).focus();
+  }
+
+  /** Has a button wait until it cannot be pressed by mistake any more. */
+  settle(/** @type {HTMLButtonElement} */ b) {
+    b.setAttribute("aria-disabled", "true");
+    setTimeout(() => b.removeAttribute("aria-disabled"), settling);
+  }
+
+  /** Has the button ask whether a sale at a price is meant, or, at NaN, offer one. */
+  arm(/** @type {number} */ price) {
+    clearTimeout(this.disarm);
+    this.asked = price;
+    const asks = !Number.isNaN(price), { title, price: { text: shown } } = this.offer;
+    text(this.sell, asks ? `Sure? ${shown}` : "Sell");
+    this.sell.setAttribute("aria-label", asks ? `Sure? Sell ${title} for ${shown}` : `Sell ${title}`);
+    if (!asks) return;
+    this.disarm = setTimeout(() => this.arm(NaN), sure);
+    this.settle(this.sell);
+  }
+
+  /** Sells one to somebody who stands at the stall, by the second of two presses. */
+  async sells() {
+    if (this.sell.hasAttribute("aria-disabled")) return;
+    text(this.note, "");
+    text(this.fault, "");
+    const price = this.asked;
+    if (Number.isNaN(price)) return this.arm(this.offer.price.minor);
+    this.arm(NaN);
+    this.sell.setAttribute("aria-disabled", "true");
+    const a = await wish("/api/operator/sales", /** @type {any} */ ({ id: fresh(), offer: this.offer.id, price }));
+    this.settle(this.sell);
+    if (a.status === 401) return this.refused();
+    if (a.status === 200) text(this.note, `Sold: ticket ${a.body.ticket}.`);
+    else text(this.fault, a.status ? `Not sold. ${why(a)}` : `Not known whether that was sold: look at the tickets. ${why(a)}`);
   }
 
   /**
