@@ -194,7 +194,7 @@ func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
 		d := w.Venue.Device
 		return drivers.Status{Device: "wifi", Name: d.Name, State: drivers.State(d.State), Reason: d.Reason, Retry: w.Venue.Retry}
 	case err == nil:
-		return drivers.Status{Device: "wifi", Name: w.Device.Name, State: drivers.State(w.Device.State), Reason: strings.TrimSpace(w.Device.Reason + wrong(w.Wrong.Phones)), Retry: w.Retry}
+		return drivers.Status{Device: "wifi", Name: w.Device.Name, State: drivers.State(w.Device.State), Reason: strings.TrimSpace(w.Device.Reason + full(len(w.Stations), w.Most) + wrong(w.Wrong.Phones)), Retry: w.Retry}
 	case never && !l.wanted:
 		return drivers.Status{} // a laptop
 	case never:
@@ -203,6 +203,15 @@ func (l *Link) rowOf(w wire.Wifi, err error) drivers.Status {
 		s.Reason = "The access point's program does not answer. Its network may be up all the same; switch the kit off and on if phones cannot join."
 	}
 	return s
+}
+
+// full is what is said of a network that takes no more phones. How many were turned away is not known: hostapd refuses them with a line
+// for debugging (sta_info.c, ap_sta_add); its AP-REJECTED-MAX-STA is of drivers that count for themselves.
+func full(phones, most int) string {
+	if most == 0 || phones < most {
+		return ""
+	}
+	return fmt.Sprintf(" It is full: %d of %d phones. Whoever cannot join can buy from you: press “Sell” at the offer.", phones, most)
 }
 
 // wrong is what is said of phones that could not join for a wrong password.

@@ -94,6 +94,16 @@ func TestAWrongPasswordIsSaidInTheRow(t *testing.T) {
 	}
 }
 
+func TestAFullNetworkIsSaidInTheRow(t *testing.T) {
+	l := New(t.TempDir(), true, nil)
+	for most, want := range map[int]string{0: "", 3: "", 2: "It is full: 2 of 2 phones. Whoever cannot join can buy from you: press “Sell” at the offer."} {
+		w := wire.Wifi{Device: wire.Device{State: "ready"}, Most: most, Stations: make([]wire.WifiStation, 2)}
+		if row := l.rowOf(w, nil); row.Reason != want || row.State != drivers.Ready {
+			t.Errorf("of %d: %+v", most, row)
+		}
+	}
+}
+
 // TestWhoReachesTheConsoleIsTold again and again: edgeap may be another than before.
 func TestWhoReachesTheConsoleIsTold(t *testing.T) {
 	data := t.TempDir()
