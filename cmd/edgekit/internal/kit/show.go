@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/cmd/edgekit/internal/crowd"
 	"edgekit.internal/pipeline"
 )
 
@@ -15,6 +17,9 @@ const (
 	bannerFor  = 4 * time.Second
 	maxBanners = 3
 	maxPrompts = 4
+	// fullEvery is how often the picture says that the Wi-Fi is full, and fullFor for how long.
+	fullEvery = time.Minute
+	fullFor   = 10 * time.Second
 )
 
 // show turns what is for sale, and what was just sold, into the scene drawn over the picture.
@@ -56,14 +61,38 @@ func (s *show) confirm(o pipeline.Outcome) {
 	if o.Left >= 0 {
 		sub = fmt.Sprintf("%s · %d left", o.Title, o.Left)
 	}
-	s.banners = append(s.banners, capture.Banner{Text: "Confirmed · " + o.Ticket, Sub: sub, Until: capture.Monotonic() + bannerFor})
+	s.say("Confirmed · "+o.Ticket, sub, bannerFor)
+	if s.unseen = append(s.unseen, confirmation{s.rev, o.Tap}); len(s.unseen) > maxUnseen {
+		s.unseen = s.unseen[1:]
+	}
+}
+
+// say shows a banner for a while; s.mu is held.
+func (s *show) say(text, sub string, d time.Duration) {
+	s.banners = append(s.banners, capture.Banner{Text: text, Sub: sub, Until: capture.Monotonic() + d})
 	if n := len(s.banners); n > maxBanners {
 		s.banners = s.banners[n-maxBanners:]
 	}
 	s.last = "" // the banner is news even if the offers are not
 	s.draw()
-	if s.unseen = append(s.unseen, confirmation{s.rev, o.Tap}); len(s.unseen) > maxUnseen {
-		s.unseen = s.unseen[1:]
+}
+
+// sayFull says now and then that the kit's own Wi-Fi is full, until ctx ends: the picture on a screen at the stall is all that those see
+// who cannot join. Those who could join see it too, so it does not stay.
+func (s *show) sayFull(ctx context.Context, phones func() (list []crowd.Phone, most int)) error {
+	tick := time.NewTicker(fullEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if list, most := phones(); most > 0 && len(list) >= most {
+				s.mu.Lock()
+				s.say("The Wi-Fi is full", "Buy at the stall, or join in a few minutes", fullFor)
+				s.mu.Unlock()
+			}
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 
