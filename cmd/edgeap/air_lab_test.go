@@ -98,8 +98,9 @@ func TestLabFiveGHz(t *testing.T) {
 			continue
 		}
 		p := l.phone(t, n, how, l.join.Password, 5180)
-		l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, n) })
+		p.joined(t)
 		p.lease(t)
+		l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, n) })
 		kittest.Until(t, "the kit answers", func() bool { return ping(n, "10.66.0.1") == nil })
 		if link := p.run(t, "iw", "dev", p.name(), "link"); !strings.Contains(link, "freq: 5180") {
 			t.Errorf("phone %d: %s", n, link)

@@ -82,11 +82,12 @@ func TestLabSaleOverTheAir(t *testing.T) {
 			continue
 		}
 		p := l.phone(t, n, how, l.join.Password)
+		p.joined(t)
+		p.lease(t) // at once, as phones do: one whose access point takes it for gone finds out by what it sends
 		w := l.until("a phone on", func(w wire.Wifi) bool { return authorized(w, n) })
 		if station(w, n).WPA3 != (how == "SAE") {
 			t.Errorf("%s: %+v", how, w)
 		}
-		p.lease(t)
 		kittest.UntilWithin(t, "the portal, by Apple's question", 2*kittest.Limit, func() bool {
 			status, body, err := p.open(t, "http://captive.apple.com/hotspot-detect.html")
 			return err == nil && status != http.StatusOK && strings.Contains(body, "/portal")
