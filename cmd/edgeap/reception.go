@@ -185,10 +185,11 @@ func (r *reception) fortify() error {
 	r.mu.Unlock()
 	switch {
 	case gone:
-		r.leadOut(firewall.Way{}, nil)
+		r.servers.Store(&[]netip.AddrPort{})
 		if err := r.firewall.Remove(); err != nil {
 			return err
 		}
+		r.leadsOut(firewall.Way{})
 		r.mu.Lock()
 		r.gone = false // it is done, also for who said so meanwhile
 		r.mu.Unlock()
@@ -211,13 +212,16 @@ func (r *reception) fortify() error {
 	if is := r.venue.State().Radio; is != c.Interface {
 		c.Venue = is
 	}
-	r.leadOut(c.Internet, servers)
-	return r.firewall.Set(c)
+	r.servers.Store(&servers)
+	if err := r.firewall.Set(c); err != nil {
+		return err
+	}
+	r.leadsOut(c.Internet)
+	return nil
 }
 
-// leadOut notes visitors' way out, and who is asked for names there.
-func (r *reception) leadOut(way firewall.Way, servers []netip.AddrPort) {
-	r.servers.Store(&servers)
+// leadsOut notes visitors' way out, as the firewall has it.
+func (r *reception) leadsOut(way firewall.Way) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.way.Interface != way.Interface {

@@ -347,6 +347,11 @@ func TestLabVenue(t *testing.T) {
 		go inPhone(t, 1, func() {
 			over <- mdns.Host{Name: "edgekit", Interface: "wlan1", Address: netip.MustParsePrefix(hallIs + "/24"), Tell: func(name string) { other.Store(name) }}.Run(ctx)
 		})
+		defer func() {
+			if v := l.status().Venue; t.Failed() && v != nil {
+				t.Logf("the kit is %q, the other %q", v.Name, other.Load())
+			}
+		}()
 		kittest.Until(t, "two names", func() bool {
 			w := l.status()
 			if w.Venue == nil {

@@ -116,7 +116,7 @@ func TestTheWayOutIsToldInTheShell(t *testing.T) {
 		"in the way": {wire.Wifi{Venue: &wire.WifiVenue{Device: wire.Device{State: "failed", Reason: "Wrong password."}, SSID: "Halle 3"}}, []string{"Halle 3 failed  Wrong password."}},
 		"none":       {wire.Wifi{}, []string{"network"}},
 		"visitors'":  {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0", Internet: "yes"}}, []string{"visitors' internet", "by eth0"}},
-		"a dead one": {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0", Internet: "no"}}, []string{"none by eth0", "look at the router there"}},
+		"a dead one": {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0", Internet: "no"}}, []string{"sees none by eth0", "look at the router there"}},
 		"a new one":  {wire.Wifi{Portal: wire.WifiPortal{InternetVia: "eth0"}}, []string{"by eth0, not known yet"}},
 	} {
 		data := t.TempDir()

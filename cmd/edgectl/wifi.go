@@ -54,7 +54,7 @@ func (phonesVerb) Run(k *kit, p *printer) error {
 		rows = append(rows, []string{"wrong password", fmt.Sprintf("%d phones, the last one %s ago", w.Wrong.Phones, seconds(w.Wrong.AgoMS))})
 	}
 	if by := w.Portal.InternetVia; by != "" {
-		is := map[string]string{"yes": "by " + by, "no": "none by " + by + ", though it is allowed: look at the router there; phones stay and sell without it"}[w.Portal.Internet]
+		is := map[string]string{"yes": "by " + by, "no": "the kit sees none by " + by + ", though it is allowed: look at the router there; phones stay and sell without it"}[w.Portal.Internet]
 		rows = append(rows, []string{"visitors' internet", cmp.Or(is, "by "+by+", not known yet")})
 	}
 	if v := w.Venue; v != nil {
