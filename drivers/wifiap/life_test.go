@@ -34,9 +34,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", or a line it complains with and ends.
+// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", "crowd" to have everybody on who is asked
+// about, or a line it complains with and ends.
 func fakeHostapd(how, conf string) {
-	if how != "good" {
+	if how != "good" && how != "crowd" {
 		fmt.Println(how)
 		os.Exit(1)
 	}
@@ -80,8 +81,9 @@ func fakeHostapd(how, conf string) {
 			stations, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "stations")) // as the test has it; none: 0
 			answer = fmt.Sprintf("state=ENABLED\nfreq=2437\nnum_sta[0]=%s\n", stations)
 		case "STA":
-			if answer = "FAIL\n"; strings.HasSuffix(string(b[:n]), "01:00") {
-				answer = "02:00:00:00:01:00\nAKMSuiteSelector=00-0f-ac-8\n"
+			mac := strings.Fields(string(b[:n]))[1]
+			if answer = "FAIL\n"; how == "crowd" || strings.HasSuffix(mac, "01:00") {
+				answer = mac + "\nAKMSuiteSelector=00-0f-ac-8\n"
 			}
 		}
 		conn.WriteToUnix([]byte(answer), from)
@@ -168,10 +170,11 @@ func (m *machine) index(iface string) int {
 // start runs an access point over a machine; stop ends it as SIGTERM does.
 func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
 	t.Helper()
-	return startWith(t, dir, m, nil)
+	return startOn(t, dir, m, Config{Quiet: m.quiet})
 }
 
-func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (a *AP, stop func()) {
+// startOn is start with more than that decided.
+func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) {
 	t.Helper()
 	me, err := os.Executable()
 	if err != nil {
@@ -179,7 +182,8 @@ func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (
 	}
 	timing := standard()
 	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	a = New(Config{Dir: dir, Hostapd: me, Guard: guard, Quiet: m.quiet, system: m, timing: timing})
+	c.Dir, c.Hostapd, c.system, c.timing = dir, me, m, timing
+	a = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -381,7 +385,7 @@ func TestNoNetworkWithoutItsGuard(t *testing.T) {
 		}
 		return nil
 	}
-	a, stop := startWith(t, dir, m, guard)
+	a, stop := startOn(t, dir, m, Config{Guard: guard})
 	a.Want(network())
 	await(t, a, func(s State) bool {
 		return s.Status.State == drivers.Failed && strings.Contains(s.Reason, "No nf_tables.") && s.Starts == 0

@@ -35,4 +35,9 @@ for f in NotoSans-Regular.ttf NotoSans-Bold.ttf; do
 	files+=(--file "/usr/share/fonts/truetype/noto/$f:/programs/fonts/$f")
 done
 echo "booting"
-image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-2700}" "${files[@]}" --out "$out/result" sh /tests/all.sh
+mkdir -p "$out/result"
+rc=0
+image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-2700}" "${files[@]}" --out "$out/result" sh /tests/all.sh | tee "$out/result/log" || rc=$?
+echo "figures, on an emulated processor"
+image/lab/figures "$out/result/log" | tee "$out/result/figures" || rc=1
+exit $rc
