@@ -101,6 +101,9 @@ type machine struct {
 	quiet   time.Duration
 	during  func() // the listening
 	listens int    // how often it was listened
+	halt    error  // what the radio's driver answers; nil: its chip lives
+	rebinds []chip
+	out     bool // the radio was pulled out
 }
 
 func (m *machine) listen(context.Context, int, []int) (nl80211.Air, error) {
@@ -127,13 +130,45 @@ func (m *machine) plug(all ...nl80211.Radio) {
 	m.all = all
 }
 
+// pull takes the radios out of the machine.
+func (m *machine) pull() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all, m.out = nil, true
+}
+
 func (m *machine) radios() ([]nl80211.Radio, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all, nil
 }
 
+func (m *machine) chip(phy string) (chip, error) { return chip{device: "of " + phy}, nil }
+
+func (m *machine) plugged(chip) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.out
+}
+
+// rebind has the chip live again under another number.
+func (m *machine) rebind(c chip) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rebinds = append(m.rebinds, c)
+	m.halt = nil
+	r := pi()
+	r.Index += 10 * len(m.rebinds)
+	m.all = []nl80211.Radio{r}
+	return nil
+}
+
 func (m *machine) stations(int) ([]Station, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.halt != nil {
+		return nil, m.halt
+	}
 	return []Station{{MAC: "02:00:00:00:01:00", Authorized: true, SignalDBm: -40}, {MAC: "02:00:00:00:02:00"}}, nil
 }
 
@@ -181,7 +216,7 @@ func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) 
 		t.Fatal(err)
 	}
 	timing := standard()
-	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+	timing.scan, timing.beat, timing.pulse, timing.missing, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
 	c.Dir, c.Hostapd, c.system, c.timing = dir, me, m, timing
 	a = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -256,7 +291,7 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	if third.Starts != 3 {
 		t.Errorf("%+v", third)
 	}
-	m.plug()
+	m.pull()
 	await(t, a, is(drivers.Absent))
 	again := pi()
 	again.Index++
