@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -22,6 +24,7 @@ type benchPaper struct {
 	first time.Time // of the bytes since expect
 	bytes int       // since expect
 	most  int       // bytes of a job
+	text  []byte    // of all jobs
 }
 
 func newBenchPaper(t *testing.T) *benchPaper {
@@ -72,6 +75,7 @@ func (p *benchPaper) take(c net.Conn) {
 		}
 		if job > 0 {
 			p.mu.Lock()
+			p.text = append(p.text, b[:n]...)
 			if p.first.IsZero() {
 				p.first = now
 			}
@@ -100,6 +104,47 @@ func (p *benchPaper) firstByte() (at time.Time, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.first, !p.first.IsZero()
+}
+
+// out is how many slips are out, by their tickets' numbers, of tickets 1 to n.
+func (p *benchPaper) out(n int) (out int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range n {
+		if bytes.Contains(p.text, fmt.Appendf(nil, "A-%03d", i+1)) {
+			out++
+		}
+	}
+	return out
+}
+
+// benchQueue sells 60 times within a second, and measures until the last slip is out, on a printer that takes at once what it is sent:
+// what printing takes is not the kit's.
+func benchQueue(t *testing.T, b *bench) {
+	const slips, each = 60, 4 // a visitor's limit is 4 a second
+	p := newBenchPaper(t)
+	k := kittest.StartIn(t, onDisk(t), "-catalog", kittest.File(t, "catalogue.json", kittest.Catalogue), "-printer", p.spec())
+	var visitors []*kittest.Visitor
+	for range slips / each {
+		visitors = append(visitors, k.Visit(t))
+	}
+	begun := time.Now()
+	var buyers sync.WaitGroup
+	for _, v := range visitors {
+		buyers.Go(func() {
+			for range each {
+				if a, err := v.Buy("pen"); err != nil || a.Status != http.StatusOK {
+					t.Errorf("tap: %+v, %v", a, err)
+				}
+				time.Sleep(270 * time.Millisecond)
+			}
+		})
+	}
+	buyers.Wait()
+	sold := time.Since(begun)
+	kittest.UntilWithin(t, "all slips", 2*time.Minute, func() bool { return p.out(slips) == slips })
+	took := time.Since(begun)
+	b.put(slipsMinute, slips/took.Minutes(), "%d of %d out, the last %.1f s after the first tap; sold within %.1f s; on the network", p.out(slips), slips, took.Seconds(), sold.Seconds())
 }
 
 // benchPrinter buys one by one, each when the slip before is out.

@@ -29,6 +29,9 @@ const (
 	serverShare  = "server's share of a tap without the disk's sync, p99"
 	tapPicture   = "tap → confirmation seen in the picture, p95"
 	tapPrinter   = "tap → first byte at the printer, p99"
+	slipsMinute  = "slips printed a minute, none lost"
+	stationList  = "list of 50 phones on the Wi-Fi, p99"
+	portalAnswer = "phone joins → portal's answer, p99"
 	pressActed   = "button let go → acted and committed, p99"
 	screenP50    = "camera → screen, p50"
 	screenP95    = "camera → screen, p95"
@@ -63,7 +66,10 @@ func budgets() []*figure {
 		most(serverShare, 10, "ms"),
 		most(tapPicture, 200, "ms"),
 		most(tapPrinter, 50, "ms"),
+		least(slipsMinute, 60, "/min"),
 		most(pressActed, 50, "ms"),
+		most(stationList, 5, "ms"),
+		most(portalAnswer, 20, "ms"),
 		most(screenP50, 80, "ms"),
 		most(screenP95, 120, "ms"),
 		most(firstFrame, 1000, "ms"),
@@ -154,6 +160,9 @@ func TestBench(t *testing.T) {
 		{"server", benchServerShare},
 		{"press", benchPress},
 		{"printer", benchPrinter},
+		{"queue", benchQueue},
+		{"stations", benchStationList},
+		{"portal", benchPortal},
 		{"encoder", benchEncoder},
 		{"update", benchUpdate},
 		{"fan-out", benchFanout},

@@ -3,8 +3,9 @@
 // dns (names) and firewall (what a station may reach). None of them knows how the network is made: that is drivers/wifiap's matter.
 //
 // Stations are told apart by the address that their frames come from, which an access point ties to the keys of one association
-// (IEEE 802.11-2020, 12.6): it is the one thing about itself that a phone cannot say of another. Phones make up a new one for each
-// network that they join, so it names a visit, not a person; it is kept in memory only, and never logged.
+// (IEEE 802.11-2020, 12.6): while a phone is on no other can say that it is that one. Once it has left, whoever has the network's
+// password can. Phones make up a new address for each network that they join, so it names a visit, not a person; it is kept in memory
+// only, and never logged.
 package portal
 
 import (

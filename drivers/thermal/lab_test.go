@@ -5,6 +5,7 @@ package thermal
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"regexp"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"edgekit.internal/drivers"
 )
 
 // These run over the kernel's own drivers, whose other ends are gadgets: usblp and cdc_acm.
@@ -61,6 +64,28 @@ func TestLabSerial(t *testing.T) {
 	raw(t, line)
 	r.answer = 5 * time.Second // the question that comes first after the plug is lost: nobody has opened the far end yet
 	testPrinter(t, r)
+}
+
+// TestLabSerialLineIsUp: a printer that goes by the wires (DTR, RTS) sees that there is somebody, for as long as the line is open. That it may
+// stop the line by a wire is not asked of it: see cable.Serial.
+func TestLabSerialLineIsUp(t *testing.T) {
+	raw(t, opened(t, "/dev/ttyGS0"))
+	p, err := New(Config{Spec: "serial:/dev/ttyACM0", Profile: Paper58, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.timing.scan, p.timing.answer = 10*time.Millisecond, 10*time.Millisecond
+	run(t, p)
+	await(t, p, "it is ready", func(s drivers.Status) bool { return s.State == drivers.Ready })
+	other := opened(t, "/dev/ttyACM0") // what the driver said to the device is the same for all who look
+	defer other.Close()
+	control(t, other, func(fd int) error {
+		wires, err := unix.IoctlGetInt(fd, unix.TIOCMGET)
+		if err == nil && wires&unix.TIOCM_DTR == 0 {
+			err = fmt.Errorf("wires %#x: DTR is down", wires)
+		}
+		return err
+	})
 }
 
 // TestLabUSBCuts pulls the plug at each byte of a job. The gadget's kernel hands a job over in one piece, of which its far end has

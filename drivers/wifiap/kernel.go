@@ -27,6 +27,9 @@ type system interface {
 	index(iface string) int                 // 0: there is no such interface now
 	stations(index int) ([]nl80211.Station, error)
 	listen(ctx context.Context, index int, mhz []int) (nl80211.Air, error)
+	chip(phy string) (chip, error) // that the radio is on
+	plugged(c chip) bool
+	rebind(c chip) error
 }
 
 type kernel struct{}

@@ -34,9 +34,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", or a line it complains with and ends.
+// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", "crowd" to have everybody on who is asked
+// about, or a line it complains with and ends.
 func fakeHostapd(how, conf string) {
-	if how != "good" {
+	if how != "good" && how != "crowd" {
 		fmt.Println(how)
 		os.Exit(1)
 	}
@@ -85,8 +86,9 @@ func fakeHostapd(how, conf string) {
 			stations, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "stations")) // as the test has it; none: 0
 			answer = fmt.Sprintf("state=ENABLED\nfreq=2437\nnum_sta[0]=%s\n", stations)
 		case "STA":
-			if answer = "FAIL\n"; strings.HasSuffix(string(b[:n]), "01:00") {
-				answer = "02:00:00:00:01:00\nAKMSuiteSelector=00-0f-ac-8\n"
+			mac := strings.Fields(string(b[:n]))[1]
+			if answer = "FAIL\n"; how == "crowd" || strings.HasSuffix(mac, "01:00") {
+				answer = mac + "\nAKMSuiteSelector=00-0f-ac-8\n"
 			}
 		}
 		conn.WriteToUnix([]byte(answer), from)
@@ -113,6 +115,9 @@ type machine struct {
 	quiet   time.Duration
 	during  func() // the listening
 	listens int    // how often it was listened
+	halt    error  // what the radio's driver answers; nil: its chip lives
+	rebinds []chip
+	out     bool // the radio was pulled out
 }
 
 func (m *machine) listen(context.Context, int, []int) (nl80211.Air, error) {
@@ -139,13 +144,45 @@ func (m *machine) plug(all ...nl80211.Radio) {
 	m.all = all
 }
 
+// pull takes the radios out of the machine.
+func (m *machine) pull() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all, m.out = nil, true
+}
+
 func (m *machine) radios() ([]nl80211.Radio, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all, nil
 }
 
+func (m *machine) chip(phy string) (chip, error) { return chip{device: "of " + phy}, nil }
+
+func (m *machine) plugged(chip) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.out
+}
+
+// rebind has the chip live again under another number.
+func (m *machine) rebind(c chip) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rebinds = append(m.rebinds, c)
+	m.halt = nil
+	r := pi()
+	r.Index += 10 * len(m.rebinds)
+	m.all = []nl80211.Radio{r}
+	return nil
+}
+
 func (m *machine) stations(int) ([]Station, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.halt != nil {
+		return nil, m.halt
+	}
 	return []Station{{MAC: "02:00:00:00:01:00", Authorized: true, SignalDBm: -40}, {MAC: "02:00:00:00:02:00"}}, nil
 }
 
@@ -182,18 +219,20 @@ func (m *machine) index(iface string) int {
 // start runs an access point over a machine; stop ends it as SIGTERM does.
 func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
 	t.Helper()
-	return startWith(t, dir, m, nil)
+	return startOn(t, dir, m, Config{Quiet: m.quiet})
 }
 
-func startWith(t *testing.T, dir string, m *machine, guard func(string) error) (a *AP, stop func()) {
+// startOn is start with more than that decided.
+func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) {
 	t.Helper()
 	me, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	timing := standard()
-	timing.scan, timing.beat, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	a = New(Config{Dir: dir, Hostapd: me, Guard: guard, Quiet: m.quiet, system: m, timing: timing})
+	timing.scan, timing.beat, timing.pulse, timing.missing, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+	c.Dir, c.Hostapd, c.system, c.timing = dir, me, m, timing
+	a = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -266,7 +305,7 @@ func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
 	if third.Starts != 3 {
 		t.Errorf("%+v", third)
 	}
-	m.plug()
+	m.pull()
 	await(t, a, is(drivers.Absent))
 	again := pi()
 	again.Index++
@@ -431,7 +470,7 @@ func TestNoNetworkWithoutItsGuard(t *testing.T) {
 		}
 		return nil
 	}
-	a, stop := startWith(t, dir, m, guard)
+	a, stop := startOn(t, dir, m, Config{Guard: guard})
 	a.Want(network())
 	await(t, a, func(s State) bool {
 		return s.Status.State == drivers.Failed && strings.Contains(s.Reason, "No nf_tables.") && s.Starts == 0

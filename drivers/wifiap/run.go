@@ -59,6 +59,10 @@ func (a *AP) run(ctx context.Context) {
 		case errors.As(err, &away):
 			failures, wait = 0, a.config.timing.scan
 			state = State{Status: drivers.Status{State: drivers.Absent, Reason: string(away)}}
+			if a.misses(time.Now()) {
+				err = a.revive(errDead)
+				state.State, state.Reason = drivers.Failed, sentence(err)+" Phones cannot join; the kit tries again by itself."
+			}
 		case errors.As(err, &no):
 			if a.starts == starts {
 				failures = 0 // it was seen before hostapd was started, which costs nothing
@@ -99,6 +103,7 @@ func (a *AP) session(ctx context.Context, w wanted) error {
 	if err != nil {
 		return errors.Join(err, a.clear())
 	}
+	a.know(radio)
 	opening := State{Radio: radio.Interface, SSID: n.SSID, Capacity: capacity, Status: drivers.Status{Name: radio.Interface, State: drivers.Opening}}
 	a.show(opening)
 	country, noCountry := n.Country, error(nil)
@@ -133,6 +138,9 @@ func (a *AP) session(ctx context.Context, w wanted) error {
 	s := &session{AP: a, plan: p, radio: radio, channels: channels, process: process, secret: n.Password}
 	err = s.run(ctx, w)
 	process.Stop()
+	if errors.Is(err, errDead) {
+		err = a.revive(err)
+	}
 	return err
 }
 

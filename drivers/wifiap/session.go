@@ -26,7 +26,7 @@ type session struct {
 // errHung, errGone and errDown are how an access point fails that was up.
 var (
 	errHung = errors.New("the access point's program hung, and was ended")
-	errGone = errors.New("the radio was taken out, or its chip halted")
+	errGone = errors.New("the radio was taken out, or its driver started it anew")
 	errDown = errors.New("the access point went down")
 )
 
@@ -69,6 +69,9 @@ func (s *session) run(ctx context.Context, w wanted) error {
 	}
 	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
 	defer s.setUp(nil)
+	if words := s.revivals.words(time.Now()); words != "" {
+		s.plan.notes = append(s.plan.notes, words)
+	}
 	s.plan.state.State, s.plan.state.Reason = drivers.Ready, strings.Join(s.plan.notes, " ")
 	s.show(s.plan.state)
 	s.config.Log.Info("access point is up", "radio", s.radio.Interface, "channel", s.plan.state.Channel, "why", s.plan.state.Why, "security", s.plan.state.Security, "stations", s.plan.state.Capacity.Stations)
@@ -81,6 +84,8 @@ func (s *session) run(ctx context.Context, w wanted) error {
 func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, l *hostap.Listener, ear *ear) error {
 	beat := time.NewTicker(s.config.timing.beat)
 	defer beat.Stop()
+	pulse := time.NewTicker(s.config.timing.pulse)
+	defer pulse.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -93,10 +98,14 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			return s.lost(l.Err)
 		case e := <-l.Events:
 			if e.Name == "AP-DISABLED" || e.Name == "INTERFACE-DISABLED" || e.Name == "INTERFACE-REMOVED" {
-				return s.why(errDown)
+				return s.mourn(ctx, errDown)
 			}
 			s.tried(e, time.Now())
 			s.left.hear(e)
+		case <-pulse.C:
+			if err := s.beats(); err != nil {
+				return s.why(err)
+			}
 		case h := <-ear.heard:
 			if ear.moves(h, control) {
 				return errMoved
@@ -106,11 +115,11 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			switch {
 			case errors.Is(err, hostapd.ErrSilent):
 				s.process.Kill()
-				return errHung
+				return s.mourn(ctx, errHung)
 			case err != nil:
 				return s.lost(err)
 			case st.State != "ENABLED":
-				return s.why(errDown)
+				return s.mourn(ctx, errDown)
 			case s.config.system.index(s.radio.Interface) != s.radio.Index:
 				return errGone
 			}
@@ -169,9 +178,9 @@ func (s *session) up(ctx, alive context.Context, w wanted) (*hostapd.Control, er
 		select {
 		case <-tick.C:
 		case <-late.C:
-			return nil, fmt.Errorf("the access point did not come up within %v: %s", s.config.timing.start, s.process.Complaint(s.secret))
+			return nil, s.mourn(ctx, fmt.Errorf("the access point did not come up within %v: %s", s.config.timing.start, s.process.Complaint(s.secret)))
 		case <-s.process.Done:
-			return nil, s.refused()
+			return nil, s.refused(ctx)
 		case <-w.changed:
 			return nil, errOther
 		case <-ctx.Done():
@@ -181,7 +190,7 @@ func (s *session) up(ctx, alive context.Context, w wanted) (*hostapd.Control, er
 }
 
 // refused is what hostapd does not like about its configuration or the radio.
-func (s *session) refused() error {
+func (s *session) refused(ctx context.Context) error {
 	if s.config.system.index(s.radio.Interface) != s.radio.Index {
 		return errGone
 	}
@@ -189,5 +198,5 @@ func (s *session) refused() error {
 	if said == "" {
 		said = "it did not say why"
 	}
-	return refusal(fmt.Sprintf("The radio did not become an access point: %q. Set channel 0, band \"auto\" and security \"wpa2\" in [wifi] to see whether that helps; the kit tries again by itself.", said))
+	return s.mourn(ctx, refusal(fmt.Sprintf("The radio did not become an access point: %q. Set channel 0, band \"auto\" and security \"wpa2\" in [wifi] to see whether that helps; the kit tries again by itself.", said)))
 }

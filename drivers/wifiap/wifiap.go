@@ -91,6 +91,8 @@ type Config struct {
 type timing struct {
 	scan      time.Duration // between looks for a radio that is not there
 	beat      time.Duration // between questions to hostapd
+	pulse     time.Duration // between questions to the radio's driver
+	missing   time.Duration // in which a driver that starts its radio anew has it back
 	start     time.Duration // in which hostapd has the access point up
 	retry     time.Duration // after the first failure in a row; doubled for each further one
 	retryMost time.Duration
@@ -101,7 +103,7 @@ type timing struct {
 }
 
 func standard() timing {
-	return timing{scan: time.Second, beat: time.Second, start: 15 * time.Second, retry: 250 * time.Millisecond, retryMost: 30 * time.Second,
+	return timing{scan: time.Second, beat: time.Second, pulse: 3 * time.Second, missing: 15 * time.Second, start: 15 * time.Second, retry: 250 * time.Millisecond, retryMost: 30 * time.Second,
 		settled: 20 * time.Second, refused: 10 * time.Second, refusedMost: time.Minute}
 }
 
@@ -113,6 +115,12 @@ type AP struct {
 	starts int     // Run's
 	next   *choice // Run's: the channel to go to; nil: see choose
 	left   left    // Run's
+
+	pulse    pulse     // Run's: of the radio in use
+	revivals revivals  // Run's: when its chip was started anew
+	chip     chip      // Run's: that it is on
+	unknown  error     // Run's: why that is not known
+	missing  time.Time // Run's: since when there is no radio; zero: there is
 
 	mu     sync.Mutex
 	wanted wanted

@@ -12,7 +12,7 @@ CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -o "$out/programs/" ./cmd/edgekit 
 CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
 	go build -trimpath -tags netgo,osusergo -ldflags '-linkmode external -extldflags "-static"' -o "$out/programs/" ./cmd/edgecam
 tests=()
-for package in ./capture/v4l2 ./drivers/thermal ./drivers/button ./drivers/led ./drivers/scanner ./drivers/kmod ./drivers/portal/dhcp ./drivers/portal/firewall ./cmd/edgeap ./cmd/edgekit; do
+for package in ./capture/v4l2 ./drivers/thermal ./drivers/button ./drivers/led ./drivers/scanner ./drivers/kmod ./drivers/portal/dhcp ./drivers/portal/firewall ./drivers/wifiap ./cmd/edgeap ./cmd/edgekit; do
 	name=$(echo "${package#./}" | tr / -).test
 	CGO_ENABLED=0 GOARCH=arm64 go test -c -tags lab -o "$out/$name" "$package"
 	tests+=("$name")
@@ -35,4 +35,9 @@ for f in NotoSans-Regular.ttf NotoSans-Bold.ttf; do
 	files+=(--file "/usr/share/fonts/truetype/noto/$f:/programs/fonts/$f")
 done
 echo "booting"
-image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-2700}" "${files[@]}" --out "$out/result" sh /tests/all.sh
+mkdir -p "$out/result"
+rc=0
+image/lab/run.sh --arch arm64 --devices "wifi camera usbip printer serial keyboard gpio" --timeout "${LAB_TIMEOUT:-2700}" "${files[@]}" --out "$out/result" sh /tests/all.sh | tee "$out/result/log" || rc=$?
+echo "figures, on an emulated processor"
+image/lab/figures "$out/result/log" | tee "$out/result/figures" || rc=1
+exit $rc

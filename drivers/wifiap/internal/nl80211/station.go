@@ -36,7 +36,7 @@ func Stations(index int) ([]Station, error) {
 	ms, err := c.dump(unix.NL80211_CMD_GET_STATION, index)
 	var all []Station
 	if err == nil {
-		all, err = stations(ms)
+		all, err = ReadStations(ms)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("nl80211: list stations: %w", err)
@@ -44,7 +44,8 @@ func Stations(index int) ([]Station, error) {
 	return all, nil
 }
 
-func stations(ms [][]byte) (all []Station, err error) {
+// ReadStations reads the kernel's messages of a list, one a station.
+func ReadStations(ms [][]byte) (all []Station, err error) {
 	for _, b := range ms[:min(len(ms), maxStations)] {
 		d, err := netlink.NewAttributeDecoder(b)
 		if err != nil {

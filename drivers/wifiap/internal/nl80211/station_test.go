@@ -31,7 +31,7 @@ func phone(t testing.TB, mac []byte, known, set uint32) []byte {
 
 func TestStationsAreRead(t *testing.T) {
 	const authorized = 1 << unix.NL80211_STA_FLAG_AUTHORIZED
-	got, err := stations([][]byte{
+	got, err := ReadStations([][]byte{
 		phone(t, []byte{2, 0, 0, 0, 1, 0}, authorized, authorized),
 		phone(t, []byte{2, 0, 0, 0, 2, 0}, authorized, 0),
 		phone(t, []byte{2, 0, 0, 0, 3, 0}, 0, authorized), // set, and not known
@@ -50,24 +50,11 @@ func TestStationsAreRead(t *testing.T) {
 func FuzzStations(f *testing.F) {
 	f.Add(phone(f, []byte{2, 0, 0, 0, 1, 0}, 2, 2))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ss, err := stations([][]byte{b})
+		ss, err := ReadStations([][]byte{b})
 		for _, s := range ss {
 			if err != nil || s.SignalDBm > 0 || s.SignalDBm < -128 || s.RxKbps < 0 || s.TxKbps < 0 || s.Idle < 0 || s.Connected < 0 {
 				t.Errorf("%+v, %v", s, err)
 			}
 		}
 	})
-}
-
-// BenchmarkStations reads what the kernel says of 50 stations, which takes it one question: budget 5 ms.
-func BenchmarkStations(b *testing.B) {
-	var all [][]byte
-	for n := range 50 {
-		all = append(all, phone(b, []byte{2, 0, 0, 0, byte(n), 0}, 2, 2))
-	}
-	for b.Loop() {
-		if ss, err := stations(all); err != nil || len(ss) != 50 {
-			b.Fatal(len(ss), err)
-		}
-	}
 }
