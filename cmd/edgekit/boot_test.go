@@ -238,6 +238,7 @@ func newMachineOf(t *testing.T, image string) *boottest.Machine {
 
 func powerOn(t *testing.T, m *boottest.Machine) {
 	t.Helper()
+	was := m.Stuck
 	if err := m.PowerOn(); err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +247,9 @@ func powerOn(t *testing.T, m *boottest.Machine) {
 		t.Fatal(err)
 	}
 	t.Logf("%.1f s from power-on to the viewer's page", took.Seconds())
+	if m.Stuck > was {
+		t.Log("no kernel had begun: it was switched off and on, with the same card")
+	}
 }
 
 func newBuyer(t *testing.T, base string, rnd *rand.Rand) *buyer {

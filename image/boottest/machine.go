@@ -37,6 +37,7 @@ type Machine struct {
 	Plugged []string // more of QEMU's arguments, for devices
 	Sealed  bool     // the card takes no writes any more, as worn-out ones do
 	Lost    int      // writes that power cuts took from the card's cache so far
+	Stuck   int      // how often it was switched off and on because no kernel had begun, see Serving
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
@@ -138,6 +139,17 @@ func (m *Machine) PowerOn() error {
 	return nil
 }
 
+// stuck is after how long without a kernel's first line a machine is switched off and on. In one of 180 starts QEMU's firmware, or
+// the kernel before it has a console, said nothing more; none of the 100 that were watched for it did. From a card that is at fault it
+// would not start the second time either.
+const stuck = 90 * time.Second
+
+// begun tells whether a kernel has.
+func (m *Machine) begun() bool {
+	text, err := os.ReadFile(m.serial)
+	return err == nil && bytes.Contains(text, []byte("Linux version"))
+}
+
 // Serving waits until the viewer's page answers, and says how long after power-on that was.
 func (m *Machine) Serving(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, Limit)
@@ -152,6 +164,13 @@ func (m *Machine) Serving(ctx context.Context) (time.Duration, error) {
 		}
 		if ctx.Err() != nil {
 			return 0, fmt.Errorf("boottest: no page after %v (%v); the kit's last words:\n%s", time.Since(m.on).Round(time.Second), err, m.LastWords())
+		}
+		if time.Since(m.on) > stuck && m.Stuck == 0 && !m.begun() {
+			m.Stuck++
+			m.PowerCut()
+			if err := m.PowerOn(); err != nil {
+				return 0, err
+			}
 		}
 		select {
 		case <-tick.C:
