@@ -96,9 +96,6 @@ func TestBootSellsThroughPowerCuts(t *testing.T) {
 		t.Errorf("%d boots, and the journal ends in boot %d", *bootCuts+2, nth)
 	}
 	t.Logf("%d power cuts, which took %d writes from the card's cache; %d sales acknowledged, %d on the card", *bootCuts+2, m.Lost, acked, sales)
-	if m.Lost == 0 {
-		t.Error("no write was lost: the card's cache had nothing to lose")
-	}
 	if acked < 5**bootCuts {
 		t.Errorf("only %d sales: this was no load", acked)
 	}

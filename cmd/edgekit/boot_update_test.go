@@ -299,6 +299,7 @@ func TestBootUpdateThroughPowerCuts(t *testing.T) {
 	if status, reason := u.send(bundle); status != http.StatusAccepted {
 		t.Fatalf("without a cut: %d %s", status, reason)
 	}
+	t.Logf("the cuts took %d writes from the card's cache", u.Lost)
 	if s := u.decided(len(runs.Updates) + 1); s.Version != version {
 		t.Errorf("without a cut the kit runs %s, want %s: %+v", s.Version, version, s.Updates)
 	}
