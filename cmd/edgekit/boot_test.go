@@ -244,8 +244,8 @@ func powerOn(t *testing.T, m *boottest.Machine) {
 		t.Fatal(err)
 	}
 	t.Logf("%.1f s from power-on to the viewer's page", took.Seconds())
-	if m.Stuck > was {
-		t.Log("no kernel had begun: it was switched off and on, with the same card")
+	if m.Stuck != was {
+		t.Logf("switched off and on, with the same card: %s", m.Stuck)
 	}
 }
 

@@ -2,18 +2,13 @@ package wifiap
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
+	"edgekit.internal/drivers/wifiap/internal/link"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
 
@@ -37,19 +32,8 @@ type kernel struct{}
 func (kernel) radios() ([]nl80211.Radio, error)          { return nl80211.Radios() }
 func (kernel) setCountry(country string) error           { return nl80211.SetCountry(country) }
 func (kernel) hardware(phy string) (driver, chip string) { return hardware("/", phy) }
+func (kernel) index(iface string) int                    { return link.Index(iface) }
 func (kernel) stations(index int) ([]Station, error)     { return nl80211.Stations(index) }
-
-func (kernel) index(iface string) int {
-	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		return 0
-	}
-	return n
-}
 
 // listen has an interface be up (IFF_UP), and its radio listen.
 func (kernel) listen(ctx context.Context, index int, mhz []int) (nl80211.Air, error) {
@@ -71,15 +55,8 @@ func (kernel) setAddress(index int, address netip.Prefix) error {
 		return fmt.Errorf("wifiap: %w", err)
 	}
 	defer c.Close()
-	ip := net.IP(address.Addr().AsSlice())
-	last := address.Masked().Addr().As4()
-	for bit := address.Bits(); bit < 32; bit++ {
-		last[bit/8] |= 0x80 >> (bit % 8)
-	}
-	err = c.Address.New(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: uint8(address.Bits()), Scope: unix.RT_SCOPE_UNIVERSE, Index: uint32(index),
-		Attributes: &rtnetlink.AddressAttributes{Address: ip, Local: ip, Broadcast: net.IP(last[:])}})
-	if err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("wifiap: give interface %d the address %v: %w", index, address, err)
+	if err := link.Give(c, index, address, 0); err != nil {
+		return fmt.Errorf("wifiap: %w", err)
 	}
 	return nil
 }
@@ -91,19 +68,8 @@ func (kernel) takeAddress(address netip.Prefix) error {
 		return fmt.Errorf("wifiap: %w", err)
 	}
 	defer c.Close()
-	all, err := c.Address.List()
-	if err != nil {
-		return fmt.Errorf("wifiap: addresses: %w", err)
-	}
-	for _, a := range all {
-		if ip, ok := netip.AddrFromSlice(a.Attributes.Local); !ok || a.Family != unix.AF_INET || netip.PrefixFrom(ip, int(a.PrefixLength)) != address {
-			continue
-		}
-		err := c.Address.Delete(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: a.PrefixLength, Index: a.Index,
-			Attributes: &rtnetlink.AddressAttributes{Address: a.Attributes.Address, Local: a.Attributes.Local}})
-		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
-			return fmt.Errorf("wifiap: take %v from interface %d: %w", address, a.Index, err)
-		}
+	if err := link.Take(c, func(_ int, is netip.Prefix) bool { return is == address }); err != nil {
+		return fmt.Errorf("wifiap: %w", err)
 	}
 	return nil
 }

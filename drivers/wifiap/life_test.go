@@ -400,7 +400,7 @@ func TestTheNextOneTakesOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, err := hostapd.Start(me, dir, p.conf.Text())
+	left, _, err := hostapd.Take(me, dir, p.conf.Text(), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
@@ -78,27 +78,27 @@ func (a *AP) run(ctx context.Context) {
 		}
 		state.PID = 0
 		a.show(state)
-		pause(ctx, w.changed, wait)
+		w.Pause(ctx, wait)
 	}
 }
 
 // session brings the access point up and keeps it so until it fails, or something else is wanted.
 func (a *AP) session(ctx context.Context, w wanted) error {
-	if w.network == nil {
-		if w.said {
+	if w.Network == nil {
+		if w.Said {
 			if err := errors.Join(a.clear(), hostapd.Forget(a.config.Dir), a.config.system.takeAddress(Address), a.config.Guard("")); err != nil {
 				return err
 			}
 		}
-		a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: w.why}})
+		a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: w.Why}})
 		select {
-		case <-w.changed:
+		case <-w.Changed:
 			return errOther
 		case <-ctx.Done():
 			return nil
 		}
 	}
-	n := *w.network
+	n := *w.Network
 	radio, capacity, err := a.radio(n)
 	if err != nil {
 		return errors.Join(err, a.clear())
@@ -163,50 +163,18 @@ func (a *AP) radio(n Network) (nl80211.Radio, Capacity, error) {
 
 // process is a hostapd with this configuration: one that runs already, so that its stations stay on, or a new one.
 func (a *AP) process(conf []byte) (p *hostapd.Process, adopted bool, err error) {
-	p, same, err := hostapd.Find(a.config.Hostapd, a.config.Dir, conf)
-	if err != nil {
-		return nil, false, err
-	}
-	if p != nil && same {
+	p, adopted, err = hostapd.Take(a.config.Hostapd, a.config.Dir, conf, func() { a.starts++ })
+	if adopted {
 		a.config.Log.Info("access point taken over as it runs", "pid", p.PID)
-		return p, true, nil
 	}
-	if p != nil {
-		p.Stop()
-	}
-	a.starts++
-	p, err = hostapd.Start(a.config.Hostapd, a.config.Dir, conf)
-	return p, false, err
+	return p, adopted, err
 }
 
 // clear ends a hostapd that is not wanted.
-func (a *AP) clear() error {
-	p, _, err := hostapd.Find(a.config.Hostapd, a.config.Dir, nil)
-	if err == nil && p != nil {
-		p.Stop()
-	}
-	return err
-}
+func (a *AP) clear() error { return hostapd.End(a.config.Hostapd, a.config.Dir) }
 
 // sentence is an error for people.
-func sentence(err error) string {
-	s := strings.TrimPrefix(err.Error(), "wifiap: ")
-	s = strings.ReplaceAll(s, "\n", "; ")
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
-}
-
-func pause(ctx context.Context, changed <-chan struct{}, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-changed:
-	case <-ctx.Done():
-	}
-}
+func sentence(err error) string { return hostap.Sentence(err, "wifiap") }
 
 // own is the path of a socket of this process's.
 func (a *AP) own(what string) string { return filepath.Join(a.config.Dir, what) }

@@ -32,15 +32,8 @@ var (
 
 // run waits until the access point is up, and watches over it.
 func (s *session) run(ctx context.Context, w wanted) error {
-	alive, end := context.WithCancel(ctx)
+	alive, end := s.process.While(ctx)
 	defer end()
-	go func() {
-		select {
-		case <-s.process.Done:
-			end()
-		case <-alive.Done():
-		}
-	}()
 	control, err := s.up(ctx, alive, w)
 	if err != nil {
 		return err
@@ -90,7 +83,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-w.changed:
+		case <-w.Changed:
 			return errOther
 		case <-s.process.Done:
 			return s.ended()
@@ -181,7 +174,7 @@ func (s *session) up(ctx, alive context.Context, w wanted) (*hostapd.Control, er
 			return nil, s.mourn(ctx, fmt.Errorf("the access point did not come up within %v: %s", s.config.timing.start, s.process.Complaint(s.secret)))
 		case <-s.process.Done:
 			return nil, s.refused(ctx)
-		case <-w.changed:
+		case <-w.Changed:
 			return nil, errOther
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
@@ -132,13 +133,8 @@ type AP struct {
 	resting map[string]time.Time // until when a station is kept out, see Rest
 }
 
-// wanted is what the access point is to be; changed is closed when it is to be something else.
-type wanted struct {
-	network *Network // nil: off
-	why     string   // it is off, for people
-	said    bool     // by somebody: until then a hostapd that runs is let be
-	changed chan struct{}
-}
+// wanted is what the access point is to be.
+type wanted = hostap.Wish[Network]
 
 // New makes an access point that is off; it starts nothing.
 func New(c Config) *AP {
@@ -163,8 +159,8 @@ func New(c Config) *AP {
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, sae: map[string]bool{}, left: left{}, wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
-	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.why}})
+	a := &AP{config: c, resting: map[string]time.Time{}, wrong: map[string]time.Time{}, sae: map[string]bool{}, left: left{}, wanted: hostap.NewWish[Network]("The settings are being read.")}
+	a.show(State{Status: drivers.Status{State: drivers.Absent, Reason: a.wanted.Why}})
 	return a
 }
 
@@ -177,12 +173,7 @@ func (a *AP) Off(why string) { a.want(nil, why) }
 func (a *AP) want(n *Network, why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	same := n == nil && a.wanted.network == nil && why == a.wanted.why || n != nil && a.wanted.network != nil && *n == *a.wanted.network
-	if same && a.wanted.said {
-		return
-	}
-	close(a.wanted.changed)
-	a.wanted = wanted{network: n, why: why, said: true, changed: make(chan struct{})}
+	a.wanted.Say(n, why)
 }
 
 // Watch is the access point's life.

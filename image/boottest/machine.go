@@ -37,7 +37,7 @@ type Machine struct {
 	Plugged []string // more of QEMU's arguments, for devices
 	Sealed  bool     // the card takes no writes any more, as worn-out ones do
 	Lost    int      // writes that power cuts took from the card's cache so far
-	Stuck   int      // how often it was switched off and on because no kernel had begun, see Serving
+	Stuck   string   // why it was switched off and on, because no kernel had begun; "": it was not, see Serving
 
 	uefi    string
 	serial  string // what the kit said on its serial port since it was last powered on
@@ -144,6 +144,20 @@ func (m *Machine) PowerOn() error {
 // would not start the second time either.
 const stuck = 90 * time.Second
 
+// threads are what QEMU's do, with the time that they had (proc_pid_stat(5)).
+func (m *Machine) threads() string {
+	var all []string
+	stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", m.cmd.Process.Pid)) // the pattern is none that can be wrong
+	for _, path := range stats {
+		if text, err := os.ReadFile(path); err == nil {
+			if f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])); len(f) > 12 {
+				all = append(all, fmt.Sprintf("%s %s+%s", f[0], f[11], f[12]))
+			}
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // begun tells whether a kernel has.
 func (m *Machine) begun() bool {
 	text, err := os.ReadFile(m.serial)
@@ -165,8 +179,8 @@ func (m *Machine) Serving(ctx context.Context) (time.Duration, error) {
 		if ctx.Err() != nil {
 			return 0, fmt.Errorf("boottest: no page after %v (%v); the kit's last words:\n%s", time.Since(m.on).Round(time.Second), err, m.LastWords())
 		}
-		if time.Since(m.on) > stuck && m.Stuck == 0 && !m.begun() {
-			m.Stuck++
+		if time.Since(m.on) > stuck && m.Stuck == "" && !m.begun() {
+			m.Stuck = fmt.Sprintf("no kernel after %v; of %d requests to the card %d were answered; QEMU: %s", time.Since(m.on).Round(time.Second), m.card.asked.Load(), m.card.answered.Load(), m.threads())
 			m.PowerCut()
 			if err := m.PowerOn(); err != nil {
 				return 0, err

@@ -9,14 +9,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
+	"edgekit.internal/drivers/wifiap/internal/link"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
 
@@ -51,17 +50,7 @@ func (kernel) noIPv6(iface string) error {
 	return nil
 }
 
-func (kernel) index(iface string) int {
-	b, err := os.ReadFile(filepath.Join("/sys/class/net", iface, "ifindex"))
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		return 0
-	}
-	return n
-}
+func (kernel) index(iface string) int { return link.Index(iface) }
 
 func (kernel) mac(iface string) string {
 	i, err := net.InterfaceByName(iface)
@@ -89,14 +78,8 @@ func (kernel) configure(index int, l Lease) error {
 		return err
 	}
 	ip, network := net.IP(l.Address.Addr().AsSlice()), l.Address.Masked()
-	last := network.Addr().As4()
-	for bit := network.Bits(); bit < 32; bit++ {
-		last[bit/8] |= 0x80 >> (bit % 8)
-	}
-	err = c.Address.New(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: uint8(network.Bits()), Scope: unix.RT_SCOPE_UNIVERSE, Index: uint32(index),
-		Attributes: &rtnetlink.AddressAttributes{Address: ip, Local: ip, Broadcast: net.IP(last[:]), Flags: unix.IFA_F_NOPREFIXROUTE}})
-	if err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("venue: give interface %d the address %v: %w", index, l.Address, err)
+	if err := link.Give(c, index, l.Address, unix.IFA_F_NOPREFIXROUTE); err != nil {
+		return fmt.Errorf("venue: %w", err)
 	}
 	route := &rtnetlink.RouteMessage{Family: unix.AF_INET, DstLength: uint8(network.Bits()), Table: unix.RT_TABLE_MAIN, Protocol: routeByDHCP, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
 		Attributes: rtnetlink.RouteAttributes{Dst: network.Addr().AsSlice(), Src: ip, OutIface: uint32(index), Priority: metric}}
@@ -125,20 +108,8 @@ func (kernel) clear(index int) error {
 }
 
 func clearBut(c *rtnetlink.Conn, index int, but netip.Prefix) error {
-	all, err := c.Address.List()
-	if err != nil {
-		return fmt.Errorf("venue: addresses: %w", err)
-	}
-	for _, a := range all {
-		ip, ok := netip.AddrFromSlice(a.Attributes.Local)
-		if a.Family != unix.AF_INET || int(a.Index) != index || !ok || netip.PrefixFrom(ip, int(a.PrefixLength)) == but {
-			continue
-		}
-		err := c.Address.Delete(&rtnetlink.AddressMessage{Family: unix.AF_INET, PrefixLength: a.PrefixLength, Index: a.Index,
-			Attributes: &rtnetlink.AddressAttributes{Address: a.Attributes.Address, Local: a.Attributes.Local}})
-		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
-			return fmt.Errorf("venue: take %v from interface %d: %w", ip, index, err)
-		}
+	if err := link.Take(c, func(at int, is netip.Prefix) bool { return at == index && is != but }); err != nil {
+		return fmt.Errorf("venue: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
+
+	"edgekit.internal/drivers"
 )
 
 // Lease is an address that the network gave.
@@ -47,7 +49,7 @@ func (s *session) hold(ctx context.Context, was *Lease) {
 		if !s.report(ctx, news{err: err}) {
 			return
 		}
-		pause(ctx, nil, wait)
+		drivers.Pause(ctx, wait)
 	}
 }
 
@@ -58,7 +60,7 @@ func (s *session) renew(ctx context.Context, l *Lease) error {
 		if left < time.Second {
 			return errors.New("nobody renewed the address")
 		}
-		pause(ctx, nil, left/2)
+		drivers.Pause(ctx, left/2)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -98,7 +100,7 @@ func (s *session) watchInternet(ctx context.Context, l Lease) {
 		if !s.report(ctx, news{online: is}) {
 			return
 		}
-		pause(ctx, nil, wait)
+		drivers.Pause(ctx, wait)
 	}
 }
 

@@ -38,8 +38,8 @@ func (v *Client) Run(ctx context.Context) error {
 			failures = 0
 		}
 		wait, state := v.config.timing.scan, State{}
-		if w.network != nil {
-			state.SSID = w.network.SSID
+		if w.Network != nil {
+			state.SSID = w.Network.SSID
 		}
 		var away absence
 		switch {
@@ -59,28 +59,28 @@ func (v *Client) Run(ctx context.Context) error {
 			v.config.Log.Warn("venue's network failed", "err", err, "retry", wait)
 		}
 		v.show(state)
-		pause(ctx, w.changed, wait)
+		w.Pause(ctx, wait)
 	}
 	return nil
 }
 
 // session joins the network and stays in it until it fails, or something else is wanted.
 func (v *Client) session(ctx context.Context, w wanted) error {
-	if w.network == nil {
-		if w.said {
+	if w.Network == nil {
+		if w.Said {
 			if err := v.clear(); err != nil {
 				return err
 			}
 		}
-		v.show(State{Status: drivers.Status{State: drivers.Absent, Reason: w.why}})
+		v.show(State{Status: drivers.Status{State: drivers.Absent, Reason: w.Why}})
 		select {
-		case <-w.changed:
+		case <-w.Changed:
 			return errOther
 		case <-ctx.Done():
 			return nil
 		}
 	}
-	n := *w.network
+	n := *w.Network
 	v.mu.Lock()
 	told, taken := v.told, v.taken
 	v.mu.Unlock()
@@ -152,47 +152,18 @@ func (v *Client) program() hostap.Program {
 func (v *Client) process(iface string, conf []byte) (p *hostap.Process, adopted bool, err error) {
 	program := v.program()
 	program.Args = []string{"-i", iface, "-D", "nl80211", "-c"}
-	p, same, err := program.Find(conf)
-	if err != nil {
-		return nil, false, err
-	}
-	if p != nil && same {
+	p, adopted, err = program.Take(conf, func() { v.starts++ })
+	if adopted {
 		v.config.Log.Info("venue's network taken over as it is joined", "pid", p.PID)
-		return p, true, nil
 	}
-	if p != nil {
-		p.Stop()
-	}
-	v.starts++
-	p, err = program.Start(conf)
-	return p, false, err
+	return p, adopted, err
 }
 
 // own is the path of something in the run folder.
 func (v *Client) own(name string) string { return filepath.Join(v.config.Dir, name) }
 
 // clear ends a wpa_supplicant that is not wanted.
-func (v *Client) clear() error {
-	p, _, err := v.program().Find(nil)
-	if err == nil && p != nil {
-		p.Stop()
-	}
-	return err
-}
+func (v *Client) clear() error { return v.program().End() }
 
 // sentence is an error for people.
-func sentence(err error) string {
-	s := strings.TrimPrefix(err.Error(), "venue: ")
-	s = strings.ReplaceAll(s, "\n", "; ")
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
-}
-
-func pause(ctx context.Context, changed <-chan struct{}, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-changed:
-	case <-ctx.Done():
-	}
-}
+func sentence(err error) string { return hostap.Sentence(err, "venue") }

@@ -56,15 +56,8 @@ var (
 
 // run waits until wpa_supplicant answers, and watches over it.
 func (s *session) run(ctx context.Context, w wanted) error {
-	alive, end := context.WithCancel(ctx)
+	alive, end := s.process.While(ctx)
 	defer end()
-	go func() {
-		select {
-		case <-s.process.Done:
-			end()
-		case <-alive.Done():
-		}
-	}()
 	s.news, s.gone = make(chan news), time.NewTimer(time.Hour)
 	s.gone.Stop()
 	var err error
@@ -104,7 +97,7 @@ func (s *session) up(ctx, alive context.Context, w wanted) (*hostap.Control, err
 			return nil, fmt.Errorf("the program that joins networks did not start within %v: %s", s.config.timing.start, s.process.Complaint(s.network.Password))
 		case <-s.process.Done:
 			return nil, s.ended()
-		case <-w.changed:
+		case <-w.Changed:
 			return nil, errOther
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -123,7 +116,7 @@ func (s *session) keep(ctx context.Context, w wanted, l *hostap.Listener) error 
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-w.changed:
+		case <-w.Changed:
 			return errOther
 		case <-s.process.Done:
 			return s.ended()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 )
 
 // Network is the one to join.
@@ -103,13 +104,8 @@ type Client struct {
 	idle   chan struct{} // closed when uses changes
 }
 
-// wanted is what is to be joined; changed is closed when it is to be something else.
-type wanted struct {
-	network *Network // nil: none
-	why     string   // there is none, for people
-	said    bool     // by somebody: until then a wpa_supplicant that runs is let be
-	changed chan struct{}
-}
+// wanted is what is to be joined.
+type wanted = hostap.Wish[Network]
 
 // New makes a client that joins nothing; it starts nothing.
 func New(c Config) *Client {
@@ -131,8 +127,8 @@ func New(c Config) *Client {
 	if c.timing == (timing{}) {
 		c.timing = standard()
 	}
-	v := &Client{config: c, idle: make(chan struct{}), wanted: wanted{why: "The settings are being read.", changed: make(chan struct{})}}
-	v.show(State{Status: drivers.Status{State: drivers.Absent, Reason: v.wanted.why}})
+	v := &Client{config: c, idle: make(chan struct{}), wanted: hostap.NewWish[Network]("The settings are being read.")}
+	v.show(State{Status: drivers.Status{State: drivers.Absent, Reason: v.wanted.Why}})
 	return v
 }
 
@@ -145,12 +141,7 @@ func (v *Client) Off(why string) { v.want(nil, why) }
 func (v *Client) want(n *Network, why string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	same := n == nil && v.wanted.network == nil && why == v.wanted.why || n != nil && v.wanted.network != nil && *n == *v.wanted.network
-	if same && v.wanted.said {
-		return
-	}
-	close(v.wanted.changed)
-	v.wanted = wanted{network: n, why: why, said: true, changed: make(chan struct{})}
+	v.wanted.Say(n, why)
 }
 
 // Yield gives an interface to the access point, and returns once it is free; "": the access point has none, and a network that is
@@ -159,8 +150,7 @@ func (v *Client) Yield(ctx context.Context, interfaceName string) error {
 	v.mu.Lock()
 	if !v.told || v.taken != interfaceName {
 		v.told, v.taken = true, interfaceName
-		close(v.wanted.changed)
-		v.wanted.changed = make(chan struct{})
+		v.wanted.Again()
 	}
 	for interfaceName != "" && v.uses == interfaceName {
 		idle := v.idle

@@ -2,6 +2,7 @@ package hostap
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -68,6 +69,30 @@ func (p Program) Start(conf []byte) (*Process, error) {
 	return &Process{PID: c.Process.Pid, Done: done, log: p.log(), fd: -1}, nil
 }
 
+// Take is the program with this configuration: the one that runs already, so that who is connected stays, or a new one, before which
+// starting is called.
+func (p Program) Take(conf []byte, starting func()) (is *Process, adopted bool, err error) {
+	is, same, err := p.Find(conf)
+	if err != nil || is != nil && same {
+		return is, err == nil, err
+	}
+	if is != nil {
+		is.Stop()
+	}
+	starting()
+	is, err = p.Start(conf)
+	return is, false, err
+}
+
+// End ends the program, if it runs.
+func (p Program) End() error {
+	is, _, err := p.Find(nil)
+	if err == nil && is != nil {
+		is.Stop()
+	}
+	return err
+}
+
 // Find is the program that an earlier process started in the run folder, if it runs; same tells whether with this configuration.
 // nil: there is none.
 func (p Program) Find(conf []byte) (found *Process, same bool, err error) {
@@ -126,6 +151,19 @@ func wait(fd int) {
 			return
 		}
 	}
+}
+
+// While is a context that ends with the process.
+func (p *Process) While(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-p.Done:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, end
 }
 
 // Kill ends the program at once, and returns when it has ended. The kernel then takes its network down.

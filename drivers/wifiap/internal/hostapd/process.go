@@ -26,17 +26,20 @@ func of(program, dir string) hostap.Program {
 	return hostap.Program{Path: program, Dir: dir, Name: name}
 }
 
-// Start starts hostapd: see hostap.Program.
-func Start(program, dir string, conf []byte) (*Process, error) {
+// Take is the hostapd of a run folder with this configuration: see hostap.Program.
+func Take(program, dir string, conf []byte, starting func()) (p *Process, adopted bool, err error) {
 	denied, err := os.OpenFile(filepath.Join(dir, DenyName), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("hostapd: %w", err)
+		return nil, false, fmt.Errorf("hostapd: %w", err)
 	}
 	denied.Close()
-	return of(program, dir).Start(conf)
+	return of(program, dir).Take(conf, starting)
 }
 
 // Find is the hostapd of a run folder, if it runs: see hostap.Program.
 func Find(program, dir string, conf []byte) (p *Process, same bool, err error) {
 	return of(program, dir).Find(conf)
 }
+
+// End ends the hostapd of a run folder, if it runs.
+func End(program, dir string) error { return of(program, dir).End() }
