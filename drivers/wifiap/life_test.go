@@ -461,7 +461,7 @@ func TestNoNetworkWithoutItsGuard(t *testing.T) {
 	guard := func(i string) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if p, _, err := hostapd.Find(me, dir, nil); err != nil || i == "" && p != nil {
+		if p, _, err := (hostap.Program{Path: me, Dir: dir, Name: "hostapd"}).Find(nil); err != nil || i == "" && p != nil {
 			t.Errorf("taken away while hostapd runs: %v %v", p, err)
 		}
 		calls = append(calls, i)

@@ -36,10 +36,5 @@ func Take(program, dir string, conf []byte, starting func()) (p *Process, adopte
 	return of(program, dir).Take(conf, starting)
 }
 
-// Find is the hostapd of a run folder, if it runs: see hostap.Program.
-func Find(program, dir string, conf []byte) (p *Process, same bool, err error) {
-	return of(program, dir).Find(conf)
-}
-
 // End ends the hostapd of a run folder, if it runs.
 func End(program, dir string) error { return of(program, dir).End() }
