@@ -209,10 +209,20 @@ func TestChromiumPlays(t *testing.T) {
 	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.NoFirstRun, chromedp.NoSandbox, chromedp.Headless, chromedp.DisableGPU,
 		chromedp.ExecPath(path), chromedp.UserDataDir(tmp), chromedp.Env("TMPDIR="+tmp), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
-	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancelAlloc)
-	browser, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
+	var browser context.Context
+	for left := 2; browser == nil; left-- { // a Chromium may fall over before it has shown anything
+		all, stopAll := chromedp.NewExecAllocator(context.Background(), opts...)
+		ctx, stop := chromedp.NewContext(all)
+		t.Cleanup(func() { stop(); stopAll() })
+		switch _, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("0")); {
+		case err == nil:
+			browser = ctx
+		case left == 0:
+			t.Fatalf("chromium does not start: %v", err)
+		default:
+			t.Logf("chromium fell over at its start, another is tried: %v", err)
+		}
+	}
 	read := func(expr string) string {
 		t.Helper()
 		s, err := chromedp.Run(browser, chromedp.Evaluate[string](`String(`+expr+`)`))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -155,9 +156,7 @@ func TestEachUSBPrinterIsFound(t *testing.T) {
 	}
 	until := func(what string, n int) {
 		t.Helper()
-		for len(names()) != n {
-			waitAny(t, ps, what)
-		}
+		untilAny(t, ps, what, func() bool { return len(names()) == n })
 	}
 	plug("lp0")
 	plug("lp1")
@@ -181,26 +180,22 @@ func TestEachUSBPrinterIsFound(t *testing.T) {
 	until("it is back", 2)
 }
 
-// waitAny waits until any printer's state changes.
-func waitAny(t *testing.T, ps *Printers, what string) {
+// untilAny waits for one of the printers to make something true.
+func untilAny(t *testing.T, ps *Printers, what string, is func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	changed := make(chan struct{}, len(ps.all))
-	for _, p := range ps.all {
-		_, c := p.watch.Get()
-		go func() {
-			select {
-			case <-c:
-				changed <- struct{}{}
-			case <-ctx.Done():
-			}
-		}()
-	}
-	select {
-	case <-changed:
-	case <-time.After(time.Minute):
-		t.Fatalf("%s: %+v", what, ps.Devices())
+	late := time.After(time.Minute)
+	for {
+		changed := []reflect.SelectCase{{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(late)}}
+		for _, p := range ps.all {
+			_, c := p.watch.Get()
+			changed = append(changed, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(c)})
+		}
+		if is() { // asked after the watches were taken: what changes now wakes
+			return
+		}
+		if i, _, _ := reflect.Select(changed); i == 0 {
+			t.Fatalf("%s: %+v", what, ps.Devices())
+		}
 	}
 }
 

@@ -46,10 +46,7 @@ func browser(t testing.TB, more []chromedp.ExecAllocatorOption, scripts []string
 	for _, f := range []string{"disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"} {
 		flags = append(flags, chromedp.Flag(f, true)) // it speaks to nobody but the kit
 	}
-	all, stopAll := chromedp.NewExecAllocator(context.Background(), append(flags, more...)...)
-	t.Cleanup(stopAll)
-	ctx, stop := chromedp.NewContext(all)
-	t.Cleanup(stop)
+	ctx := start(t, append(flags, more...))
 	for _, script := range scripts {
 		before := chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 			_, err := cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
@@ -60,6 +57,26 @@ func browser(t testing.TB, more []chromedp.ExecAllocatorOption, scripts []string
 		}
 	}
 	return ctx
+}
+
+// start is told when a Chromium fell over before it had shown anything, which happens, and starts another.
+func start(t testing.TB, flags []chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	for left := 2; ; left-- {
+		all, stopAll := chromedp.NewExecAllocator(context.Background(), flags...)
+		ctx, stop := chromedp.NewContext(all)
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("0"))
+		if err == nil {
+			t.Cleanup(func() { stop(); stopAll() })
+			return ctx
+		}
+		stop()
+		stopAll()
+		if left == 0 {
+			t.Fatalf("chromium does not start: %v", err)
+		}
+		t.Logf("chromium fell over at its start, another is tried: %v", err)
+	}
 }
 
 // Open goes to a page.

@@ -116,14 +116,7 @@ func TestWhatANameIsToAVisitor(t *testing.T) {
 // internet answers as the servers of the operator's network do.
 func internet(t *testing.T) netip.AddrPort {
 	t.Helper()
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp4", conn.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn, l := sockets(t)
 	mux := dns.NewServeMux()
 	mux.HandleFunc(".", func(w dns.ResponseWriter, q *dns.Msg) {
 		r := new(dns.Msg)

@@ -11,17 +11,27 @@ import (
 	"github.com/miekg/dns"
 )
 
+// sockets opens a port of loopback that is free by UDP and by TCP.
+func sockets(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 20 {
+		udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tcp, err := net.Listen("tcp4", udp.LocalAddr().String()); err == nil {
+			return udp, tcp
+		}
+		udp.Close() // somebody's by TCP
+	}
+	t.Fatal("no port is free for both")
+	return nil, nil
+}
+
 // start serves on loopback.
 func start(t *testing.T) (at string) {
 	t.Helper()
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp4", udp.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	udp, tcp := sockets(t)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	s := stall()
