@@ -26,6 +26,7 @@ var (
 	bootShipped = flag.String("boot.shipped", "../../.cache/image/instances/edgekit/disk.img", "the image for a Pi, likewise")
 	bootUEFI    = flag.String("boot.uefi", "../../.cache/image/QEMU_EFI.fd", "the firmware to boot it with")
 	bootCuts    = flag.Int("boot.cuts", inCI(20, 3), "power cuts under load")
+	bootKeep    = flag.String("boot.keep", "", "a folder in which the cards of tests that fail are left")
 	bootSeed    = flag.Uint64("boot.seed", 0, "seed of cuts and taps; 0: a new one, which is printed")
 )
 
@@ -226,8 +227,14 @@ func newMachineOf(t *testing.T, image string) *boottest.Machine {
 	}
 	t.Cleanup(func() {
 		m.PowerCut()
-		if t.Failed() {
-			t.Logf("the kit's last words:\n%s", m.LastWords())
+		if !t.Failed() {
+			return
+		}
+		t.Logf("the kit's last words:\n%s", m.LastWords())
+		if *bootKeep != "" {
+			if err := os.Rename(filepath.Dir(m.Disk), filepath.Join(*bootKeep, t.Name())); err != nil {
+				t.Log(err)
+			}
 		}
 	})
 	return m

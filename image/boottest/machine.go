@@ -43,6 +43,7 @@ type Machine struct {
 	serial  string // what the kit said on its serial port since it was last powered on
 	forward string
 	socket  string // where QEMU finds the card
+	monitor string // where QEMU can be asked
 	card    *cache // since it was last powered on
 	cmd     *exec.Cmd
 	exited  chan struct{}
@@ -64,7 +65,7 @@ func New(image, uefi, dir string) (*Machine, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	m := &Machine{Disk: filepath.Join(dir, "card.img"), uefi: uefi, serial: filepath.Join(dir, "serial.log"), socket: filepath.Join(dir, "card")}
+	m := &Machine{Disk: filepath.Join(dir, "card.img"), uefi: uefi, serial: filepath.Join(dir, "serial.log"), socket: filepath.Join(dir, "card"), monitor: filepath.Join(dir, "monitor")}
 	if err := copyCard(m.Disk, image); err != nil {
 		return nil, fmt.Errorf("boottest: %w", err)
 	}
@@ -119,7 +120,7 @@ func (m *Machine) PowerOn() error {
 	m.cmd = exec.Command("qemu-system-aarch64",
 		// acpi=off: a device tree, as on the Pi.
 		"-M", "virt,highmem=off,acpi=off", "-cpu", "cortex-a72", "-smp", "2", "-m", fmt.Sprint(memory), "-bios", m.uefi,
-		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial,
+		"-nodefaults", "-display", "none", "-serial", "file:"+m.serial, "-monitor", "unix:"+m.monitor+",server=on,wait=off",
 		"-drive", drive, "-device", "virtio-blk-device,drive=card",
 		"-netdev", "user,id=net,"+m.forward, "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device")
 	if m.Date != "" {
@@ -158,6 +159,26 @@ func (m *Machine) threads() string {
 	return strings.Join(all, ", ")
 }
 
+// counters are where QEMU's processors are, twice within a second: whether they stand, turn on one spot, or go on.
+func (m *Machine) counters() string {
+	conn, err := net.Dial("unix", m.monitor)
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Second)) // that it passes is how reading ends
+	for range 2 {
+		if _, err := io.WriteString(conn, "info registers -a\n"); err != nil {
+			return err.Error()
+		}
+		time.Sleep(300 * time.Millisecond) // the distance of the two looks is the input here, not a wait
+	}
+	said, _ := io.ReadAll(conn)
+	return string(bytes.Join(counter.FindAll(said, -1), []byte(", ")))
+}
+
+var counter = regexp.MustCompile(`\bPC=[0-9a-f]+`)
+
 // begun tells whether a kernel has.
 func (m *Machine) begun() bool {
 	text, err := os.ReadFile(m.serial)
@@ -180,7 +201,8 @@ func (m *Machine) Serving(ctx context.Context) (time.Duration, error) {
 			return 0, fmt.Errorf("boottest: no page after %v (%v); the kit's last words:\n%s", time.Since(m.on).Round(time.Second), err, m.LastWords())
 		}
 		if time.Since(m.on) > stuck && m.Stuck == "" && !m.begun() {
-			m.Stuck = fmt.Sprintf("no kernel after %v; of %d requests to the card %d were answered; QEMU: %s", time.Since(m.on).Round(time.Second), m.card.asked.Load(), m.card.answered.Load(), m.threads())
+			m.Stuck = fmt.Sprintf("no kernel after %v; of %d requests to the card %d were answered; QEMU's threads: %s; its processors: %s; the last words:\n%s",
+				time.Since(m.on).Round(time.Second), m.card.asked.Load(), m.card.answered.Load(), m.threads(), m.counters(), m.LastWords())
 			m.PowerCut()
 			if err := m.PowerOn(); err != nil {
 				return 0, err
