@@ -23,11 +23,17 @@ type Compositor struct {
 	scene atomic.Pointer[capture.Scene]
 
 	// The rest belongs to the goroutine that calls Draw.
-	drawn   *capture.Scene // for which slots and areas hold
 	size    image.Point
-	slots   []slot
+	now     row  // what the last picture shows
+	next    *row // what the next one will show instead; nil: the same
 	banners [maxBanners]bannerSlot
-	areas   []capture.Area
+}
+
+// row is a scene laid out for a picture's size.
+type row struct {
+	scene *capture.Scene
+	slots []slot
+	areas []capture.Area
 }
 
 // New makes a compositor with an empty scene.
@@ -47,22 +53,21 @@ func (c *Compositor) SetScene(s capture.Scene) {
 }
 
 // Draw draws the latest scene into a picture in place, as it is at an instant (CLOCK_MONOTONIC): countdowns run to it, and
-// banners end by it. It returns the scene's revision and the areas of the prompts that can be tapped or are sold out (so
-// that a tap on these gets its honest answer), in the order of the scene's prompts; the slice holds until the next call and
-// must not be changed. One goroutine calls it, once a frame, with the largest picture, before that is scaled to layers.
+// banners end by it. A scene in which other areas can be tapped is drawn one picture late, so that Next can tell of it before
+// anybody sees it; all else of a scene at once. It returns the revision of the scene that the picture shows, and the areas of the
+// prompts that can be tapped or are sold out (so that a tap on these gets its honest answer), in the order of the scene's
+// prompts; the slice must not be changed. One goroutine calls it, once a frame, with the largest picture, before that is scaled to
+// layers.
 //
 // The picture must be 4:2:0, even in size and place and at least 160 × 90; into any other nothing is drawn, and there are
 // no areas.
 func (c *Compositor) Draw(img *image.YCbCr, at time.Duration) (rev uint64, areas []capture.Area) {
-	scene := c.scene.Load()
 	if !drawable(img) {
-		return scene.Rev, nil
+		return c.scene.Load().Rev, nil
 	}
-	if c.drawn != scene || c.size != img.Rect.Size() {
-		c.arrange(scene, img.Rect.Size())
-	}
-	for i := range c.slots {
-		s := &c.slots[i]
+	c.step(img.Rect.Size())
+	for i := range c.now.slots {
+		s := &c.now.slots[i]
 		s.refresh(c.fonts, at)
 		s.card.blend(img)
 		if s.timer != nil {
@@ -70,41 +75,68 @@ func (c *Compositor) Draw(img *image.YCbCr, at time.Duration) (rev uint64, areas
 		}
 	}
 	n := 0
-	for i := range scene.Banners {
-		if b := &scene.Banners[i]; at < b.Until && n < maxBanners {
+	for i := range c.now.scene.Banners {
+		if b := &c.now.scene.Banners[i]; at < b.Until && n < maxBanners {
 			c.banners[n].show(c.fonts, ruler{c.size.X, c.size.Y}, n, b).blend(img)
 			n++
 		}
 	}
-	return scene.Rev, c.areas
+	return c.now.scene.Rev, c.now.areas
 }
 
-// arrange lays out a new scene, keeping what is drawn of cards that stay where and as they were.
-func (c *Compositor) arrange(scene *capture.Scene, size image.Point) {
+// Next tells what the next picture will show, if other areas hold in it than in the one that Draw has drawn last.
+func (c *Compositor) Next() (rev uint64, areas []capture.Area, other bool) {
+	if c.next == nil {
+		return 0, nil, false
+	}
+	return c.next.scene.Rev, c.next.areas, true
+}
+
+// step decides what the picture shows: what was told of the picture before, and of what has come since all that moves no area.
+func (c *Compositor) step(size image.Point) {
+	scene := c.scene.Load()
+	if c.size != size { // the first picture, or another camera's: there is none before it
+		c.size, c.next, c.banners = size, nil, [maxBanners]bannerSlot{}
+		c.now = arrange(scene, size, nil)
+		return
+	}
+	if c.next != nil {
+		c.now, c.next = *c.next, nil
+	}
+	if c.now.scene == scene {
+		return
+	}
+	r := arrange(scene, size, c.now.slots)
+	if slices.Equal(r.areas, c.now.areas) {
+		c.now = r
+	} else {
+		c.next = &r
+	}
+}
+
+// arrange lays out a scene, keeping what is drawn of cards that stay where and as they were.
+func arrange(scene *capture.Scene, size image.Point, was []slot) row {
 	rects := ruler{size.X, size.Y}.cards(len(scene.Prompts))
-	slots := make([]slot, len(rects))
-	c.areas = nil
-	for i, r := range rects {
+	r := row{scene: scene, slots: make([]slot, len(rects))}
+	for i, at := range rects {
 		p := scene.Prompts[i]
-		if i < len(c.slots) && size == c.size {
-			slots[i] = c.slots[i]
+		if i < len(was) {
+			r.slots[i] = was[i]
 		}
-		slots[i].ends = p.Ends
-		slots[i].want = cardKey{at: r, prompt: p}
-		slots[i].want.prompt.Ends = 0
-		slots[i].want.prompt.Offer = ""
-		slots[i].want.timed = p.Ends != 0 && p.State != capture.PromptSoldOut
-		slots[i].scale = ruler{size.X, size.Y}
+		s := &r.slots[i]
+		s.ends = p.Ends
+		s.want = cardKey{at: at, prompt: p}
+		s.want.prompt.Ends = 0
+		s.want.prompt.Offer = ""
+		s.want.timed = p.Ends != 0 && p.State != capture.PromptSoldOut
+		s.scale = ruler{size.X, size.Y}
 		if p.State == capture.PromptLive || p.State == capture.PromptSoldOut {
-			c.areas = append(c.areas, capture.Area{Offer: p.Offer,
-				X: float64(r.Min.X) / float64(size.X), Y: float64(r.Min.Y) / float64(size.Y),
-				W: float64(r.Dx()) / float64(size.X), H: float64(r.Dy()) / float64(size.Y)})
+			r.areas = append(r.areas, capture.Area{Offer: p.Offer,
+				X: float64(at.Min.X) / float64(size.X), Y: float64(at.Min.Y) / float64(size.Y),
+				W: float64(at.Dx()) / float64(size.X), H: float64(at.Dy()) / float64(size.Y)})
 		}
 	}
-	if size != c.size {
-		c.banners = [maxBanners]bannerSlot{}
-	}
-	c.drawn, c.size, c.slots = scene, size, slots
+	return r
 }
 
 // drawable is whether blending can go by even coordinates from (0, 0) and stay inside the planes.

@@ -111,9 +111,40 @@ func TestAreasAreOfWhatCanBeTappedOrIsSoldOut(t *testing.T) {
 	if diff := cmp.Diff(areas, again); diff != "" {
 		t.Errorf("areas changed with time:\n%s", diff)
 	}
-	c.SetScene(capture.Scene{Rev: 8})
-	if rev, areas := c.Draw(img, noon); rev != 8 || len(areas) != 0 {
-		t.Errorf("revision %d, areas %v of an empty scene", rev, areas)
+}
+
+// TestOtherAreasAreToldAPictureBefore: whatever scenes come, no picture has areas that were not told with the one before it, and what
+// moves no area is not late.
+func TestOtherAreasAreToldAPictureBefore(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	c := with(t, market)
+	img := ground(640, 360)
+	rev, told := c.Draw(img, noon)
+	moved, stayed := 0, 0
+	for n := range uint64(300) {
+		set := rev
+		if rnd.IntN(2) == 0 {
+			s := capture.Scene{Rev: 8 + n, Prompts: market.Prompts[rnd.IntN(2):][:1+rnd.IntN(2)]}
+			c.SetScene(s)
+			set = s.Rev
+		}
+		promised, _, other := c.Next()
+		shown, areas := c.Draw(img, noon)
+		if diff := cmp.Diff(told, areas); diff != "" {
+			t.Fatalf("areas that were not told (-want +got):\n%s", diff)
+		}
+		if other && shown != promised && shown != set {
+			t.Fatalf("revision %d is shown, and %d was promised", shown, promised)
+		}
+		rev = set
+		if _, next, other := c.Next(); other {
+			told, moved = next, moved+1
+		} else if stayed++; shown != set {
+			t.Fatalf("revision %d is shown, and %d moves nothing", shown, set)
+		}
+	}
+	if moved < 50 || stayed < 50 {
+		t.Errorf("areas moved %d times and stayed %d times: this shows little", moved, stayed)
 	}
 }
 
@@ -185,6 +216,7 @@ func TestPictureIsThatOfTheSceneWhateverCameBefore(t *testing.T) {
 		used.SetScene(s)
 		fresh.SetScene(s)
 		w := []int{640, 480}[rnd.IntN(2)]
+		picture(used, w, 360, noon) // in which areas that move are told
 		if !same(picture(used, w, 360, noon), picture(fresh, w, 360, noon)) {
 			t.Fatalf("scene %d: %+v looks different after other scenes", i, s)
 		}

@@ -4,7 +4,7 @@ package main
 
 // pageScript runs in the visitors' page before its own scripts, and times what goes through the page's own channel and
 // what its own video shows. Times are performance.now()'s; a picture's is when the browser says that it is on the screen.
-const pageScript = `(() => {
+const pageScript = stripScript + `(() => {
 const B = window.bench = { first: 0, open: false, ages: null, pending: null, seen: 0 };
 const taps = new Map(), sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 const make = RTCPeerConnection.prototype.createDataChannel;
@@ -25,22 +25,8 @@ RTCPeerConnection.prototype.createDataChannel = function (...args) {
   return channel;
 };
 
-// Frames: the first, the age of each by the clock strip (its layout is in capture/synth/strip.go), and banners.
-const strip = new OffscreenCanvas(1280, 40).getContext("2d", { willReadFrequently: true });
+// Frames: the first, the age of each by the clock strip, and banners.
 const plate = new OffscreenCanvas(600, 220).getContext("2d", { willReadFrequently: true });
-function clock(v) {
-  const w = 1280, h = 40;
-  strip.drawImage(v, 0, 0, v.videoWidth, v.videoHeight / 18, 0, 0, w, h);
-  const d = strip.getImageData(0, h / 4, w, h / 2);
-  const level = (i) => { let s = 0, n = 0;
-    for (let y = 0; y < d.height; y += 4) for (let x = (i + .25) * w / 40 | 0; x < (i + .75) * w / 40; x++, n++) s += d.data[4 * (y * w + x) + 1];
-    return s / n; };
-  const white = level(0), black = level(1), mid = (white + black) / 2;
-  let ms = 0, sum = 0;
-  for (let i = 2; i < 34; i++) ms = (ms << 1 | level(i) > mid) >>> 0;
-  for (let i = 34; i < 40; i++) sum = sum << 1 | level(i) > mid;
-  return white - black > 60 && sum === ((ms ^ ms >>> 6 ^ ms >>> 12 ^ ms >>> 18 ^ ms >>> 24 ^ ms >>> 30) & 63 ^ 42) ? ms : -1;
-}
 // green tells whether a slot for confirmations (capture/overlay/layout.go) has its plate's colour, RGB 0 138 62, in 2 of 5 of it.
 function green(d, slot) {
   let hits = 0, n = 0;

@@ -29,6 +29,25 @@ var screens = flag.String("screens", "", "folder to put pictures of page and sli
 // seen counts the pictures that the page has really shown.
 const seen = `Number(document.documentElement.dataset.frames)`
 
+// stripScript gives a page clock(video): when the synthetic camera took the picture that the video shows, in milliseconds; -1: it does not
+// say. The layout is in capture/synth/strip.go.
+const stripScript = `
+const strip = new OffscreenCanvas(1280, 40).getContext("2d", { willReadFrequently: true });
+function clock(v) {
+  const w = 1280, h = 40;
+  strip.drawImage(v, 0, 0, v.videoWidth, v.videoHeight / 18, 0, 0, w, h);
+  const d = strip.getImageData(0, h / 4, w, h / 2);
+  const level = (i) => { let s = 0, n = 0;
+    for (let y = 0; y < d.height; y += 4) for (let x = (i + .25) * w / 40 | 0; x < (i + .75) * w / 40; x++, n++) s += d.data[4 * (y * w + x) + 1];
+    return s / n; };
+  const white = level(0), black = level(1), mid = (white + black) / 2;
+  let ms = 0, sum = 0;
+  for (let i = 2; i < 34; i++) ms = (ms << 1 | level(i) > mid) >>> 0;
+  for (let i = 34; i < 40; i++) sum = sum << 1 | level(i) > mid;
+  return white - black > 60 && sum === ((ms ^ ms >>> 6 ^ ms >>> 12 ^ ms >>> 18 ^ ms >>> 24 ^ ms >>> 30) & 63 ^ 42) ? ms : -1;
+}
+`
+
 const status = `document.querySelector("[role=status]").textContent`
 
 // picture is what the page shows now, from its decoded pixels.

@@ -39,6 +39,7 @@ type Options struct {
 	Boot      func() uint32        // the kit's boot, for the journal
 	Anchor    func() []byte        // the kit clock's anchor, stored with every commit
 	Committed func([]Decision)     // called after each commit with its new decisions, in order; must not block
+	Changed   func()               // called after a commit that changed an offer's state or what is left of it; must not block
 	MaxPages  int                  // bound of the database's size in pages of 4 KiB; 0: the disk's
 }
 

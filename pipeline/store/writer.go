@@ -16,17 +16,18 @@ const anchorEvery = time.Minute
 
 // group is one transaction in the making.
 type group struct {
-	store  *Store
-	conn   *sqlite.Conn
-	levels *pipeline.Levels // a copy, published when the transaction is committed
-	stock  map[int]bool     // places of SKUs changed
-	offers map[int]bool
-	at     time.Duration
-	wall   time.Time
-	boot   uint32
-	number int64 // of the last ticket
-	fresh  []Decision
-	after  []func() // what memory copies of tables need once it is committed
+	store   *Store
+	conn    *sqlite.Conn
+	levels  *pipeline.Levels // a copy, published when the transaction is committed
+	stock   map[int]bool     // places of SKUs changed
+	offers  map[int]bool
+	changed bool // an offer was
+	at      time.Duration
+	wall    time.Time
+	boot    uint32
+	number  int64 // of the last ticket
+	fresh   []Decision
+	after   []func() // what memory copies of tables need once it is committed
 }
 
 // Run is the single writer: it takes what waits, commits it as one group, and answers. It ends when ctx does, after a
@@ -94,6 +95,9 @@ func (s *Store) commit(rs []request) {
 	}
 	if err == nil && s.opt.Committed != nil && len(g.fresh) > 0 {
 		s.opt.Committed(g.fresh)
+	}
+	if err == nil && s.opt.Changed != nil && g.changed {
+		s.opt.Changed()
 	}
 }
 
@@ -164,6 +168,7 @@ func (g *group) flush() error {
 		q.Reset()
 	}
 	for i := range g.offers {
+		g.changed = true
 		level := g.levels.Offers[i]
 		q := g.conn.Prep("INSERT INTO offers (id, state, sold, ends) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, sold = excluded.sold, ends = excluded.ends")
 		q.BindText(1, g.levels.Catalogue.Offers[i].ID)

@@ -18,6 +18,8 @@ const beatEvery = 100 * time.Millisecond
 // Painter draws the scene over a picture (overlay.Compositor does).
 type Painter interface {
 	Draw(img *image.YCbCr, at time.Duration) (rev uint64, areas []capture.Area)
+	// Next is what the next picture shows, if other areas hold in it.
+	Next() (rev uint64, areas []capture.Area, other bool)
 }
 
 // Link takes what the loop makes (camlink.Conn does). SendAccessUnit's false asks for a key picture.
@@ -161,9 +163,21 @@ func (l *Loop) picture(f capture.Frame) error {
 	return nil
 }
 
-// paint draws the scene and tells the areas before the first access unit that shows them.
+// paint draws the scene. Of other areas it tells with the picture before the first that shows them, which is as long before as
+// pictures are apart: their way to the page is another than the picture's, and may take longer.
 func (l *Loop) paint(f capture.Frame, rtp uint32) error {
 	rev, areas := l.cfg.Painter.Draw(f.Image, f.At)
+	if err := l.tell(rtp, rev, areas); err != nil {
+		return err
+	}
+	if rev, areas, other := l.cfg.Painter.Next(); other {
+		return l.tell(rtp+1, rev, areas) // a later picture's timestamp is at least one more
+	}
+	return nil
+}
+
+// tell tells which areas hold from a timestamp on, unless that was told.
+func (l *Loop) tell(rtp uint32, rev uint64, areas []capture.Area) error {
 	if rev == l.rev && slices.Equal(areas, l.areas) {
 		return nil
 	}

@@ -54,6 +54,7 @@ type recorder struct {
 	stills chan []byte
 	rev    uint64
 	areas  []capture.Area
+	next   []capture.Area // of revision rev + 1; nil: the same
 }
 
 func (r *recorder) add(s string) error {
@@ -94,6 +95,8 @@ func (r *recorder) pulse() (n int, last camlink.Beat) {
 }
 
 func (r *recorder) Draw(*image.YCbCr, time.Duration) (uint64, []capture.Area) { return r.rev, r.areas }
+
+func (r *recorder) Next() (uint64, []capture.Area, bool) { return r.rev + 1, r.next, r.next != nil }
 
 func (r *recorder) take() []string {
 	r.mu.Lock()
@@ -164,6 +167,8 @@ func TestAreasComeBeforeTheFirstPictureThatShowsThemAndOnlyOnChange(t *testing.T
 		{func() {}, fmt.Sprintf("[P0 %d]", rtp(2))},
 		{func() { r.areas[0].X = 0.5 }, fmt.Sprintf("[areas %d rev 4 n 1 P0 %d]", rtp(3), rtp(3))},
 		{func() { r.rev = 5 }, fmt.Sprintf("[areas %d rev 5 n 1 P0 %d]", rtp(4), rtp(4))},
+		{func() { r.next = make([]capture.Area, 2) }, fmt.Sprintf("[areas %d rev 6 n 2 P0 %d]", rtp(5)+1, rtp(5))},
+		{func() { r.rev, r.areas, r.next = 6, r.next, nil }, fmt.Sprintf("[P0 %d]", rtp(6))},
 	} {
 		c.change()
 		if got := step(n); got != c.want {

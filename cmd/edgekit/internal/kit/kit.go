@@ -89,6 +89,7 @@ type Kit struct {
 	queue       *fulfil.Queue
 	news        chan store.Decision
 	newsDropped atomic.Int64
+	changed     chan struct{} // offers were, see offersChanged
 	source      sourceWatch
 	stills      stillWatch
 	wifi        *wifi.Link
@@ -117,7 +118,7 @@ const maxViewers = 256
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
 func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said io.Writer) (_ *Kit, err error) {
-	k := &Kit{config: c, state: state, log: log, ring: ring, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), restart: make(chan struct{}, 1), off: make(chan struct{}, 1)}
+	k := &Kit{config: c, state: state, log: log, ring: ring, said: alsoOn(c.Screen, said), traces: trace.NewRing(512), news: make(chan store.Decision, newsQueue), changed: make(chan struct{}, 1), restart: make(chan struct{}, 1), off: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			k.Close()
@@ -189,6 +190,7 @@ func (k *Kit) openStore() (err error) {
 		Boot:      func() uint32 { return k.clock.Boot() },
 		Anchor:    func() []byte { return k.clock.Anchor() },
 		Committed: k.committed,
+		Changed:   k.offersChanged,
 	})
 	if err != nil {
 		return fault("edgekit: %v", err)
@@ -225,8 +227,8 @@ func (k *Kit) openPictures() (err error) {
 		Path:         k.config.edgecam(),
 		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes()},
 		Log:          k.log,
-		OnAccessUnit: k.fan.Publish,
-		OnAreas:      func(a capture.Areas) { k.show.drawn(a.Rev); k.web.Areas(a) },
+		OnAccessUnit: func(au capture.AccessUnit) { k.fan.Publish(au); k.show.picture(au.RTP) },
+		OnAreas:      func(a capture.Areas) { k.show.coming(a); k.web.Areas(a) },
 		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
 		OnSource:     k.source.set,
 		OnStill:      k.stills.set,

@@ -42,9 +42,6 @@ func (k *Kit) cannot(a pipeline.Action) string {
 // do does what a press is for, beyond what the store has changed already.
 func (k *Kit) do(ctx context.Context, out pipeline.PressOutcome) error {
 	switch out.Action {
-	case pipeline.StartNextDrop, pipeline.MarkSoldOut:
-		k.show.update()
-		k.web.Refresh()
 	case pipeline.ReprintLast:
 		k.queue.Want(out.Ticket)
 	case pipeline.NewSetupSlip:

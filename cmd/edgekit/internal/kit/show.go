@@ -30,7 +30,8 @@ type show struct {
 	span   func(tap, step string) // told "picture" when a confirmation is drawn
 
 	mu      sync.Mutex
-	unseen  []confirmation // not in the picture yet
+	unseen  []confirmation  // not in the picture yet
+	told    []capture.Areas // of pictures that have not come yet
 	rev     uint64
 	banners []capture.Banner
 	way     *capture.Banner // how to set the kit up, while that is shown
@@ -43,8 +44,11 @@ type confirmation struct {
 	tap string
 }
 
-// maxUnseen bounds the confirmations that wait while there is no picture; the oldest go untraced.
-const maxUnseen = 64
+// maxUnseen bounds the confirmations that wait while there is no picture; the oldest go untraced. maxTold bounds the areas.
+const (
+	maxUnseen = 64
+	maxTold   = 8
+)
 
 // update draws what has changed. It tells whether the offers did.
 func (s *show) update() bool {
@@ -112,13 +116,25 @@ func (s *show) notice(text, sub string) {
 	s.draw()
 }
 
-// drawn takes note that pictures show a revision of the scene.
-func (s *show) drawn(rev uint64) {
+// coming takes note of the revision of the scene that pictures show from a timestamp on.
+func (s *show) coming(a capture.Areas) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.unseen) > 0 && s.unseen[0].rev <= rev {
-		s.span(s.unseen[0].tap, "picture")
-		s.unseen = s.unseen[1:]
+	if s.told = append(s.told, a); len(s.told) > maxTold {
+		s.told = s.told[1:]
+	}
+}
+
+// picture takes note that a picture came.
+func (s *show) picture(rtp uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.told) > 0 && int32(rtp-s.told[0].RTP) >= 0 {
+		for len(s.unseen) > 0 && s.unseen[0].rev <= s.told[0].Rev {
+			s.span(s.unseen[0].tap, "picture")
+			s.unseen = s.unseen[1:]
+		}
+		s.told = s.told[1:]
 	}
 }
 

@@ -45,11 +45,24 @@ func (k *Kit) committed(ds []store.Decision) {
 	}
 }
 
+// offersChanged has tell look at the offers, once for however many changes.
+func (k *Kit) offersChanged() {
+	select {
+	case k.changed <- struct{}{}:
+	default:
+	}
+}
+
 // tell brings decisions to picture and pages, and shows what time alone changes, such as an offer's end.
 func (k *Kit) tell(ctx context.Context) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	k.show.update()
+	update := func() {
+		if k.show.update() {
+			k.web.Refresh()
+		}
+	}
+	update()
 	for {
 		select {
 		case d := <-k.news:
@@ -59,10 +72,10 @@ func (k *Kit) tell(ctx context.Context) error {
 				k.web.Refresh()
 			}
 			k.web.Outcome(d.Outcome)
+		case <-k.changed:
+			update()
 		case <-tick.C:
-			if k.show.update() {
-				k.web.Refresh()
-			}
+			update()
 		case <-ctx.Done():
 			return nil
 		}

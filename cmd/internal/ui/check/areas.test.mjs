@@ -47,7 +47,7 @@ test("no areas are none", () => {
 test("a timeline that nobody reads stays short, and keeps the latest", () => {
   const line = new Timeline();
   for (let i = 0; i < 1000; i++) line.add({ rtp: i * 3000, rev: i, areas: [area(String(i))] });
-  assert.ok(line.list.length <= 16, `${line.list.length} kept`);
+  assert.ok(line.list.length <= 128, `${line.list.length} kept`);
   assert.equal(at(line, 999 * 3000), "999");
 });
 

@@ -5,18 +5,23 @@ import { load } from "./pages.mjs";
 
 class Element {
   constructor() {
-    Object.assign(this, { children: [], attributes: {}, style: {}, hidden: false, clientWidth: 640, clientHeight: 360, clicks: [] });
+    Object.assign(this, { children: [], attributes: {}, style: {}, hidden: false, clientWidth: 640, clientHeight: 360, heard: [], dataset: {} });
     const names = new Set();
     this.classList = { toggle: (name, is) => (is ? names.add(name) : names.delete(name)), contains: (name) => names.has(name) };
   }
   append(...e) { for (const x of e) { this.children.push(x); x.parent = this; } }
   remove() { this.parent.children = this.parent.children.filter((x) => x !== this); }
   setAttribute(name, value) { this.attributes[name] = value; }
-  addEventListener(_, f) { this.clicks.push(f); }
-  click() { for (const f of this.clicks) f(); }
+  closest() { return this.dataset.offer ? this : null; }
+  addEventListener(name, f) { this.heard.push([name, f]); }
+  fire(name, event = {}) {
+    for (let e = this; e; e = e.parent) for (const [n, f] of e.heard) if (n === name) f({ detail: 0, target: this, ...event });
+  }
+  click() { this.fire("click"); }
 }
 let Prompts;
 before(async () => {
+  globalThis.Element = Element;
   globalThis.document = { createElement: () => new Element() };
   globalThis.ResizeObserver = class { observe() {} };
   ({ Prompts } = await load("viewer/prompts.js"));
@@ -68,6 +73,25 @@ test("a tap names the picture that was under the finger, and the latest token", 
   p.setLive(false);
   over("Buy mug for € 1.00").click();
   assert.deepEqual(tapped, [["mug", "newer", 123456], ["mug", "newer", 0]]);
+});
+
+test("a tap is on what was under the finger when it came down, whatever is there when it goes up", () => {
+  const { p, on, over, tapped } = prompts();
+  p.set([offer("mug"), offer("pen")]);
+  const all = { x: 0, y: 0, w: 1, h: 1 };
+  p.timeline.add({ rtp: 1000, rev: 1, areas: [{ offer: "mug", ...all }] });
+  p.timeline.add({ rtp: 2000, rev: 2, areas: [{ offer: "pen", ...all }] });
+  p.setLive(true);
+  p.frameShown(1000);
+  const mug = over("Buy mug for € 1.00"), pen = over("Buy pen for € 1.00");
+  mug.fire("pointerdown");
+  p.frameShown(2000);
+  assert.deepEqual([mug.hidden, pen.hidden], [true, false]);
+  on.over.fire("click", { detail: 1 }); // what a browser does when one came down on and went up from different elements
+  pen.fire("click", { detail: 0 }); // a key
+  on.over.fire("pointerdown");
+  on.over.fire("click", { detail: 1 }); // beside every card
+  assert.deepEqual(tapped, [["mug", "token of mug", 1000], ["pen", "token of pen", 2000]]);
 });
 
 test("what cannot be bought says so, and what is gone goes", () => {

@@ -14,6 +14,9 @@ export function reached(a, b) {
   return ((a - b) >>> 0) < 0x80000000;
 }
 
+// Cards that move with every picture, and a picture that is three seconds late.
+const kept = 128;
+
 /** The latest few areas, by the picture from which they hold. */
 export class Timeline {
   constructor() {
@@ -24,7 +27,7 @@ export class Timeline {
   /** @param {Areas} a */
   add(a) {
     this.list.push(a);
-    if (this.list.length > 16) this.list.shift();
+    if (this.list.length > kept) this.list.shift();
   }
 
   /**

@@ -25,6 +25,14 @@ export class Prompts {
     /** @type {Map<string, HTMLButtonElement>} */
     this.listed = new Map();
     this.shown = "";
+    /** @type {{id: string, frame: number | undefined} | null} what the finger that is down came down on */
+    this.under = null;
+    on.over.addEventListener("pointerdown", (e) => { this.under = { id: offerOf(e.target), frame: this.frame }; });
+    on.over.addEventListener("click", (e) => {
+      const under = e.detail > 0 && this.under ? this.under : { id: offerOf(e.target), frame: this.frame }; // a key or a screen reader has no finger
+      this.under = null;
+      this.click(under.id, under.frame);
+    });
     new ResizeObserver(() => { this.shown = ""; this.place(); }).observe(on.over);
   }
 
@@ -59,10 +67,13 @@ export class Prompts {
       b = document.createElement("button");
       b.type = "button";
       const id = o.id;
-      b.addEventListener("click", () => this.click(id));
-      map.set(o.id, b);
+      if (parent === this.on.list) {
+        b.addEventListener("click", () => this.click(id, this.frame));
+        b.append(span("title"), span("price"), span("left"));
+      }
+      b.dataset.offer = id;
+      map.set(id, b);
       parent.append(b);
-      if (parent === this.on.list) b.append(span("title"), span("price"), span("left"));
     }
     b.setAttribute("aria-label", `Buy ${o.title} for ${o.price.text}`);
     b.setAttribute("aria-disabled", String(o.state !== "live"));
@@ -74,9 +85,13 @@ export class Prompts {
     return b;
   }
 
-  click(/** @type {string} */ id) {
+  /**
+   * @param {string} id of the offer
+   * @param {number | undefined} frame that was seen; undefined: not known
+   */
+  click(id, frame) {
     const o = this.offers.find((x) => x.id === id);
-    if (o) this.tapped(o, this.live && this.frame !== undefined ? this.frame : 0);
+    if (o) this.tapped(o, this.live && frame !== undefined ? frame : 0);
   }
 
   pending(/** @type {string} */ id, /** @type {boolean} */ is) {
@@ -118,6 +133,12 @@ export class Prompts {
     }
     for (const [id, b] of this.listed) b.hidden = placed.has(id);
   }
+}
+
+/** The offer whose card something is in; "": none's. */
+function offerOf(/** @type {EventTarget | null} */ target) {
+  const b = target instanceof Element ? target.closest("button") : null;
+  return (b && b.dataset.offer) || "";
 }
 
 function span(/** @type {string} */ name) {
