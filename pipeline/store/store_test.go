@@ -72,6 +72,37 @@ func act(t testing.TB, s *Store, o pipeline.Order) pipeline.Outcome {
 	return out
 }
 
+// TestChangesOfOffersAreTold, by whatever they came, and nothing else is.
+func TestChangesOfOffersAreTold(t *testing.T) {
+	told := 0
+	s, stop := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{Changed: func() { told++ }})
+	ctx := context.Background()
+	for _, c := range []struct {
+		what string
+		do   func() error
+		want bool
+	}{
+		{"a sale", func() error { act(t, s, order(1, "ann", "mug")); return nil }, true},
+		{"the same again", func() error { act(t, s, order(1, "ann", "mug")); return nil }, false},
+		{"an offer that is over", func() error { return s.SetOffer(ctx, "mug", pipeline.OfferOver) }, true},
+		{"an offer that is not there", func() error { return s.SetOffer(ctx, "tea", pipeline.OfferOver) }, false},
+		{"a slip", func() error { return s.SetPrint(ctx, 1, pipeline.Printed) }, false},
+	} {
+		if err := s.Probe(ctx); err != nil { // the writer has told of what came before
+			t.Fatal(err)
+		}
+		before := told
+		err := c.do()
+		if err := s.Probe(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if (err != nil) != (c.what == "an offer that is not there") || told > before != c.want {
+			t.Errorf("%s: %v, told %d times", c.what, err, told-before)
+		}
+	}
+	stop()
+}
+
 func TestASaleIsOneOfEverything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kit.db")
 	var told []Decision

@@ -46,3 +46,37 @@ func TestThePictureSaysNowAndThenThatTheWiFiIsFull(t *testing.T) {
 		}
 	})
 }
+
+// TestAConfirmationIsInThePictureFromThePictureThatShowsIt, not from when that was announced, and once.
+func TestAConfirmationIsInThePictureFromThePictureThatShowsIt(t *testing.T) {
+	var seen []string
+	var set capture.Scene
+	s := &show{
+		levels: func() *pipeline.Levels { return &pipeline.Levels{Catalogue: pipeline.NewCatalogue("EUR", nil, nil)} },
+		now:    func() time.Duration { return 0 },
+		set:    func(is capture.Scene) { set = is },
+		span:   func(tap, step string) { seen = append(seen, tap+" "+step) },
+	}
+	sold := func(tap string) uint64 {
+		s.confirm(pipeline.Outcome{Tap: tap, Ticket: "A-1", Left: -1})
+		return set.Rev
+	}
+	first, second := sold("1"), sold("2")
+	const at = 1<<32 - 2000 // the timestamp wraps in the middle
+	s.picture(at)
+	s.coming(capture.Areas{RTP: at + 1, Rev: first})
+	s.picture(at)
+	if len(seen) != 0 {
+		t.Errorf("before any picture shows it: %v", seen)
+	}
+	s.coming(capture.Areas{RTP: (at + 3000) & (1<<32 - 1), Rev: second})
+	s.picture(at + 1)
+	if len(seen) != 1 || seen[0] != "1 picture" {
+		t.Errorf("%v", seen)
+	}
+	s.picture(1000)
+	s.picture(4000)
+	if len(seen) != 2 || seen[1] != "2 picture" {
+		t.Errorf("%v", seen)
+	}
+}
