@@ -70,9 +70,10 @@ const (
 type Prompt struct {
 	Offer string        `json:"offer"`
 	Title string        `json:"title"`
-	Price string        `json:"price"` // formatted for people, such as "€ 10.00"
-	Left  int           `json:"left"`  // pieces left; below zero: not shown
-	Of    int           `json:"of"`    // pieces there were, for the stock bar; 0: no bar
+	Price string        `json:"price"`        // formatted for people, such as "€ 10.00"
+	Of    int           `json:"of"`           // pieces there were, for the stock bar; 0: no bar
+	In    string        `json:"in,omitempty"` // what is in a bundle, such as "Mug · 2 × Pen"; "": nothing to say
+	Left  int           `json:"left"`         // pieces left; below zero: not shown
 	State PromptState   `json:"state"`
 	Ends  time.Duration `json:"ends,omitempty"` // CLOCK_MONOTONIC instant that the countdown runs to; 0: none
 }
@@ -84,11 +85,32 @@ type Banner struct {
 	Until time.Duration `json:"until"` // CLOCK_MONOTONIC
 }
 
+// Lower is a lower third: a name, and a line about it, small at the left, above the prompts.
+type Lower struct {
+	Name string `json:"name"` // "": no lower third
+	Line string `json:"line,omitempty"`
+}
+
+// Code is a QR code, at the right, and what it is for.
+type Code struct {
+	Text  string `json:"text"` // what it holds; "": no code
+	Label string `json:"label,omitempty"`
+}
+
+// Theme is what all of it looks like.
+type Theme struct {
+	Light  bool   `json:"light,omitempty"`  // dark text on light plates; else light text on dark ones
+	Accent uint32 `json:"accent,omitempty"` // the colour of what can be tapped, 0xRRGGBB; 0: amber
+}
+
 // Scene is all that is drawn over the camera's picture. A later scene replaces an earlier one whole.
 type Scene struct {
 	Rev     uint64   `json:"rev"` // rises with every change
 	Prompts []Prompt `json:"prompts"`
 	Banners []Banner `json:"banners"`
+	Lower   Lower    `json:"lower,omitzero"`
+	Code    Code     `json:"code,omitzero"`
+	Theme   Theme    `json:"theme,omitzero"`
 }
 
 // Area is the part of the picture in which an offer can be tapped, in fractions of its width and height (0 to 1), so

@@ -1,33 +1,19 @@
 package overlay
 
-import (
-	"image"
-
-	"edgekit.internal/capture"
-)
+import "image"
 
 // The colour of a confirmation's plate, and of nothing else that this package draws. At least half of BannerRect is
-// exactly this colour while a banner is shown, whatever it says, so a test can look for it in a decoded picture: RGB (0, 138, 62), which
-// in the video's BT.601 limited range is Y 92, Cb 115, Cr 73. White text on it has a contrast of 4.4:1.
+// exactly this colour while a banner is shown, whatever it says, so a test can look for it in a decoded picture: RGB (0, 118, 53), which
+// in the video's BT.601 limited range is Y 81, Cb 117, Cr 81. White text on it has a contrast of 5.8:1.
 const (
-	BannerR, BannerG, BannerB   = 0, 138, 62
-	BannerY, BannerCb, BannerCr = 92, 115, 73
+	BannerR, BannerG, BannerB   = 0, 118, 53
+	BannerY, BannerCb, BannerCr = 81, 117, 81
 )
 
-// bannerSlot is one of the places for confirmations.
-type bannerSlot struct {
-	text, sub string
-	card      *sprite
-}
+// bannerKey is what a confirmation's drawing depends on, its place excepted.
+type bannerKey struct{ text, sub string }
 
-func (s *bannerSlot) show(f *Fonts, u ruler, i int, b *capture.Banner) *sprite {
-	if s.card == nil || s.text != b.Text || s.sub != b.Sub {
-		s.text, s.sub, s.card = b.Text, b.Sub, drawBanner(f, u, u.banner(i), b)
-	}
-	return s.card
-}
-
-func drawBanner(f *Fonts, u ruler, at image.Rectangle, b *capture.Banner) *sprite {
+func drawBanner(f *Fonts, u ruler, at image.Rectangle, b bannerKey) *sprite {
 	c := newCanvas(at.Size())
 	w, h := at.Dx(), at.Dy()
 	c.plate(c.img.Bounds(), u.px(24), green)
@@ -37,10 +23,10 @@ func drawBanner(f *Fonts, u ruler, at image.Rectangle, b *capture.Banner) *sprit
 	c.tick(disc.Inset(mark*21/100), green)
 	x := disc.Max.X + u.px(20)
 	room := w - x - u.px(24)
-	text := largest(f, b.Text, room, true, u.px(38), u.px(34), u.px(30))
+	text := largest(f, b.text, room, true, u.px(38), u.px(34), u.px(30))
 	base := u.px(66)
-	if b.Sub != "" {
-		sub := largest(f, b.Sub, room, false, u.px(smallPx))
+	if b.sub != "" {
+		sub := largest(f, b.sub, room, false, u.px(smallPx))
 		put(c, sub, x, u.px(86), white)
 		base = u.px(48)
 	}

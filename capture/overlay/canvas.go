@@ -43,6 +43,11 @@ func (c *canvas) plate(r image.Rectangle, radius int, col color.Color) {
 	draw.Draw(c.img, middle, image.NewUniform(col), image.Point{}, draw.Over)
 }
 
+// square fills a rectangle with square corners.
+func (c *canvas) square(r image.Rectangle, col color.Color) {
+	draw.Draw(c.img, r, image.NewUniform(col), image.Point{}, draw.Over)
+}
+
 // frame strokes a rounded rectangle, inside its edge.
 func (c *canvas) frame(r image.Rectangle, radius, stroke int, col color.Color) {
 	w, h, rad, s := float32(r.Dx()), float32(r.Dy()), float32(radius), float32(stroke)

@@ -30,12 +30,15 @@ const (
 	footTop    = 116
 	footBase   = 149
 	barHeight  = 8
+	cardHeight = 188
+	inHeight   = 34 // more, where a card says what is in a bundle
 )
 
 // cardKey is all that a card's drawing depends on, the running countdown excepted.
 type cardKey struct {
 	at     image.Rectangle
 	prompt capture.Prompt
+	theme  capture.Theme
 	timed  bool // room for the countdown is kept free
 }
 
@@ -80,42 +83,50 @@ func countdown(s int64) string {
 }
 
 func drawCard(f *Fonts, u ruler, k cardKey) *sprite {
-	c := newCanvas(k.at.Size())
+	c, colours := newCanvas(k.at.Size()), paletteOf(k.theme)
 	b := c.img.Bounds()
 	p, pad := k.prompt, u.px(cardPad)
 	inner := b.Dx() - 2*pad
-	c.plate(b, u.px(cardRadius), ink)
-
+	c.plate(b, u.px(cardRadius), colours.plate)
+	top := b.Dy() - u.even(cardHeight) // what is in it has a line more
+	if p.In != "" && top > 0 {
+		in := f.line(p.In, u.px(smallPx), Style{MaxWidth: inner})
+		put(c, in, leading(in, pad, inner), u.px(titleBase)+top, colours.lesser)
+	}
 	if p.State == capture.PromptSoldOut {
-		stamp(c, f, u)
+		stamp(c, f, u, colours, top)
 	} else {
-		pill(c, f, u, p, inner)
-		foot(c, f, u, k, inner)
+		pill(c, f, u, p, colours, inner, top)
+		foot(c, f, u, k, colours, inner, top)
 	}
 	title := f.line(p.Title, u.px(titlePx), Style{Bold: true, MaxWidth: inner})
-	put(c, title, leading(title, pad, inner), u.px(titleBase), white)
+	put(c, title, leading(title, pad, inner), u.px(titleBase), colours.text)
 	return bake(c.img, k.at)
 }
 
 // pill writes the price: on amber where a tap buys, framed where it does not yet.
-func pill(c *canvas, f *Fonts, u ruler, p capture.Prompt, inner int) {
+func pill(c *canvas, f *Fonts, u ruler, p capture.Prompt, colours palette, inner, top int) {
 	pad := u.px(cardPad)
-	r := image.Rect(pad, u.px(pillTop), pad+inner, u.px(pillTop+pillHeight))
-	col := solid
-	if p.State == capture.PromptLive {
-		c.plate(r, u.px(16), amber)
-	} else {
-		c.frame(r, u.px(16), u.px(3), track)
-		col = white
+	r := image.Rect(pad, u.px(pillTop), pad+inner, u.px(pillTop+pillHeight)).Add(image.Pt(0, top))
+	col := colours.onAccent
+	switch {
+	case p.State != capture.PromptLive:
+		c.frame(r, u.px(16), u.px(3), colours.track)
+		col = colours.text
+	case contrast(colours.accent, colours.solid) < 3: // WCAG 2.2, 1.4.11: a control's edge is to be seen
+		c.plate(r, u.px(16), colours.text)
+		c.plate(r.Inset(u.px(3)), u.px(13), colours.accent)
+	default:
+		c.plate(r, u.px(16), colours.accent)
 	}
 	price := largest(f, p.Price, r.Dx()-u.px(16), true, u.px(pricePx), u.px(32), u.px(smallPx))
-	put(c, price, r.Min.X+(r.Dx()-price.img.Rect.Dx())/2, u.px(pillTop+41), col)
+	put(c, price, r.Min.X+(r.Dx()-price.img.Rect.Dx())/2, top+u.px(pillTop+41), col)
 }
 
 // foot writes how many are left, or what to do, beside the room of the countdown, and the stock bar under it.
-func foot(c *canvas, f *Fonts, u ruler, k cardKey, inner int) {
+func foot(c *canvas, f *Fonts, u ruler, k cardKey, colours palette, inner, top int) {
 	p, pad := k.prompt, u.px(cardPad)
-	words, col := wordTap, color.Color(mist)
+	words, col := wordTap, colours.lesser
 	switch {
 	case p.State == capture.PromptSoon:
 		words = wordSoon
@@ -125,7 +136,7 @@ func foot(c *canvas, f *Fonts, u ruler, k cardKey, inner int) {
 	case p.Left >= 0:
 		words = fmt.Sprintf(wordLeft, p.Left)
 		if scarce(p) {
-			col = coral
+			col = colours.scarce
 		}
 	case k.timed:
 		words = ""
@@ -134,19 +145,19 @@ func foot(c *canvas, f *Fonts, u ruler, k cardKey, inner int) {
 	if k.timed {
 		room -= timerWidth(u, inner)
 	}
-	put(c, largest(f, words, room, false, u.px(smallPx), u.px(24), u.px(20)), pad, u.px(footBase), col)
+	put(c, largest(f, words, room, false, u.px(smallPx), u.px(24), u.px(20)), pad, top+u.px(footBase), col)
 	if p.Of <= 0 || p.Left < 0 || p.State == capture.PromptSoon {
 		return
 	}
-	top := c.img.Bounds().Dy() - u.px(14) - u.px(barHeight)
-	bar := image.Rect(pad, top, pad+inner, top+u.px(barHeight))
+	y := c.img.Bounds().Dy() - u.px(14) - u.px(barHeight)
+	bar := image.Rect(pad, y, pad+inner, y+u.px(barHeight))
 	r := bar.Dy() / 2
-	c.plate(bar, r, track)
+	c.plate(bar, r, colours.track)
 	if left := min(p.Left, p.Of); left > 0 {
 		bar.Max.X = bar.Min.X + max(inner*left/p.Of, bar.Dy())
-		fill := color.Color(amber)
+		fill := colours.accent
 		if scarce(p) {
-			fill = coral
+			fill = colours.scarce
 		}
 		c.plate(bar, r, fill)
 	}
@@ -156,14 +167,14 @@ func foot(c *canvas, f *Fonts, u ruler, k cardKey, inner int) {
 func scarce(p capture.Prompt) bool { return p.Left <= 3 || p.Of > 0 && p.Left <= p.Of/10 }
 
 // stamp lays "sold out" across a card, slightly turned, as a rubber stamp would.
-func stamp(c *canvas, f *Fonts, u ruler) {
+func stamp(c *canvas, f *Fonts, u ruler, colours palette, top int) {
 	line := largest(f, wordSoldOut, c.img.Bounds().Dx()*3/4, true, u.px(40), u.px(34), u.px(smallPx))
 	size := line.img.Rect.Size().Add(image.Pt(u.px(36), u.px(8)))
 	o := newCanvas(size)
-	o.plate(o.img.Bounds(), u.px(12), solid)
-	o.frame(o.img.Bounds(), u.px(12), u.px(4), coral)
-	o.write(line.img, image.Pt(u.px(18), u.px(4)), coral)
-	c.tilted(o, image.Pt(c.img.Bounds().Dx()/2, u.px(116)), -7)
+	o.plate(o.img.Bounds(), u.px(12), colours.solid)
+	o.frame(o.img.Bounds(), u.px(12), u.px(4), colours.scarce)
+	o.write(line.img, image.Pt(u.px(18), u.px(4)), colours.scarce)
+	c.tilted(o, image.Pt(c.img.Bounds().Dx()/2, top+u.px(116)), -7)
 }
 
 // timerWidth is the room at the right of a card's foot that the countdown has to itself.
@@ -172,14 +183,15 @@ func timerWidth(u ruler, inner int) int { return min(u.px(124), inner/2) }
 func drawTimer(f *Fonts, u ruler, k cardKey, left int64) *sprite {
 	pad := u.px(cardPad)
 	w, h := (timerWidth(u, k.at.Dx()-2*pad)+1)&^1, u.even(40)
-	x, y := (k.at.Max.X-pad-w)&^1, (k.at.Min.Y+u.px(footTop))&^1
-	c := newCanvas(image.Pt(w, h))
-	col := color.Color(white)
+	from := k.at.Max.Y - u.even(cardHeight) // foot and pill are counted from here
+	x, y := (k.at.Max.X-pad-w)&^1, (from+u.px(footTop))&^1
+	c, colours := newCanvas(image.Pt(w, h)), paletteOf(k.theme)
+	col := colours.text
 	if left <= 10 {
-		col = coral
+		col = colours.scarce
 	}
 	line := largest(f, countdown(left), w, true, u.px(smallPx), u.px(24), u.px(20))
-	put(c, line, w-line.img.Rect.Dx(), k.at.Min.Y+u.px(footBase)-y, col)
+	put(c, line, w-line.img.Rect.Dx(), from+u.px(footBase)-y, col)
 	return bake(c.img, image.Rect(x, y, x+w, y+h))
 }
 

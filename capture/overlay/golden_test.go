@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,15 +117,32 @@ var market = capture.Scene{Rev: 7,
 	Banners: []capture.Banner{{Text: "Confirmed · A-042", Sub: "Enamel mug · 2 left", Until: noon + 3*time.Second}},
 }
 
+// full has one of everything.
+var full = func() capture.Scene {
+	s := market
+	s.Prompts = slices.Clone(s.Prompts)
+	s.Prompts[1].In = "Plate · Bowl · 2 × Mug"
+	s.Banners = append(slices.Clone(s.Banners), capture.Banner{Text: "Confirmed · A-041", Sub: "Honey jar", Until: noon + time.Second})
+	s.Lower = capture.Lower{Name: "Blue Door Pottery", Line: "Thrown and fired in Leipzig"}
+	s.Code = capture.Code{Text: "HTTP://10.66.0.1/T/8Q3YF0ZK7M2W5R1X9D4V6B8N0C", Label: "Scan to buy"}
+	return s
+}()
+
 func TestSceneLooksAsKept(t *testing.T) {
+	in := func(s capture.Scene, light bool, accent uint32) capture.Scene {
+		s.Theme = capture.Theme{Light: light, Accent: accent}
+		return s
+	}
 	for _, tc := range []struct {
-		name string
-		w, h int
-		n    int
-	}{{"four-360p", 640, 360, 4}, {"two-360p", 640, 360, 2}, {"one-4x3", 480, 360, 1}} {
+		name  string
+		w, h  int
+		n     int
+		scene capture.Scene
+	}{{"four-360p", 640, 360, 4, market}, {"two-360p", 640, 360, 2, market}, {"one-4x3", 480, 360, 1, market},
+		{"all-360p", 640, 360, 4, full}, {"light-360p", 640, 360, 3, in(full, true, 0x0A6E5C)}, {"none-360p", 640, 360, 0, in(full, false, 0xE2001A)}} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := New(goFonts(t))
-			s := market
+			s := tc.scene
 			s.Prompts = s.Prompts[:tc.n]
 			c.SetScene(s)
 			img := ground(tc.w, tc.h)

@@ -25,20 +25,54 @@ func (r ruler) even(n int) int { return max(r.px(n)&^1, 2) }
 // cards places n cards in a row along the bottom, inside the safe area (EBU R 95: 3.5 % for action, 5 % for graphics;
 // here 4 % at the sides and below, since players on a page do not overscan). Fewer cards are as wide as suits them and
 // centred.
-func (r ruler) cards(n int) []image.Rectangle {
+//
+// tall cards have room for a line more.
+func (r ruler) cards(n int, tall bool) []image.Rectangle {
 	if n <= 0 {
 		return nil
 	}
-	gap, w, h := r.even(16), r.even(384), r.even(188)
+	gap, w, h := r.even(16), r.even(384), r.card(tall)
 	room := r.w*92/100 - (n-1)*gap
 	w = min(w, room/n) &^ 1
-	x, y := (r.w-n*w-(n-1)*gap)/2&^1, (r.h-r.h*4/100-h)&^1
+	x, y := (r.w-n*w-(n-1)*gap)/2&^1, r.bottom()-h
 	out := make([]image.Rectangle, n)
 	for i := range out {
 		out[i] = image.Rect(x, y, x+w, y+h)
 		x += w + gap
 	}
 	return out
+}
+
+// card is a card's height.
+func (r ruler) card(tall bool) int {
+	if tall {
+		return r.even(cardHeight) + r.even(inHeight)
+	}
+	return r.even(cardHeight)
+}
+
+// bottom is where what stands at the picture's foot ends.
+func (r ruler) bottom() int { return (r.h - r.h*4/100) &^ 1 }
+
+// above is what a lower third stands on: the highest cards there may be, so that it stays where it is when cards change; without any, the
+// picture's foot.
+func (r ruler) above(cards bool) int {
+	if !cards {
+		return r.bottom()
+	}
+	return r.bottom() - r.card(true) - r.even(16)
+}
+
+// code is where a QR code with a label of some height has its top right corner, and how large it may be: beside the confirmations, or
+// below them if there is more room.
+func (r ruler) code(label int, cards bool) (corner image.Point, side int) {
+	most, gap, right := r.px(264), r.px(16), (r.w-r.w*4/100)&^1
+	beside, below := r.banner(0), r.banner(maxBanners-1).Max.Y+gap
+	corner, side = image.Pt(right, beside.Min.Y&^1), min(most, right-beside.Max.X-gap)
+	if s := min(most, r.above(cards)-gap-label-below); s > side {
+		return image.Pt(right, (below+1)&^1), s
+	}
+	return corner, side
 }
 
 // banner places the i-th confirmation: centred, from 10 % of the height down.

@@ -1,5 +1,5 @@
-// Package overlay draws the scene over the camera's picture: prompt cards along the bottom, confirmations near the top,
-// in any script.
+// Package overlay draws the scene over the camera's picture: prompt cards along the bottom, a lower third above them, confirmations near
+// the top and a QR code beside them, in any script and in the theme's colours.
 //
 // It works by damage. A card is drawn with vectors and shaped text only when what it says has changed, and kept as a
 // sprite in the picture's own form (4:2:0 samples multiplied by their coverage); each frame only blends the sprites.
@@ -26,7 +26,23 @@ type Compositor struct {
 	size    image.Point
 	now     row  // what the last picture shows
 	next    *row // what the next one will show instead; nil: the same
-	banners [maxBanners]bannerSlot
+	banners [maxBanners]kept[bannerKey]
+	lower   kept[lowerKey]
+	code    kept[codeKey]
+}
+
+// kept is a sprite, and what it was drawn of. It is nil where that gives no picture.
+type kept[K comparable] struct {
+	of    K
+	drawn bool
+	*sprite
+}
+
+// is tells whether it shows this, and takes note that it will be.
+func (k *kept[K]) is(of K) bool {
+	same := k.drawn && k.of == of
+	k.of, k.drawn = of, true
+	return same
 }
 
 // row is a scene laid out for a picture's size.
@@ -74,14 +90,30 @@ func (c *Compositor) Draw(img *image.YCbCr, at time.Duration) (rev uint64, areas
 			s.timer.blend(img)
 		}
 	}
+	scene, u := c.now.scene, ruler{c.size.X, c.size.Y}
+	if k := (lowerKey{scene.Lower, scene.Theme, u, u.above(len(scene.Prompts) > 0)}); scene.Lower.Name != "" {
+		if !c.lower.is(k) {
+			c.lower.sprite = drawLower(c.fonts, k)
+		}
+		c.lower.blend(img)
+	}
+	if k := (codeKey{scene.Code, u, len(scene.Prompts) > 0}); scene.Code.Text != "" {
+		if !c.code.is(k) {
+			c.code.sprite = drawCode(c.fonts, k)
+		}
+		c.code.blend(img)
+	}
 	n := 0
-	for i := range c.now.scene.Banners {
-		if b := &c.now.scene.Banners[i]; at < b.Until && n < maxBanners {
-			c.banners[n].show(c.fonts, ruler{c.size.X, c.size.Y}, n, b).blend(img)
+	for i := range scene.Banners {
+		if b := &scene.Banners[i]; at < b.Until && n < maxBanners {
+			if k := (bannerKey{b.Text, b.Sub}); !c.banners[n].is(k) {
+				c.banners[n].sprite = drawBanner(c.fonts, u, u.banner(n), k)
+			}
+			c.banners[n].blend(img)
 			n++
 		}
 	}
-	return c.now.scene.Rev, c.now.areas
+	return scene.Rev, c.now.areas
 }
 
 // Next tells what the next picture will show, if other areas hold in it than in the one that Draw has drawn last.
@@ -96,7 +128,7 @@ func (c *Compositor) Next() (rev uint64, areas []capture.Area, other bool) {
 func (c *Compositor) step(size image.Point) {
 	scene := c.scene.Load()
 	if c.size != size { // the first picture, or another camera's: there is none before it
-		c.size, c.next, c.banners = size, nil, [maxBanners]bannerSlot{}
+		c.size, c.next, c.banners = size, nil, [maxBanners]kept[bannerKey]{}
 		c.now = arrange(scene, size, nil)
 		return
 	}
@@ -116,7 +148,8 @@ func (c *Compositor) step(size image.Point) {
 
 // arrange lays out a scene, keeping what is drawn of cards that stay where and as they were.
 func arrange(scene *capture.Scene, size image.Point, was []slot) row {
-	rects := ruler{size.X, size.Y}.cards(len(scene.Prompts))
+	tall := slices.ContainsFunc(scene.Prompts, func(p capture.Prompt) bool { return p.In != "" })
+	rects := ruler{size.X, size.Y}.cards(len(scene.Prompts), tall)
 	r := row{scene: scene, slots: make([]slot, len(rects))}
 	for i, at := range rects {
 		p := scene.Prompts[i]
@@ -125,7 +158,7 @@ func arrange(scene *capture.Scene, size image.Point, was []slot) row {
 		}
 		s := &r.slots[i]
 		s.ends = p.Ends
-		s.want = cardKey{at: at, prompt: p}
+		s.want = cardKey{at: at, prompt: p, theme: scene.Theme}
 		s.want.prompt.Ends = 0
 		s.want.prompt.Offer = ""
 		s.want.timed = p.Ends != 0 && p.State != capture.PromptSoldOut

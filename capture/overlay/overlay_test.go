@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"image"
+	"image/color"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	xdraw "golang.org/x/image/draw"
+	"rsc.io/qr"
 
 	"edgekit.internal/capture"
 )
@@ -148,16 +150,29 @@ func TestOtherAreasAreToldAPictureBefore(t *testing.T) {
 	}
 }
 
-// TestOnlyCardsAndBannersAreTouched holds the damage: what is outside stays as the camera gave it, the clock strip of the
-// synthetic camera in the top 8 % above all.
-func TestOnlyCardsAndBannersAreTouched(t *testing.T) {
-	for _, size := range []image.Point{{1280, 720}, {640, 480}, {720, 1280}, {160, 90}, {1920, 1080}} {
-		before, after := ground(size.X, size.Y), picture(with(t, market), size.X, size.Y, noon)
+// TestOnlyWhatIsDrawnIsTouched holds the damage: what is outside stays as the camera gave it, the clock strip of the
+// synthetic camera in the top 8 % above all. Nothing of it is over anything else of it.
+func TestOnlyWhatIsDrawnIsTouched(t *testing.T) {
+	for _, size := range []image.Point{{1280, 720}, {640, 360}, {640, 480}, {1440, 1080}, {720, 1280}, {160, 90}, {1920, 1080}} {
+		c := with(t, full)
+		before, after := ground(size.X, size.Y), picture(c, size.X, size.Y, noon)
 		u := ruler{size.X, size.Y}
-		allowed := append(u.cards(4), u.banner(0))
-		for _, r := range allowed {
-			if !r.In(image.Rect(0, size.Y*8/100, size.X, size.Y)) {
+		allowed := append(u.cards(4, true), u.banner(0), u.banner(1), c.lower.at)
+		if c.code.sprite == nil {
+			if size.X > 160 {
+				t.Errorf("%v: no code is drawn", size)
+			}
+		} else if allowed = append(allowed, c.code.at); size.X >= 1280 && size.X*9 == size.Y*16 && c.code.at.Dx() < 220 {
+			t.Errorf("%v: the code is %v", size, c.code.at.Size())
+		}
+		for i, r := range allowed {
+			if !r.In(image.Rect(size.X*3/100, size.Y*8/100, size.X-size.X*3/100, size.Y-size.Y*3/100)) {
 				t.Errorf("%v: something is drawn at %v", size, r)
+			}
+			for _, o := range allowed[:i] {
+				if r.Overlaps(o) {
+					t.Errorf("%v: something is drawn at %v and at %v", size, r, o)
+				}
 			}
 		}
 		changed := 0
@@ -221,6 +236,108 @@ func TestPictureIsThatOfTheSceneWhateverCameBefore(t *testing.T) {
 			t.Fatalf("scene %d: %+v looks different after other scenes", i, s)
 		}
 	}
+}
+
+// TestACodeIsAsSharpInTheSmallLayer reads the code back from the picture at half its size, module by module.
+func TestACodeIsAsSharpInTheSmallLayer(t *testing.T) {
+	c := with(t, full)
+	img := picture(c, 1280, 720, noon)
+	want, err := qr.Encode(full.Code.Text, qr.M)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, module := c.code.at, (c.code.at.Dx())/(want.Size+2*quiet)
+	if module%2 != 0 {
+		t.Fatalf("a module has %d pixels", module)
+	}
+	for y := -quiet; y < want.Size+quiet; y++ {
+		for x := -quiet; x < want.Size+quiet; x++ {
+			for i := range module * module / 4 { // pixels of the half picture, each the mean of four
+				px, py := at.Min.X+(x+quiet)*module+i%(module/2)*2, at.Min.Y+(y+quiet)*module+i/(module/2)*2
+				sum := int(img.YCbCrAt(px, py).Y) + int(img.YCbCrAt(px+1, py).Y) + int(img.YCbCrAt(px, py+1).Y) + int(img.YCbCrAt(px+1, py+1).Y)
+				corner := (x == -quiet || x == want.Size+quiet-1) && y == -quiet // the plate is round
+				if inside := x >= 0 && y >= 0 && x < want.Size && y < want.Size; !corner && (sum < 4*100) != (inside && want.Black(x, y)) {
+					t.Fatalf("module %d,%d has luma %d", x, y, sum/4)
+				}
+			}
+		}
+	}
+}
+
+// TestColoursOfTextHaveContrast: 4.5:1 (WCAG 2.2, 1.4.3), with any accent, over any picture.
+func TestColoursOfTextHaveContrast(t *testing.T) {
+	over := func(plate, ground color.NRGBA) color.NRGBA {
+		mix := func(a, b uint8) uint8 { return uint8((int(a)*int(plate.A) + int(b)*(255-int(plate.A))) / 255) }
+		return color.NRGBA{mix(plate.R, ground.R), mix(plate.G, ground.G), mix(plate.B, ground.B), 0xFF}
+	}
+	for light := range 2 {
+		for accent := range uint32(1 << 12) {
+			p := paletteOf(capture.Theme{Light: light == 1, Accent: accent>>8*0x110000 | accent>>4&15*0x1100 | accent&15*0x11 | 1})
+			pairs := map[string][2]color.NRGBA{"on accent": {p.onAccent, p.accent}, "on green": {white, green}, "stamp": {p.scarce, p.solid}}
+			for name, ground := range map[string]color.NRGBA{"black": black, "white": white} {
+				on := over(p.plate, ground)
+				pairs["text over "+name], pairs["lesser text over "+name], pairs["scarce over "+name] = [2]color.NRGBA{p.text, on}, [2]color.NRGBA{p.lesser, on}, [2]color.NRGBA{p.scarce, on}
+			}
+			for what, pair := range pairs {
+				if got := contrast(pair[0], pair[1]); got < 4.5 {
+					t.Fatalf("accent %v, light %d: %s has %.2f", p.accent, light, what, got)
+				}
+			}
+		}
+	}
+}
+
+// TestWhatIsWrittenCanBeRead measures contrast in the picture itself, at 360 lines: of each line of text, between its strokes and what they
+// are on, in both themes and with any accent, over black, white, and noise. Strokes thinner than a pixel lose some of their colour's
+// contrast: 4 of 4.5 is to be left.
+func TestWhatIsWrittenCanBeRead(t *testing.T) {
+	grounds := map[string]func(int) uint8{"black": func(int) uint8 { return 16 }, "white": func(int) uint8 { return 235 }, "noise": func(i int) uint8 { return uint8(16 + i*7919%220) }}
+	for _, theme := range []capture.Theme{{}, {Light: true}, {Accent: 0x121720}, {Accent: 0xFFFFFF}, {Accent: 0x7A7A7A, Light: true}, {Accent: 0x0033CC}, {Accent: 0xE2001A}} {
+		for name, luma := range grounds {
+			s := full
+			s.Theme = theme
+			c := with(t, s)
+			img := ground(1280, 720)
+			for i := range img.Y {
+				img.Y[i] = luma(i)
+			}
+			c.Draw(img, noon)
+			small := rgb(img)
+			half := image.NewRGBA(image.Rect(0, 0, 640, 360))
+			xdraw.ApproxBiLinear.Scale(half, half.Rect, small, small.Rect, xdraw.Src, nil)
+			u := ruler{1280, 720}
+			cards := u.cards(4, true)
+			rows := map[string]image.Rectangle{ // where a line is, in the large picture
+				"title": image.Rect(16, 12, 368, 46).Add(cards[0].Min), "contents": image.Rect(16, 48, 260, 78).Add(cards[1].Min),
+				"price": image.Rect(24, pillTop+inHeight+6, 360, pillTop+inHeight+50).Add(cards[0].Min), "left": image.Rect(16, 152, 140, 186).Add(cards[0].Min),
+				"few left": image.Rect(16, 152, 110, 186).Add(cards[1].Min), "countdown": image.Rect(150, 152, 250, 186).Add(cards[1].Min),
+				"banner": image.Rect(110, 18, 500, 52).Add(u.banner(0).Min), "banner's second": image.Rect(110, 62, 400, 94).Add(u.banner(0).Min),
+				"name": image.Rect(36, 12, c.lower.at.Dx()-20, 52).Add(c.lower.at.Min), "line": image.Rect(36, 58, c.lower.at.Dx()-20, 92).Add(c.lower.at.Min),
+			}
+			for what, r := range rows {
+				r = image.Rect(r.Min.X/2, r.Min.Y/2, r.Max.X/2, r.Max.Y/2)
+				if got := measured(half, r); got < 4 {
+					t.Errorf("%+v over %s: %s has a contrast of %.1f", theme, name, what, got)
+				}
+			}
+		}
+	}
+}
+
+// measured is the contrast of text in a part of a picture: of the tenth that differs most from what most of it is.
+func measured(img *image.RGBA, r image.Rectangle) float64 {
+	var all []float64
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			p := img.RGBAAt(x, y)
+			all = append(all, luminance(color.NRGBA{p.R, p.G, p.B, 0xFF}))
+		}
+	}
+	slices.Sort(all)
+	n := len(all)
+	on := all[n/2]
+	worth := func(l float64) float64 { return (max(l, on) + .05) / (min(l, on) + .05) }
+	return max(worth(all[n/20]), worth(all[n-1-n/20]))
 }
 
 func TestBlendIsTheOverOperator(t *testing.T) {

@@ -3,7 +3,6 @@ package overlay
 import (
 	"encoding/binary"
 	"image"
-	"image/color"
 )
 
 // ycc converts a colour to the Y'CbCr of video: ITU-R BT.601, limited range, luma 16 to 235 and chroma 16 to 240, which is
@@ -57,6 +56,9 @@ func bake(img *image.RGBA, at image.Rectangle) *sprite {
 
 // blend lays the sprite over a picture that holds all of it.
 func (s *sprite) blend(img *image.YCbCr) {
+	if s == nil {
+		return
+	}
 	w, h := s.at.Dx(), s.at.Dy()
 	for y := range h {
 		d := img.YOffset(s.at.Min.X, s.at.Min.Y+y)
@@ -101,15 +103,3 @@ func overEach(dst, src, cover []uint8) {
 		dst[i] = src[i] + uint8((t+t>>8)>>8) // t/255, rounded
 	}
 }
-
-// The palette. Text stands on a plate of ink, so that its contrast (WCAG 2.2, 1.4.3) does not hang on the picture.
-var (
-	ink   = color.NRGBA{0x12, 0x17, 0x20, 0xDE} // plates
-	solid = color.NRGBA{0x12, 0x17, 0x20, 0xFF} // text on light grounds
-	white = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
-	mist  = color.NRGBA{0xCF, 0xD6, 0xE0, 0xFF} // lesser text: 12:1 on ink
-	track = color.NRGBA{0x4A, 0x53, 0x63, 0xFF} // what the stock bar runs in
-	amber = color.NRGBA{0xFF, 0xC9, 0x3C, 0xFF} // what can be tapped
-	coral = color.NRGBA{0xFF, 0x8A, 0x70, 0xFF} // what runs out: 7:1 on ink
-	green = color.NRGBA{BannerR, BannerG, BannerB, 0xFF}
-)

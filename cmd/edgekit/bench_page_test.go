@@ -27,12 +27,12 @@ RTCPeerConnection.prototype.createDataChannel = function (...args) {
 
 // Frames: the first, the age of each by the clock strip, and banners.
 const plate = new OffscreenCanvas(600, 220).getContext("2d", { willReadFrequently: true });
-// green tells whether a slot for confirmations (capture/overlay/layout.go) has its plate's colour, RGB 0 138 62, in 2 of 5 of it.
+// green tells whether a slot for confirmations (capture/overlay/layout.go) has its plate's colour, RGB 0 118 53, in 2 of 5 of it.
 function green(d, slot) {
   let hits = 0, n = 0;
   for (let y = slot * 116; y < slot * 116 + 104; y += 2) for (let x = 0; x < 600; x += 4, n++) {
     const p = 4 * (y * 600 + x);
-    if (d.data[p] <= 40 && Math.abs(d.data[p + 1] - 138) <= 40 && Math.abs(d.data[p + 2] - 62) <= 40) hits++;
+    if (d.data[p] <= 40 && Math.abs(d.data[p + 1] - 118) <= 40 && Math.abs(d.data[p + 2] - 53) <= 40) hits++;
   }
   return hits * 5 >= n * 2;
 }

@@ -35,6 +35,7 @@ const (
 	pressActed   = "button let go → acted and committed, p99"
 	screenP50    = "camera → screen, p50"
 	screenP95    = "camera → screen, p95"
+	overlayDrawn = "overlay drawn into a 720p picture, nothing new, p50"
 	firstFrame   = "page load → first frame, worst"
 	viewerCPU    = "CPU per added viewer, against the better peer"
 	viewerMemory = "memory per added viewer, against the better peer"
@@ -73,6 +74,7 @@ func budgets() []*figure {
 		most(screenP50, 80, "ms"),
 		most(screenP95, 120, "ms"),
 		most(firstFrame, 1000, "ms"),
+		most(overlayDrawn, 1, "ms"),
 		most(viewerCPU, 0.35, "×"),
 		most(viewerMemory, 0.2, "×"),
 		least(durableTaps, 20000, "/s"),
@@ -156,6 +158,7 @@ func TestBench(t *testing.T) {
 	}{
 		{"store", benchStore},
 		{"picture", benchPicture},
+		{"overlay", benchOverlay},
 		{"taps", benchTaps},
 		{"server", benchServerShare},
 		{"press", benchPress},

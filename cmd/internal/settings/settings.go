@@ -40,6 +40,7 @@ type Settings struct {
 	Drawer   string `toml:"drawer" default:"no" enum:"no,yes" help:"Open the cash drawer at the printer with each slip: ${enum}."`
 	Beep     string `toml:"beep" default:"no" enum:"no,yes" help:"Sound the printer's beeper with each slip: ${enum}. A printer that has none may print a sign instead."`
 
+	Overlay Overlay `kong:"-" toml:"overlay" help:"What is drawn over the picture. In the file only."`
 	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
 	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`
 	Wifi    Wifi    `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`

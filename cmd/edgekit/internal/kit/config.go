@@ -47,7 +47,7 @@ func Parse(args []string, file *settings.File) (c Config, help bool, err error) 
 	if file != nil {
 		sections = file.Settings
 	}
-	c.Press, c.Scanner, c.Wifi = sections.Press, sections.Scanner, sections.Wifi
+	c.Overlay, c.Press, c.Scanner, c.Wifi = sections.Overlay, sections.Press, sections.Scanner, sections.Wifi
 	if file != nil {
 		options = append(options, kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 			if v := file.Values[f.Name]; v != nil {

@@ -32,6 +32,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/press"
 	"edgekit.internal/cmd/edgekit/internal/scan"
+	"edgekit.internal/cmd/edgekit/internal/scene"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
@@ -84,7 +85,9 @@ type Kit struct {
 	console     *console.Console
 	control     *control.Control
 	upkeep      *upkeep.Upkeep
-	show        *show
+	mint        *token.Mint
+	scene       *scene.Scene
+	codes       *scene.Codes      // in the picture; nil: none that sell
 	printer     *thermal.Printers // nil: none
 	queue       *fulfil.Queue
 	news        chan store.Decision
@@ -149,11 +152,11 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err := k.readCatalogue(); err != nil {
 		return nil, err
 	}
-	mint, err := token.New(who.Secret("tokens"), who.ID)
+	k.mint, err = token.New(who.Secret("tokens"), who.ID)
 	if err != nil {
 		return nil, err
 	}
-	mint.Terms = func(offer string) uint32 { return k.store.Levels().Catalogue.Terms(offer) }
+	k.mint.Terms = func(offer string) uint32 { return k.store.Levels().Catalogue.Terms(offer) }
 	if k.visitors, k.media, k.operators, err = listen.Open(c.Listen, c.Operator); err != nil {
 		return nil, fault("edgekit: %v", err)
 	}
@@ -168,8 +171,8 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	}
 	k.machine = machine.New(machine.Config{Modules: c.Modules, Wifi: firmware.Kind(c.Wifi.Firmware), SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
 	k.web = web.New(web.Config{
-		Sale: &pipeline.Sale{Tokens: mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
-		Book: k.store, Mint: mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
+		Sale: &pipeline.Sale{Tokens: k.mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
+		Book: k.store, Mint: k.mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
 	})
 	k.upkeep = upkeep.New(c.Data, log)
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || k.findsRadio(), k.staff)
@@ -227,13 +230,23 @@ func (k *Kit) openPictures() (err error) {
 		Path:         k.config.edgecam(),
 		Args:         []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes()},
 		Log:          k.log,
-		OnAccessUnit: func(au capture.AccessUnit) { k.fan.Publish(au); k.show.picture(au.RTP) },
-		OnAreas:      func(a capture.Areas) { k.show.coming(a); k.web.Areas(a) },
+		OnAccessUnit: func(au capture.AccessUnit) { k.fan.Publish(au); k.scene.Picture(au.RTP) },
+		OnAreas:      func(a capture.Areas) { k.scene.Coming(a); k.web.Areas(a) },
 		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
 		OnSource:     k.source.set,
 		OnStill:      k.stills.set,
 	})
-	k.show = &show{levels: k.store.Levels, now: func() time.Duration { return k.clock.Now() }, set: func(s capture.Scene) { k.cam.SetScene(s) }, span: k.traces.Since}
+	o := k.config.Overlay
+	look := scene.Config{Levels: k.store.Levels, Now: k.clock.Now, Set: k.cam.SetScene, Span: k.traces.Since, Lower: capture.Lower{Name: o.Name, Line: o.Line},
+		Theme: capture.Theme{Light: o.Theme == "light", Accent: o.Colour()}}
+	switch o.Code {
+	case "offer":
+		k.codes = &scene.Codes{Link: k.link, Now: k.clock.Now}
+		look.Code = k.codes.Show
+	case "wifi":
+		look.Code = k.joinCode
+	}
+	k.scene = scene.New(look)
 	return nil
 }
 
@@ -305,7 +318,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.machine.Run)
 	run(k.wifi.Run)
 	run(crowd.New(k.wifi, pages{k.web, visitors}, k.log).Run)
-	run(func(ctx context.Context) error { return k.show.sayFull(ctx, k.wifi.Phones) })
+	run(func(ctx context.Context) error { return k.scene.SayFull(ctx, k.wifi.Phones) })
 	run(k.desk.Run)
 	run(k.counter.Run)
 	if k.printer != nil {

@@ -57,15 +57,15 @@ func TestThePictureShowsTheWayInUntilTheFirstPairing(t *testing.T) {
 		t.Errorf("%q, %q", text, sub)
 	}
 
-	var scene capture.Scene
-	k.show.set = func(s capture.Scene) { scene = s }
-	k.show.notice(text, sub)
-	if len(scene.Banners) != 1 || scene.Banners[0].Text != text || scene.Banners[0].Until <= capture.Monotonic() {
-		t.Errorf("%+v", scene.Banners)
+	var drawn capture.Scene
+	k.scene.Set = func(s capture.Scene) { drawn = s }
+	k.scene.Notice(text, sub)
+	if len(drawn.Banners) != 1 || drawn.Banners[0].Text != text || drawn.Banners[0].Until <= capture.Monotonic() {
+		t.Errorf("%+v", drawn.Banners)
 	}
-	k.show.notice("", "")
-	if len(scene.Banners) != 0 {
-		t.Errorf("%+v", scene.Banners)
+	k.scene.Notice("", "")
+	if len(drawn.Banners) != 0 {
+		t.Errorf("%+v", drawn.Banners)
 	}
 
 	k.state.Next(true)

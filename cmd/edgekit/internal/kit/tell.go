@@ -58,7 +58,7 @@ func (k *Kit) tell(ctx context.Context) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	update := func() {
-		if k.show.update() {
+		if k.scene.Update() {
 			k.web.Refresh()
 		}
 	}
@@ -68,7 +68,10 @@ func (k *Kit) tell(ctx context.Context) error {
 		case d := <-k.news:
 			if d.Outcome.OK() {
 				k.desk.Sold()
-				k.show.confirm(d.Outcome)
+				if k.codes != nil && d.Order.Tap.Via == pipeline.ViaQR {
+					k.codes.Spent()
+				}
+				k.scene.Confirm(d.Outcome)
 				k.web.Refresh()
 			}
 			k.web.Outcome(d.Outcome)
