@@ -91,8 +91,8 @@ type Lower struct {
 	Line string `json:"line,omitempty"`
 }
 
-// Code is a QR code, at the right, and what it is for.
-type Code struct {
+// QR is a code to scan, at the right, and what it is for.
+type QR struct {
 	Text  string `json:"text"` // what it holds; "": no code
 	Label string `json:"label,omitempty"`
 }
@@ -109,7 +109,7 @@ type Scene struct {
 	Prompts []Prompt `json:"prompts"`
 	Banners []Banner `json:"banners"`
 	Lower   Lower    `json:"lower,omitzero"`
-	Code    Code     `json:"code,omitzero"`
+	QR      QR       `json:"qr,omitzero"`
 	Theme   Theme    `json:"theme,omitzero"`
 }
 

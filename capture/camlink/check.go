@@ -41,7 +41,7 @@ func check(m Message) error {
 func checkScene(s Scene) error {
 	err := first(within("prompts", int64(len(s.Prompts)), 0, MaxPrompts),
 		within("banners", int64(len(s.Banners)), 0, MaxBanners))
-	err = first(err, text(s.Lower.Name, s.Lower.Line, s.Code.Text, s.Code.Label), within("accent", int64(s.Theme.Accent), 0, 0xFFFFFF))
+	err = first(err, text(s.Lower.Name, s.Lower.Line, s.QR.Text, s.QR.Label), within("accent", int64(s.Theme.Accent), 0, 0xFFFFFF))
 	for _, p := range s.Prompts {
 		err = first(err, text(p.Offer, p.Title, p.Price, p.In, string(p.State)),
 			within("end of a countdown", int64(p.Ends), int64(-maxAt), int64(maxAt)))

@@ -19,7 +19,7 @@ import (
 var everyMessage = []Message{
 	Scene{Rev: 7, Prompts: []capture.Prompt{{Offer: "mug", Title: "كوب", Price: "€ 10.00", Left: 2, Of: 5,
 		State: capture.PromptLive, Ends: time.Minute}}, Banners: []capture.Banner{{Text: "Confirmed · A-042", Until: time.Hour}}},
-	Scene{Rev: 8, Lower: capture.Lower{Name: "Ada", Line: "Mugs"}, Code: capture.Code{Text: "HTTP://K/T/1", Label: "Mug"}, Theme: capture.Theme{Light: true, Accent: 0xFFC93C}},
+	Scene{Rev: 8, Lower: capture.Lower{Name: "Ada", Line: "Mugs"}, QR: capture.QR{Text: "HTTP://K/T/1", Label: "Mug"}, Theme: capture.Theme{Light: true, Accent: 0xFFC93C}},
 	Scene{},
 	Keyframe{Layer: 1},
 	Bitrate{Layer: 0, Kbps: 900},
@@ -78,7 +78,7 @@ func TestMessagesOutOfBoundsAreNeitherWrittenNorRead(t *testing.T) {
 		"many areas":      Areas{Areas: make([]capture.Area, MaxAreas+1)},
 		"many prompts":    Scene{Prompts: make([]capture.Prompt, MaxPrompts+1)},
 		"long contents":   Scene{Prompts: []capture.Prompt{{In: strings.Repeat("x", maxText+1)}}},
-		"long code":       Scene{Code: capture.Code{Text: strings.Repeat("x", maxText+1)}},
+		"long code":       Scene{QR: capture.QR{Text: strings.Repeat("x", maxText+1)}},
 		"long name":       Scene{Lower: capture.Lower{Name: strings.Repeat("x", maxText+1)}},
 		"no colour":       Scene{Theme: capture.Theme{Accent: 1 << 24}},
 		"long title":      Scene{Prompts: []capture.Prompt{{Title: strings.Repeat("x", maxText+1)}}},

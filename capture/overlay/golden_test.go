@@ -124,7 +124,7 @@ var full = func() capture.Scene {
 	s.Prompts[1].In = "Plate · Bowl · 2 × Mug"
 	s.Banners = append(slices.Clone(s.Banners), capture.Banner{Text: "Confirmed · A-041", Sub: "Honey jar", Until: noon + time.Second})
 	s.Lower = capture.Lower{Name: "Blue Door Pottery", Line: "Thrown and fired in Leipzig"}
-	s.Code = capture.Code{Text: "HTTP://10.66.0.1/T/8Q3YF0ZK7M2W5R1X9D4V6B8N0C", Label: "Scan to buy"}
+	s.QR = capture.QR{Text: "HTTP://10.66.0.1/T/8Q3YF0ZK7M2W5R1X9D4V6B8N0C", Label: "Scan to buy"}
 	return s
 }()
 

@@ -50,7 +50,7 @@ func drawLower(f *Fonts, k lowerKey) *sprite {
 
 // codeKey is what a code's drawing depends on.
 type codeKey struct {
-	is    capture.Code
+	is    capture.QR
 	scale ruler
 	cards bool // there are some below
 }

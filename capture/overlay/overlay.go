@@ -97,7 +97,7 @@ func (c *Compositor) Draw(img *image.YCbCr, at time.Duration) (rev uint64, areas
 		}
 		c.lower.blend(img)
 	}
-	if k := (codeKey{scene.Code, u, len(scene.Prompts) > 0}); scene.Code.Text != "" {
+	if k := (codeKey{scene.QR, u, len(scene.Prompts) > 0}); scene.QR.Text != "" {
 		if !c.code.is(k) {
 			c.code.sprite = drawCode(c.fonts, k)
 		}

@@ -242,7 +242,7 @@ func TestPictureIsThatOfTheSceneWhateverCameBefore(t *testing.T) {
 func TestACodeIsAsSharpInTheSmallLayer(t *testing.T) {
 	c := with(t, full)
 	img := picture(c, 1280, 720, noon)
-	want, err := qr.Encode(full.Code.Text, qr.M)
+	want, err := qr.Encode(full.QR.Text, qr.M)
 	if err != nil {
 		t.Fatal(err)
 	}

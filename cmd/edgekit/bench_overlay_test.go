@@ -19,7 +19,7 @@ func benchOverlay(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	const noon = time.Hour
-	scene := capture.Scene{Lower: capture.Lower{Name: "Blue Door Pottery", Line: "Thrown and fired in Leipzig"}, Code: capture.Code{Text: "http://10.66.0.1/t/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Label: "Mug"}}
+	scene := capture.Scene{Lower: capture.Lower{Name: "Blue Door Pottery", Line: "Thrown and fired in Leipzig"}, QR: capture.QR{Text: "http://10.66.0.1/t/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Label: "Mug"}}
 	for _, state := range []capture.PromptState{capture.PromptLive, capture.PromptLive, capture.PromptSoldOut, capture.PromptSoon} {
 		scene.Prompts = append(scene.Prompts, capture.Prompt{Offer: "set", Title: "Breakfast set", Price: "€ 1,249.00", Left: 2, Of: 12, In: "Plate · Bowl", State: state, Ends: noon + time.Minute})
 	}

@@ -143,11 +143,11 @@ func (k *Kit) link(offer string, life time.Duration) string {
 }
 
 // joinCode is the code that joins the kit's own Wi-Fi, if it makes one.
-func (k *Kit) joinCode([]pipeline.Offer) capture.Code {
+func (k *Kit) joinCode([]pipeline.Offer) capture.QR {
 	if j := k.join(); j != nil {
-		return capture.Code{Text: j.QR(), Label: "Join the Wi-Fi"}
+		return capture.QR{Text: j.QR(), Label: "Join the Wi-Fi"}
 	}
-	return capture.Code{}
+	return capture.QR{}
 }
 
 // named tells whether nothing is missing of the name by which the kit is found with mode venue.

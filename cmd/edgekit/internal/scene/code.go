@@ -25,16 +25,16 @@ type Codes struct {
 
 	offer string // whose code is shown
 	since time.Duration
-	code  capture.Code
+	code  capture.QR
 }
 
 // Spent has another code shown from the next look on: the one that is there may have been used.
 func (c *Codes) Spent() { c.spent.Store(true) }
 
 // Show is the code to show now. One goroutine calls it at a time.
-func (c *Codes) Show(live []pipeline.Offer) capture.Code {
+func (c *Codes) Show(live []pipeline.Offer) capture.QR {
 	if len(live) == 0 {
-		c.offer, c.code = "", capture.Code{}
+		c.offer, c.code = "", capture.QR{}
 		return c.code
 	}
 	now, at := c.Now(), slices.IndexFunc(live, func(o pipeline.Offer) bool { return o.ID == c.offer })
@@ -46,6 +46,6 @@ func (c *Codes) Show(live []pipeline.Offer) capture.Code {
 		at, c.since = (at+1)%len(live), now
 	}
 	o := live[at]
-	c.offer, c.code = o.ID, capture.Code{Text: c.Link(o.ID, codeLife), Label: o.Title}
+	c.offer, c.code = o.ID, capture.QR{Text: c.Link(o.ID, codeLife), Label: o.Title}
 	return c.code
 }

@@ -34,7 +34,7 @@ type Config struct {
 	Span   func(tap, step string) // told "picture" when a confirmation is in the picture
 	Lower  capture.Lower          // the stall's lower third
 	Theme  capture.Theme
-	Code   func(live []pipeline.Offer) capture.Code // the code to show while these can be bought; nil: none
+	Code   func(live []pipeline.Offer) capture.QR // the code to show while these can be bought; nil: none
 }
 
 // Scene is what is drawn now. Its methods may be called from any goroutine.
@@ -182,10 +182,10 @@ func (s *Scene) draw() bool {
 		}
 	}
 	if s.Code != nil {
-		next.Code = s.Code(live)
+		next.QR = s.Code(live)
 	}
 	other := s.rev == 0 || !slices.Equal(next.Prompts, s.last.Prompts)
-	if !other && !s.news && next.Code == s.last.Code {
+	if !other && !s.news && next.QR == s.last.QR {
 		return false
 	}
 	for len(s.banners) > 0 && s.banners[0].Until <= mono {

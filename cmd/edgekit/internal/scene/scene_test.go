@@ -100,7 +100,7 @@ func TestABundleSaysWhatIsInIt(t *testing.T) {
 	if len(set.Prompts) != 2 || set.Prompts[0].In != "" || set.Prompts[1].In != "Mug · 2 × Pen" {
 		t.Errorf("%+v", set.Prompts)
 	}
-	if set.Lower.Name != "Blue Door" || !set.Theme.Light || set.Code.Text != "" {
+	if set.Lower.Name != "Blue Door" || !set.Theme.Light || set.QR.Text != "" {
 		t.Errorf("%+v", set)
 	}
 }
@@ -137,7 +137,7 @@ func TestCodesTakeTurnsAndAreNewOnceTheyMayHaveBeenUsed(t *testing.T) {
 func TestANewCodeIsNoNewsOfOffers(t *testing.T) {
 	sets, text := 0, "first"
 	s := New(Config{Levels: stall, Now: func() time.Duration { return 0 }, Set: func(capture.Scene) { sets++ },
-		Code: func(live []pipeline.Offer) capture.Code { return capture.Code{Text: fmt.Sprint(text, len(live))} }})
+		Code: func(live []pipeline.Offer) capture.QR { return capture.QR{Text: fmt.Sprint(text, len(live))} }})
 	s.Update()
 	text = "second"
 	if s.Update() || sets != 2 {
