@@ -134,6 +134,7 @@ type Areas struct {
 type Source struct {
 	State  string `json:"state"` // absent, opening, ready or failed
 	Name   string `json:"name"`
-	Format string `json:"format"` // such as "MJPEG 1280x720 30/s"
+	Format string `json:"format"`          // such as "MJPEG 1280x720 30/s"
+	Tuned  string `json:"tuned,omitempty"` // how its own controls are set, in words
 	Reason string `json:"reason,omitempty"`
 }

@@ -55,6 +55,7 @@ type Cam struct {
 	scene    *capture.Scene
 	sceneNew bool
 	still    bool // one is wanted
+	refocus  bool // it is wanted
 	keys     [MaxLayers]bool
 	bitrates [MaxLayers]uint32 // the wanted ones, 0: as started
 	rateNew  [MaxLayers]bool
@@ -114,6 +115,9 @@ func (c *Cam) SetPace(every int) {
 // WantStill asks for a still picture. Requests that wait are one.
 func (c *Cam) WantStill() { c.tell(func() { c.still = true }) }
 
+// Refocus has the camera find focus and colours anew.
+func (c *Cam) Refocus() { c.tell(func() { c.refocus = true }) }
+
 // Stats returns what was counted so far.
 func (c *Cam) Stats() Stats {
 	c.mu.Lock()
@@ -153,6 +157,9 @@ func (c *Cam) pending() []Message {
 	}
 	if c.paceNew {
 		out, c.paceNew = append(out, Pace{c.pace}), false
+	}
+	if c.refocus {
+		out, c.refocus = append(out, Refocus{}), false
 	}
 	if c.still {
 		out, c.still = append(out, WantStill{}), false

@@ -40,7 +40,7 @@ func Append(dst []byte, m Message) ([]byte, error) {
 		out = binary.BigEndian.AppendUint32(append(out, m.Layer, flags), m.RTP)
 		out = binary.BigEndian.AppendUint64(out, uint64(m.At))
 		out = append(out, m.Data...)
-	case WantStill:
+	case WantStill, Refocus:
 	case Still:
 		out = append(out, m...)
 	case Beat:
@@ -101,6 +101,11 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("still wanted", len(body), 0)
 		}
 		return WantStill{}, nil
+	case kindRefocus:
+		if len(body) != 0 {
+			return nil, badSize("refocus", len(body), 0)
+		}
+		return Refocus{}, nil
 	case kindStill:
 		return Still(body), nil
 	case kindBeat:

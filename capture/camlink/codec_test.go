@@ -24,13 +24,14 @@ var everyMessage = []Message{
 	Keyframe{Layer: 1},
 	Bitrate{Layer: 0, Kbps: 900},
 	WantStill{},
+	Refocus{},
 	Pace{Every: 4},
 	Still("a picture"),
 	Hello{{ID: 0, Width: 1280, Height: 720, FPS: 30, Kbps: 1800}, {ID: 1, Width: 640, Height: 360, FPS: 30, Kbps: 600}},
 	AccessUnit{Layer: 1, Key: true, RTP: 0xdeadbeef, At: 42 * time.Hour, Data: []byte{0, 0, 0, 1, 0x65, 9}},
 	AccessUnit{RTP: 1, Data: []byte{0}},
 	Areas{RTP: 90000, Rev: 7, Areas: []capture.Area{{Offer: "mug", X: 0.1, Y: 0.7, W: 0.2, H: 1}}},
-	Source{State: "ready", Name: "HD Webcam", Format: "MJPEG 1280x720 30/s"},
+	Source{State: "ready", Name: "HD Webcam", Format: "MJPEG 1280x720 30/s", Tuned: "focus held"},
 	Beat{Frames: 3, Mean: 7 * time.Millisecond, Drops: 1},
 }
 

@@ -21,6 +21,7 @@ type Orders struct {
 	Bitrate  func(layer uint8, kbps int)
 	Pace     func(every int)
 	Still    func()
+	Refocus  func()
 }
 
 // Conn is the child's end of the link. The Send methods may be called from any goroutine, never wait for the daemon, and
@@ -83,8 +84,12 @@ func (c *Conn) read(orders Orders) error {
 			if orders.Still != nil {
 				orders.Still()
 			}
+		case Refocus:
+			if orders.Refocus != nil {
+				orders.Refocus()
+			}
 		default:
-			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace or still", m)
+			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still or refocus", m)
 		}
 	}
 }

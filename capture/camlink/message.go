@@ -8,7 +8,7 @@
 //	byte   kind
 //	...    body
 //
-// where Beat, AccessUnit, Still, Keyframe, Bitrate, Pace and WantStill have binary bodies and the others JSON ones. The daemon starts its child
+// where Beat, AccessUnit, Still, Keyframe, Bitrate, Pace, WantStill and Refocus have binary bodies and the others JSON ones. The daemon starts its child
 // with the socket as file descriptor 3.
 package camlink
 
@@ -57,6 +57,9 @@ type (
 
 	// WantStill asks for one Still. Those that wait at the same time get the same one.
 	WantStill struct{}
+
+	// Refocus has the camera find focus and colours anew.
+	Refocus struct{}
 )
 
 // From the child.
@@ -91,6 +94,7 @@ const (
 	kindBitrate    = 3
 	kindWantStill  = 4
 	kindPace       = 5
+	kindRefocus    = 6
 	kindHello      = 16
 	kindAccessUnit = 17
 	kindAreas      = 18
@@ -109,4 +113,5 @@ func (Areas) kind() byte      { return kindAreas }
 func (Source) kind() byte     { return kindSource }
 func (Beat) kind() byte       { return kindBeat }
 func (WantStill) kind() byte  { return kindWantStill }
+func (Refocus) kind() byte    { return kindRefocus }
 func (Still) kind() byte      { return kindStill }

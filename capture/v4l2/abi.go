@@ -130,8 +130,6 @@ const (
 	flagError         = 0x00000040 // V4L2_BUF_FLAG_ERROR
 	flagTimestampMask = 0x0000e000
 	flagMonotonic     = 0x00002000 // V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
-
-	controlExposurePriority = 0x009a0903 // V4L2_CID_EXPOSURE_AUTO_PRIORITY
 )
 
 // Request numbers: direction, size of the structure, 'V' and a number (include/uapi/asm-generic/ioctl.h).

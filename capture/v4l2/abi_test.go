@@ -19,6 +19,9 @@ func TestStructuresAndRequestsAreTheKernels(t *testing.T) {
 		"VIDIOC_STREAMOFF":           {vidiocStreamOff, 0x40045613},
 		"VIDIOC_S_PARM":              {vidiocSetParm, 0xc0cc5616},
 		"VIDIOC_S_CTRL":              {vidiocSetCtrl, 0xc008561c},
+		"VIDIOC_G_CTRL":              {vidiocGetCtrl, 0xc008561b},
+		"VIDIOC_QUERYCTRL":           {vidiocQueryCtrl, 0xc0445624},
+		"VIDIOC_QUERYMENU":           {vidiocQueryMenu, 0xc02c5625},
 		"VIDIOC_ENUM_FRAMESIZES":     {vidiocEnumFrameSizes, 0xc02c564a},
 		"VIDIOC_ENUM_FRAMEINTERVALS": {vidiocEnumFrameIntervals, 0xc034564b},
 
@@ -37,6 +40,8 @@ func TestStructuresAndRequestsAreTheKernels(t *testing.T) {
 		"v4l2_buffer.memory":                 {unsafe.Offsetof(buffer{}.memory), 60},
 		"v4l2_buffer.m.offset":               {unsafe.Offsetof(buffer{}.offset), 64},
 		"v4l2_buffer.length":                 {unsafe.Offsetof(buffer{}.length), 72},
+		"v4l2_queryctrl.minimum":             {unsafe.Offsetof(queryControl{}.min), 40},
+		"v4l2_queryctrl.flags":               {unsafe.Offsetof(queryControl{}.flags), 56},
 		"sizeof v4l2_requestbuffers":         {unsafe.Sizeof(requestBuffers{}), 20},
 		"sizeof v4l2_buffer on 64-bit":       {unsafe.Sizeof(buffer{}), 88},
 		"sizeof v4l2_format on 64-bit":       {unsafe.Sizeof(pixFormat{}), 208},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,7 +16,7 @@ import (
 // ErrUnplugged is why Run ended when the camera is gone.
 var ErrUnplugged = errors.New("the camera was unplugged")
 
-// Device is an open camera, set up and ready to run. It is used by one goroutine, but for Skipped.
+// Device is an open camera, set up and ready to run. It is used by one goroutine, but for Skipped, Tuned and Refocus.
 type Device struct {
 	Pace *capture.Pace // which pictures are read and handed out; nil: all. To be set before Run.
 
@@ -26,6 +28,11 @@ type Device struct {
 	full   bool // raw pictures with full range
 	mapped [][]byte
 	skipped
+
+	tuning Tuning
+	tuned  atomic.Pointer[string] // in words
+	again  atomic.Bool            // focus and colours are to be found anew
+	holdAt time.Duration          // when they are to be held, CLOCK_MONOTONIC; 0: not
 }
 
 // Open sets a camera to the mode nearest to what is wanted. What cannot be had exactly (size, rate) is had as the device
@@ -38,7 +45,7 @@ func Open(path string, want Want) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("v4l2: open %s: %w", path, explain(err))
 	}
-	d := &Device{fd: fd, path: path}
+	d := &Device{fd: fd, path: path, tuning: want.Tuning}
 	if err := d.setUp(want); err != nil {
 		return nil, fmt.Errorf("v4l2: set up %s: %w", path, errors.Join(explain(err), d.Close()))
 	}
@@ -58,6 +65,7 @@ func (d *Device) setUp(want Want) error {
 		return err
 	}
 	d.setRate(min(m.FPS, max(float64(want.FPS), 1)))
+	d.tune(d.tuning.steps())
 	return d.mapBuffers()
 }
 
@@ -124,6 +132,38 @@ func (d *Device) Name() string { return d.info.Name }
 
 // Mode is how it was set up.
 func (d *Device) Mode() Mode { return d.mode }
+
+// Tuned is how the camera's own controls are set, and what of the preset could not be had, in words; "": nothing was to be set.
+func (d *Device) Tuned() string {
+	if s := d.tuned.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+// Refocus has focus and colours found anew, with PresetProduct, which holds them a few seconds later. Any goroutine may call it.
+func (d *Device) Refocus() { d.again.Store(true) }
+
+func (d *Device) tune(steps []step) {
+	if said := tune(d, steps); said != "" {
+		d.tuned.Store(&said)
+	}
+}
+
+// retune does what is due of finding and holding, at an instant while pictures come.
+func (d *Device) retune(now time.Duration) {
+	if d.tuning.Preset != PresetProduct {
+		return
+	}
+	switch {
+	case d.again.Swap(false):
+		d.tune(d.tuning.steps())
+		d.holdAt = now + settle
+	case d.holdAt != 0 && now >= d.holdAt:
+		d.tune(holds)
+		d.holdAt = 0
+	}
+}
 
 // Format is the mode in words, as capture.Source has it.
 func (d *Device) Format() string { return d.mode.String() }

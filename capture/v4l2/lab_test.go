@@ -8,6 +8,7 @@ import (
 	"errors"
 	"image"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,14 +70,14 @@ func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 	photo := without(t, encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, webcam.Width, webcam.Height)), markDHT)
 	for round := range 2 {
 		began := time.Now()
-		unplug, err := webcam.Plug(photo)
+		cam, err := webcam.Plug(photo)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer unplug() // when the test ends early
+		defer cam.Unplug() // when the test ends early
 		path := find(t, webcam.Name)
 		t.Logf("round %d: found as %s after %v", round+1, path, time.Since(began).Round(time.Millisecond))
-		d, err := Open(path, Want{webcam.Width, webcam.Height, 30})
+		d, err := Open(path, Want{Width: webcam.Width, Height: webcam.Height, FPS: 30})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +87,7 @@ func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 		n := 0
 		err = d.Run(t.Context(), func(f capture.Frame) {
 			if n++; n == 10 {
-				go unplug()
+				go cam.Unplug()
 			}
 			if y := f.Image.Y[180*f.Image.YStride+320]; y < 110 || y > 142 || f.Image.Rect.Dx() != webcam.Width {
 				t.Errorf("picture %d: luma %d in the middle, expected about 126", n, y)
@@ -101,16 +102,83 @@ func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 		if n < 10 {
 			t.Errorf("%d pictures", n)
 		}
-		if err := errors.Join(d.Close(), unplug()); err != nil {
+		if err := errors.Join(d.Close(), cam.Unplug()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestLabPresets: what a preset sets is in the camera at the other end of the cable, and so is what it holds later, and finds anew.
+func TestLabPresets(t *testing.T) {
+	cam, err := webcam.Plug(encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, webcam.Width, webcam.Height)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cam.Unplug()
+	path := find(t, webcam.Name)
+	is := func(when string, want map[webcam.Control]int) {
+		t.Helper()
+		for c, v := range want {
+			if got := cam.Value(c); got != v {
+				t.Errorf("%s: control %v is %d, want %d", when, c, got, v)
+			}
+		}
+	}
+	open := func(tuning Tuning) *Device {
+		t.Helper()
+		d, err := Open(path, Want{Width: webcam.Width, Height: webcam.Height, FPS: 30, Tuning: tuning})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d := open(Tuning{PresetFace, 50})
+	if got := d.Tuned(); got != "lamps at 50 Hz, focus, exposure, white balance, backlight, zoom" {
+		t.Errorf("%s", got)
+	}
+	is("a face", map[webcam.Control]int{webcam.Mains: 1, webcam.FocusAuto: 1, webcam.ExposureMode: 8, webcam.WhiteBalanceAuto: 1, webcam.Backlight: 2, webcam.Zoom: 100, webcam.Focus: 40})
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	d = open(Tuning{PresetProduct, 60})
+	defer d.Close()
+	is("goods", map[webcam.Control]int{webcam.Mains: 2, webcam.FocusAuto: 1, webcam.WhiteBalanceAuto: 1, webcam.Backlight: 1})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	stage := 0
+	err = d.Run(ctx, func(capture.Frame) {
+		held := d.Tuned() == "focus held, white balance held"
+		switch {
+		case stage == 0 && held:
+			is("held", map[webcam.Control]int{webcam.FocusAuto: 0, webcam.WhiteBalanceAuto: 0, webcam.ExposureMode: 8})
+			d.Refocus()
+			stage++
+		case stage == 1 && !held:
+			is("found anew", map[webcam.Control]int{webcam.FocusAuto: 1, webcam.WhiteBalanceAuto: 1})
+			stage++
+		case stage == 2 && held:
+			is("held again", map[webcam.Control]int{webcam.FocusAuto: 0, webcam.WhiteBalanceAuto: 0})
+			stage++
+			stop()
+		}
+	})
+	if err != nil || stage != 3 {
+		t.Errorf("%v, after step %d", err, stage)
+	}
+	vivid, err := Open(find(t, "vivid"), Want{Width: 640, Height: 360, FPS: 30, Tuning: Tuning{PresetProduct, 50}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vivid.Close()
+	if got := vivid.Tuned(); !strings.Contains(got, "cannot be set here: ") || !strings.Contains(got, "zoom") {
+		t.Errorf("of a camera without a lens: %q", got)
 	}
 }
 
 func TestLabSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
 	path := find(t, "vivid")
 	d := openAs(t, path, YUYV)
-	second, err := Open(path, Want{640, 360, 30})
+	second, err := Open(path, Want{Width: 640, Height: 360, FPS: 30})
 	if err == nil {
 		second.Close()
 	}
@@ -118,13 +186,13 @@ func TestLabSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	film(t, d, 1)
-	if _, err := Open("/dev/null", Want{640, 360, 30}); err == nil {
+	if _, err := Open("/dev/null", Want{Width: 640, Height: 360, FPS: 30}); err == nil {
 		t.Error("/dev/null is a camera")
 	}
 	if _, err := os.Stat("/dev/video-none"); err == nil {
 		t.Fatal("unexpected device")
 	}
-	if _, err := Open("/dev/video-none", Want{640, 360, 30}); !errors.Is(err, ErrUnplugged) {
+	if _, err := Open("/dev/video-none", Want{Width: 640, Height: 360, FPS: 30}); !errors.Is(err, ErrUnplugged) {
 		t.Errorf("no device: %v", err)
 	}
 }

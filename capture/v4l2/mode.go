@@ -57,6 +57,7 @@ func (m Mode) String() string {
 type Want struct {
 	Width, Height int
 	FPS           int
+	Tuning        Tuning
 }
 
 // errNoMode: it is a video device, but none that gives pictures this package understands.

@@ -11,7 +11,7 @@ func TestTheModeNearestToTheWantedIsChosen(t *testing.T) {
 		{YUYV, 640, 480, 30}, {YUYV, 640, 480, 15}, {YUYV, 1280, 720, 10}, {YUYV, 1280, 720, 5}, {YUYV, 1920, 1080, 5},
 		{MJPG, 640, 480, 30}, {MJPG, 1280, 720, 30}, {MJPG, 1920, 1080, 30}, {MJPG, 1280, 720, 60},
 	}
-	want := Want{1280, 720, 30}
+	want := Want{Width: 1280, Height: 720, FPS: 30}
 	for name, c := range map[string]struct {
 		modes []Mode
 		want  Want
@@ -19,11 +19,11 @@ func TestTheModeNearestToTheWantedIsChosen(t *testing.T) {
 	}{
 		"MJPEG where raw is too slow":   {webcam, want, Mode{MJPG, 1280, 720, 30}},
 		"raw where it is fast enough":   {append([]Mode{{YUYV, 1280, 720, 30}}, webcam...), want, Mode{YUYV, 1280, 720, 30}},
-		"raw for a small picture":       {webcam, Want{640, 480, 30}, Mode{YUYV, 640, 480, 30}},
-		"slow on purpose":               {webcam, Want{1280, 720, 10}, Mode{YUYV, 1280, 720, 10}},
+		"raw for a small picture":       {webcam, Want{Width: 640, Height: 480, FPS: 30}, Mode{YUYV, 640, 480, 30}},
+		"slow on purpose":               {webcam, Want{Width: 1280, Height: 720, FPS: 10}, Mode{YUYV, 1280, 720, 10}},
 		"rate before size":              {webcam[:5], want, Mode{YUYV, 640, 480, 30}},
 		"larger before smaller":         {[]Mode{{MJPG, 640, 360, 30}, {MJPG, 1920, 1080, 30}}, want, Mode{MJPG, 1920, 1080, 30}},
-		"shape":                         {[]Mode{{NV12, 640, 480, 30}, {NV12, 640, 360, 30}}, Want{640, 400, 30}, Mode{NV12, 640, 360, 30}},
+		"shape":                         {[]Mode{{NV12, 640, 480, 30}, {NV12, 640, 360, 30}}, Want{Width: 640, Height: 400, FPS: 30}, Mode{NV12, 640, 360, 30}},
 		"nothing said is not the worst": {[]Mode{{FourCC(1), 1280, 720, 30}, {I420, 320, 240, 7.5}}, want, Mode{I420, 320, 240, 7.5}},
 	} {
 		if got, err := choose(c.modes, c.want); err != nil || got != c.get {

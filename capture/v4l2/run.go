@@ -34,6 +34,7 @@ func (d *Device) Run(ctx context.Context, out func(capture.Frame)) error {
 			return fmt.Errorf("v4l2: %s: queue a buffer (VIDIOC_QBUF): %w", d.path, explain(err))
 		}
 	}
+	d.again.Store(true)
 	kind := int32(videoCapture)
 	if err := ioctl(d.fd, vidiocStreamOn, &kind); err != nil {
 		return fmt.Errorf("v4l2: %s: start (VIDIOC_STREAMON): %w", d.path, explain(err))
@@ -71,6 +72,7 @@ func (d *Device) stream(ctx context.Context, pictures *picker) error {
 			continue
 		}
 		last = capture.Monotonic()
+		d.retune(last)
 		if d.Pace.Due() {
 			d.read(b, pictures)
 		}

@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return cameras.Run(ctx) })
 	group.Go(func() error { return errors.Join(loop.Run(ctx), loop.Close()) })
 	group.Go(func() error {
-		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: o.want.Pace.Set, Still: loop.WantStill}); err != nil {
+		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: o.want.Pace.Set, Still: loop.WantStill, Refocus: cameras.Refocus}); err != nil {
 			return err
 		}
 		return errLinkClosed

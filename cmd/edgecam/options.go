@@ -11,6 +11,7 @@ import (
 
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
+	"edgekit.internal/capture/v4l2"
 	"edgekit.internal/cmd/edgecam/internal/source"
 )
 
@@ -27,13 +28,15 @@ type options struct {
 // parse reads the flags. An error is one line that says which flag, and what was expected.
 func parse(args []string) (options, error) {
 	o := options{want: source.Want{Pace: new(capture.Pace)}}
-	var layers, fonts string
+	var layers, fonts, preset string
 	f := flag.NewFlagSet("edgecam", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // the error says it all
 	f.StringVar(&o.want.Camera, "camera", "auto", "auto, synthetic, file:PATH or /dev/videoN")
 	f.IntVar(&o.want.Size.X, "width", 1280, "pixels, even")
 	f.IntVar(&o.want.Size.Y, "height", 720, "pixels, even")
 	f.IntVar(&o.want.FPS, "fps", 30, "pictures a second")
+	f.StringVar(&preset, "framing", string(v4l2.PresetNone), "face, product or none: how the camera's own controls are set")
+	f.IntVar(&o.want.Tuning.Mains, "mains", 0, "50 or 60 Hz: of the lamps; 0: as the camera likes")
 	f.StringVar(&fonts, "fonts", "/usr/share/fonts/truetype/noto", "folders with Noto fonts, separated by commas")
 	f.StringVar(&layers, "layers", "", "WIDTHxHEIGHT@FPS:KBPS, separated by commas, largest first; none: the full picture and half of it")
 	f.IntVar(&o.link, "link", 3, "file descriptor of the socket to the daemon")
@@ -57,6 +60,14 @@ func parse(args []string) (options, error) {
 	}
 	if o.want.FPS < 1 || o.want.FPS > 120 {
 		return o, fmt.Errorf("-fps %d, expected 1 to 120", o.want.FPS)
+	}
+	switch o.want.Tuning.Preset = v4l2.Preset(preset); o.want.Tuning.Preset {
+	case v4l2.PresetFace, v4l2.PresetProduct, v4l2.PresetNone:
+	default:
+		return o, fmt.Errorf("-framing %q, expected face, product or none", preset)
+	}
+	if m := o.want.Tuning.Mains; m != 0 && m != 50 && m != 60 {
+		return o, fmt.Errorf("-mains %d, expected 50, 60 or 0", m)
 	}
 	if o.link < 3 {
 		return o, fmt.Errorf("-link %d, expected the file descriptor of a socket, 3 or more", o.link)

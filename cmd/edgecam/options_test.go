@@ -31,6 +31,8 @@ func TestBadFlagsAreRefusedInOneLine(t *testing.T) {
 		"-width 1281":                        "-width 1281",
 		"-width 64":                          "expected even numbers",
 		"-fps 0":                             "-fps 0",
+		"-framing cat":                       "expected face, product or none",
+		"-mains 55":                          "expected 50, 60 or 0",
 		"-link 1":                            "-link 1",
 		"-camera webcam":                     "expected auto, synthetic",
 		"-camera file:":                      "expected auto, synthetic",

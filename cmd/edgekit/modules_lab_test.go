@@ -67,11 +67,11 @@ func TestLabCameraBringsItsDriver(t *testing.T) {
 	}
 
 	plugged := time.Now()
-	unplug, err := usbcam.Plug(redPhoto(t))
+	cam, err := usbcam.Plug(redPhoto(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unplug()
+	defer cam.Unplug()
 	kittest.UntilWithin(t, "camera", 2*time.Minute, func() bool { return device("camera").State == drivers.Ready })
 	t.Logf("ready %v after it was plugged in: %+v", time.Since(plugged).Round(time.Millisecond), device("camera"))
 	if !strings.HasPrefix(device("camera").Name, usbcam.Name) {

@@ -24,16 +24,18 @@ const Name = "Lab webcam"
 // Width and Height are of its one size.
 const Width, Height = 640, 360
 
-// webcam has one MJPEG mode (USB Video Class 1.0) and a bulk endpoint, and sends each JPEG as one payload.
-type webcam struct {
+// Webcam is plugged in. It has one MJPEG mode (USB Video Class 1.0) and a bulk endpoint, and sends each JPEG as one payload.
+type Webcam struct {
 	link  net.Conn
 	photo []byte
+	pull  func() error
 
-	mu      sync.Mutex
-	waiting []transfer
-	rest    []byte // of the picture being sent
-	sending bool
-	odd     byte // the frame ID bit, which changes with each picture
+	mu       sync.Mutex
+	controls map[Control]*value
+	waiting  []transfer
+	rest     []byte // of the picture being sent
+	sending  bool
+	odd      byte // the frame ID bit, which changes with each picture
 }
 
 // transfer is a buffer that the computer waits to have filled.
@@ -57,9 +59,9 @@ var (
 		body := slices.Concat(
 			[]byte{8, 11, 0, 2, 14, 3, 0, 2},                                // both interfaces belong together: video
 			[]byte{9, 4, 0, 0, 0, 14, 1, 0, 0},                              // control interface
-			[]byte{13, 0x24, 1, 0, 1, 40, 0}, u32(48_000_000), []byte{1, 1}, // its header: 40 bytes of units
-			[]byte{18, 0x24, 2, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0},           // sensor
-			[]byte{9, 0x24, 3, 2, 1, 1, 0, 1, 0},                                       // its output
+			[]byte{13, 0x24, 1, 0, 1, 51, 0}, u32(48_000_000), []byte{1, 1}, // its header: 51 bytes of units
+			sensorUnit, processorUnit,
+			[]byte{9, 0x24, 3, 2, 1, 1, 0, processor, 0},                               // their output
 			[]byte{9, 4, 1, 0, 1, 14, 2, 0, 0},                                         // streaming interface
 			[]byte{14, 0x24, 1, 1, 61, 0, 0x81, 0, 2, 0, 0, 0, 1, 0},                   // its header: 61 bytes of formats
 			[]byte{11, 0x24, 6, 1, 1, 1, 1, 0, 0, 0, 0},                                // MJPEG
@@ -72,13 +74,13 @@ var (
 	probe = slices.Concat([]byte{1, 0, 1, 1}, u32(interval), make([]byte, 10), u32(payload-2), u32(payload))
 )
 
-// control0 answers a request on endpoint 0; false: it stalls.
-func control0(setup []byte) ([]byte, bool) {
+// control0 answers a request on endpoint 0, which came with data if it sets something; false: it stalls. w.mu is held.
+func (w *Webcam) control0(setup, data []byte) ([]byte, bool) {
 	kind, req, value := setup[0], setup[1], int(binary.LittleEndian.Uint16(setup[2:]))
 	toHost, class := kind&0x80 != 0, kind&0x60 == 0x20
 	switch {
-	case class && setup[4] != 1: // the control interface has no controls
-		return nil, false
+	case class && setup[4] == 0: // the control interface
+		return w.control(setup, data)
 	case class && !toHost:
 		return nil, true
 	case class && req == 0x86: // GET_INFO
@@ -111,7 +113,7 @@ func control0(setup []byte) ([]byte, bool) {
 }
 
 // reply answers a USB/IP request: command, its number, status, length and data.
-func (w *webcam) reply(command, number uint32, status unix.Errno, length int, data []byte) error {
+func (w *Webcam) reply(command, number uint32, status unix.Errno, length int, data []byte) error {
 	head := make([]byte, 48)
 	be := binary.BigEndian
 	be.PutUint32(head, command)
@@ -122,7 +124,7 @@ func (w *webcam) reply(command, number uint32, status unix.Errno, length int, da
 	return err
 }
 
-func (w *webcam) serve() {
+func (w *Webcam) serve() {
 	head := make([]byte, 48)
 	for {
 		if _, err := io.ReadFull(w.link, head); err != nil {
@@ -134,7 +136,7 @@ func (w *webcam) serve() {
 	}
 }
 
-func (w *webcam) request(head []byte) error {
+func (w *Webcam) request(head []byte) error {
 	const submit, unlink, retSubmit, retUnlink = 1, 2, 3, 4
 	be := binary.BigEndian
 	number, in, endpoint, size := be.Uint32(head[4:]), be.Uint32(head[12:]) == 1, be.Uint32(head[16:]), int(be.Uint32(head[24:]))
@@ -152,12 +154,17 @@ func (w *webcam) request(head []byte) error {
 		w.waiting = append(w.waiting, transfer{number, size})
 		return w.fill()
 	}
+	var data []byte
 	if !in {
-		if _, err := io.CopyN(io.Discard, w.link, int64(size)); err != nil {
+		if size > 1<<16 {
+			return errors.New("webcam: more than a control takes")
+		}
+		data = make([]byte, size)
+		if _, err := io.ReadFull(w.link, data); err != nil {
 			return err
 		}
 	}
-	data, ok := control0(head[40:48])
+	data, ok := w.control0(head[40:48], data)
 	switch {
 	case !ok:
 		return w.reply(retSubmit, number, unix.EPIPE, 0, nil)
@@ -169,7 +176,7 @@ func (w *webcam) request(head []byte) error {
 }
 
 // fill fills waiting buffers. One that is not filled to its end closes the payload.
-func (w *webcam) fill() error {
+func (w *Webcam) fill() error {
 	for w.sending && len(w.waiting) > 0 {
 		to := w.waiting[0]
 		w.waiting = w.waiting[1:]
@@ -184,7 +191,7 @@ func (w *webcam) fill() error {
 }
 
 // shoot takes a picture, if the computer waits for one.
-func (w *webcam) shoot() error {
+func (w *Webcam) shoot() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sending || len(w.waiting) == 0 {
@@ -196,9 +203,11 @@ func (w *webcam) shoot() error {
 	return w.fill()
 }
 
-// Plug plugs a camera in that takes the same photo, a JPEG of Width by Height, over and over. unplug pulls it, and may be
-// called more than once.
-func Plug(photo []byte) (unplug func() error, err error) {
+// Unplug pulls it. It may be called more than once.
+func (w *Webcam) Unplug() error { return w.pull() }
+
+// Plug plugs a camera in that takes the same photo, a JPEG of Width by Height, over and over.
+func Plug(photo []byte) (*Webcam, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("webcam: make its cable: %w", err)
@@ -210,7 +219,7 @@ func Plug(photo []byte) (unplug func() error, err error) {
 	if err = errors.Join(err, ours.Close()); err != nil {
 		return nil, fmt.Errorf("webcam: use its cable: %w", err)
 	}
-	w := &webcam{link: link, photo: photo}
+	w := &Webcam{link: link, photo: photo, controls: controls()}
 	const port, deviceID, highSpeed = 0, 1, 3
 	attach := fmt.Appendf(nil, "%d %d %d %d", port, kernel.Fd(), deviceID, highSpeed)
 	if err := os.WriteFile(vhci+"attach", attach, 0); err != nil {
@@ -221,7 +230,7 @@ func Plug(photo []byte) (unplug func() error, err error) {
 	var running sync.WaitGroup
 	running.Go(w.serve)
 	running.Go(func() { w.film(stop) })
-	return sync.OnceValue(func() error {
+	w.pull = sync.OnceValue(func() error {
 		close(stop)
 		err := os.WriteFile(vhci+"detach", fmt.Append(nil, port), 0)
 		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {
@@ -230,11 +239,12 @@ func Plug(photo []byte) (unplug func() error, err error) {
 		link.Close()
 		running.Wait()
 		return err
-	}), nil
+	})
+	return w, nil
 }
 
 // film takes pictures until it is told to stop, or the cable is cut.
-func (w *webcam) film(stop <-chan struct{}) {
+func (w *Webcam) film(stop <-chan struct{}) {
 	tick := time.NewTicker(interval * 100 * time.Nanosecond)
 	defer tick.Stop()
 	for {

@@ -316,3 +316,27 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestMainsGoByTheCountryUnlessTheyAreSet(t *testing.T) {
+	for _, c := range []struct {
+		mains, country string
+		want           int
+	}{{"auto", "DE", 50}, {"auto", "US", 60}, {"auto", "VI", 60}, {"auto", "GB", 50}, {"auto", "JP", 0}, {"auto", "", 0}, {"50", "US", 50}, {"60", "", 60}, {"none", "US", 0}} {
+		if got := (Settings{Mains: c.mains, Wifi: Wifi{Country: c.country}}).MainsHz(); got != c.want {
+			t.Errorf("%s in %q: %d, want %d", c.mains, c.country, got, c.want)
+		}
+	}
+}
+
+func TestAnAccentIsAColour(t *testing.T) {
+	for text, want := range map[string]uint32{"": 0, "#FFC93C": 0xFFC93C, "#ffc93c": 0xFFC93C, "#000000": 1} {
+		if got := (Overlay{Accent: text}).Colour(); got != want {
+			t.Errorf("%s: %#x, want %#x", text, got, want)
+		}
+	}
+	for _, bad := range []string{"red", "#fff", "#12345g", "#1234567"} {
+		if _, problems := Parse([]byte("[overlay]\naccent = \"" + bad + "\"\n")); len(problems) != 1 || problems[0].Line != 2 || !strings.Contains(problems[0].String(), "#FFC93C") {
+			t.Errorf("%s: %v", bad, problems)
+		}
+	}
+}

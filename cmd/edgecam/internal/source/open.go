@@ -20,12 +20,13 @@ type Want struct {
 	Size   image.Point // of pictures, even
 	FPS    int
 	Pace   *capture.Pace // which pictures are made; nil: all
+	Tuning v4l2.Tuning   // of a camera's own controls
 }
 
 // Opener gives the function by which Config opens the camera that is wanted, each time anew. Only a name of no known form is an
 // error here; a camera or file that is not there is one when it is opened, since it may come.
 func Opener(w Want) (func() (Camera, error), error) {
-	mode := v4l2.Want{Width: w.Size.X, Height: w.Size.Y, FPS: w.FPS}
+	mode := v4l2.Want{Width: w.Size.X, Height: w.Size.Y, FPS: w.FPS, Tuning: w.Tuning}
 	path, isFile := strings.CutPrefix(w.Camera, "file:")
 	switch {
 	case w.Camera == "synthetic":

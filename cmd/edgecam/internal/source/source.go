@@ -31,6 +31,12 @@ type Camera interface {
 	Close() error
 }
 
+// Tuned is a Camera with controls of its own.
+type Tuned interface {
+	Tuned() string // how they are set, in words
+	Refocus()      // has it find focus and colours anew
+}
+
 // ErrAbsent is why there is no camera when none is plugged in.
 var ErrAbsent = errors.New("no camera is plugged in; plug one in, or start with -camera synthetic")
 
@@ -50,6 +56,7 @@ type Source struct {
 
 	mu    sync.Mutex
 	state capture.Source
+	tuned Tuned         // the camera that runs, if it is one
 	seen  bool          // a camera worked once
 	last  time.Duration // its latest picture, or when it was opened
 }
@@ -97,17 +104,40 @@ func (s *Source) camera(ctx context.Context) (err error) {
 			err = e
 		}
 	}()
+	tuned, _ := cam.(Tuned)
+	s.run(tuned)
+	defer s.run(nil)
 	s.set(capture.Source{State: "opening", Name: cam.Name(), Format: cam.Format()})
 	fit := scale.NewFitter(s.cfg.Size.X, s.cfg.Size.Y)
 	err = cam.Run(ctx, func(f capture.Frame) {
 		f.Image = fit.Fit(f.Image)
-		s.set(capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format()})
+		state := capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format()}
+		if tuned != nil {
+			state.Tuned = tuned.Tuned()
+		}
+		s.set(state)
 		s.cfg.Put(f)
 	})
 	if err == nil && ctx.Err() == nil {
 		err = errors.New("the camera ended by itself")
 	}
 	return err
+}
+
+// run takes note of the camera that runs.
+func (s *Source) run(t Tuned) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tuned = t
+}
+
+// Refocus has the camera find focus and colours anew, if it has controls for that.
+func (s *Source) Refocus() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tuned != nil {
+		s.tuned.Refocus()
+	}
 }
 
 // down reports that there is no camera now, and why.

@@ -3,8 +3,10 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,12 +24,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // plug is a camera that can be pulled, or fall asleep.
 type plug struct {
 	pulled chan struct{}
+	again  atomic.Int32 // times it was to find its focus
 	asleep bool
 	closed bool
 }
 
 func (p *plug) Name() string   { return "Plug" }
 func (p *plug) Format() string { return "8x4" }
+func (p *plug) Tuned() string  { return fmt.Sprint("focus found ", p.again.Load()) }
+func (p *plug) Refocus()       { p.again.Add(1) }
 func (p *plug) Close() error   { p.closed = true; return nil }
 
 func (p *plug) Run(ctx context.Context, out func(capture.Frame)) error {
@@ -192,4 +197,37 @@ func TestSlateIsLegible(t *testing.T) {
 	if bright < 1000 {
 		t.Errorf("%d bright pixels: no text", bright)
 	}
+}
+
+// TestACameraIsToldToFocusAgain while it runs, and none is when there is none; what it says of itself is reported when it changes.
+func TestACameraIsToldToFocusAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began = time.Now()
+		cam := &plug{pulled: make(chan struct{})}
+		said := make(chan string, 10)
+		s := New(Config{Open: func() (Camera, error) { return cam, nil }, Report: func(s capture.Source) {
+			if s.State == "ready" {
+				said <- s.Tuned
+			}
+		}, Put: func(capture.Frame) {}, Size: image.Pt(8, 4), Slate: func(string, string) *image.YCbCr { return scale.Black(8, 4) }, Now: since})
+		s.Refocus() // nothing runs
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		if first := <-said; first != "focus found 0" {
+			t.Errorf("%q", first)
+		}
+		s.Refocus()
+		if then := <-said; then != "focus found 1" {
+			t.Errorf("%q", then)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		s.Refocus()
+		if n := cam.again.Load(); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+	})
 }

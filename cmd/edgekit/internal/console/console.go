@@ -57,6 +57,7 @@ type Config struct {
 	Status  func() wire.KitStatus
 	System  func() wire.System
 	Update  http.Handler    // of PUT /api/operator/update; bounds itself
+	Refocus func()          // has the camera find focus and colours anew
 	Control http.Handler    // what edgectl asks, below /api/operator/control; bounds itself
 	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
 	// Staff is told each address that a paired device asks from, again until it says that it knows whose it is; nil: nobody is told.
@@ -100,6 +101,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
 	inner.HandleFunc("GET /api/operator/logs", c.getLogs)
 	inner.Handle("POST /api/operator/press", c.Press)
+	inner.HandleFunc("POST /api/operator/camera/refocus", func(rw http.ResponseWriter, _ *http.Request) { c.Refocus(); rw.WriteHeader(http.StatusNoContent) })
 	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
 	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -193,7 +194,7 @@ func (k *Kit) devices() []drivers.Status {
 	k.source.mu.Lock()
 	s := k.source.now
 	k.source.mu.Unlock()
-	camera := drivers.Status{Device: "camera", Name: strings.TrimSpace(s.Name + " " + s.Format), State: drivers.State(s.State), Reason: s.Reason}
+	camera := drivers.Status{Device: "camera", Name: strings.TrimSpace(s.Name + " " + s.Format), State: drivers.State(s.State), Reason: cmp.Or(s.Reason, s.Tuned)}
 	if s.State == "" || k.cam.Stats().PID == 0 {
 		camera = drivers.Status{Device: "camera", State: drivers.Opening, Reason: "The camera program is starting."}
 	}
