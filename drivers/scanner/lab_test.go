@@ -43,14 +43,10 @@ func TestLabKeyboard(t *testing.T) {
 	out := true
 	device(t, "keyboard", "unplug")
 	testScanner(t, &rig{
-		config: Config{Device: "auto", Layout: "auto", Known: func(text string) bool { return text == ticket }},
+		config: Config{Device: "auto", Layout: "auto"},
 		plug:   func() { device(t, "keyboard", "plug"); out = false },
 		pull:   func() { device(t, "keyboard", "unplug"); out = true },
-		scan: func(name, text string) {
-			strokes, ok := layouts[slices.Index(Layouts(), name)].strokesOf(text)
-			if !ok {
-				t.Fatalf("%s has not all of %q", name, text)
-			}
+		scan: func(strokes []stroke) {
 			for _, s := range append(strokes, stroke{key: keyEnter}) {
 				mods := byte(0)
 				if s.shift {
@@ -124,14 +120,14 @@ func TestLabSerial(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, ended := make(chan string, 2), make(chan error, 1)
-		go func() { ended <- p.read(t.Context(), func(text, _ string) { got <- text }) }()
+		got, ended := make(chan Scan, 2), make(chan error, 1)
+		go func() { ended <- p.read(t.Context(), func(scan Scan) { got <- scan }) }()
 		for _, code := range []string{ticket, "4006381333931"} {
 			if _, err := far.WriteString(code + "\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			if text := <-got; text != code {
-				t.Errorf("%q", text)
+			if scan := <-got; scan.Text != code {
+				t.Errorf("%+v", scan)
 			}
 		}
 		device(t, "serial", "unplug")

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,26 +26,38 @@ const ticket = "edgekit:A-042:01J0000000000000000000ZYXW"
 // rig is a scanner, virtual or behind the kernel's own driver.
 type rig struct {
 	config     Config
-	scan       func(layout, text string)
+	scan       func([]stroke) // and Enter
 	plug, pull func()
 }
 
-func testScanner(t *testing.T, r *rig) {
-	r.config.Log = slog.New(slog.DiscardHandler)
+// start runs the kit's end until stop.
+func (r *rig) start(t *testing.T) (s *Scanner, stop func()) {
+	t.Helper()
 	s, err := New(r.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.timing = timing{scan: 20 * time.Millisecond, retry: 20 * time.Millisecond, most: 20 * time.Millisecond}
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	defer func() {
-		stop()
+	return s, func() {
+		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	}()
+	}
+}
+
+// testScanner is a scanner that comes and goes, and is set to one country after another: first to those that are known, then to none, which it
+// is taught.
+func testScanner(t *testing.T, r *rig) {
+	r.config.Log = slog.New(slog.DiscardHandler)
+	r.config.Known = func(text string) bool { return text == ticket }
+	kept := map[string]string{}
+	r.config.Kept, r.config.Keep = func(id string) string { return kept[id] }, func(id, layout string) error { kept[id] = layout; return nil }
+	s, stop := r.start(t)
+	defer func() { stop() }()
 	state := func(want drivers.State) {
 		t.Helper()
 		for {
@@ -70,27 +83,71 @@ func testScanner(t *testing.T, r *rig) {
 			t.Fatalf("%q is not read", want)
 		}
 	}
+	types := func(layout, text string) []stroke {
+		t.Helper()
+		strokes, ok := layoutOf(t, layout).strokesOf(text)
+		if !ok {
+			t.Fatalf("%s has not all of %q", layout, text)
+		}
+		return strokes
+	}
+	scan := func(layout, text string) { t.Helper(); r.scan(types(layout, text)) }
 	r.plug()
 	state(drivers.Ready)
-	r.scan("us", "4006381333931")
+	scan("us", "4006381333931")
 	reads("4006381333931", "us")
-	r.scan("us", `https://example.org/?a=B_c&d=[1]~`)
+	scan("us", `https://example.org/?a=B_c&d=[1]~`)
 	reads(`https://example.org/?a=B_c&d=[1]~`, "us")
-	r.scan("de", ticket) // set to another country: the first code that is known tells
+	scan("de", ticket) // set to another country: the first code that is known tells
 	reads(ticket, "de")
-	r.scan("de", "Grüße, 5 €: {a@b} ^2")
+	scan("de", "Grüße, 5 €: {a@b} ^2")
 	reads("Grüße, 5 €: {a@b} ^2", "de")
-	r.scan("fr", ticket)
+	scan("fr", ticket)
 	reads(ticket, "fr")
-	r.scan("fr", "N° 7 à 5 €, #1 ^")
+	scan("fr", "N° 7 à 5 €, #1 ^")
 	reads("N° 7 à 5 €, #1 ^", "fr")
 
 	r.pull()
 	state(drivers.Absent)
 	r.plug()
 	state(drivers.Ready)
-	r.scan("fr", "12345")
+	scan("fr", "12345")
 	reads("12345", "fr")
+
+	stranger := func(text string) []stroke { strokes := types("de", text); odd(strokes); return strokes }
+	lesson := func(strokes []stroke, want Lesson) {
+		t.Helper()
+		r.scan(slices.Clip(strokes))
+		select {
+		case got := <-s.Scans():
+			if got.Lesson == nil || got.Lesson.Layout != want.Layout || got.Lesson.Lacks != want.Lacks || !strings.Contains(got.Lesson.Reason, want.Reason) || want.Reason == "" && got.Lesson.Reason != "" {
+				t.Fatalf("%q: %+v, want %+v", got.Text, got.Lesson, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("the sheet is not read")
+		}
+	}
+	sheet := stranger(Sheet())
+	lesson(sheet, Lesson{Reason: "nobody has asked"})
+	s.Teach(time.Hour)
+	scan("fr", ticket)
+	reads(ticket, "fr")
+	lesson(sheet[:len(sheet)/2], Lesson{Reason: "not all of it"})
+	lesson(slices.Delete(slices.Clone(sheet), 100, 101), Lesson{Reason: "not "})
+	if len(kept) > 0 || !s.Learning() {
+		t.Fatalf("learned of half a sheet: %q", kept)
+	}
+	lesson(sheet, Lesson{Layout: Own})
+	r.scan(stranger(ticket))
+	reads(ticket, Own)
+	if len(kept) != 1 || s.Learning() {
+		t.Errorf("kept %q", kept)
+	}
+	stop()
+	s, stop = r.start(t)
+	state(drivers.Ready)
+	r.scan(stranger("https://example.org/?a=B_c&d=[1]~ ^2"))
+	reads("https://example.org/?a=B_c&d=[1]~ ^2", Own)
 	if s.Dropped() != 0 || s.Torn() != 0 {
 		t.Errorf("%d dropped, %d torn", s.Dropped(), s.Torn())
 	}
@@ -100,11 +157,11 @@ func TestTwin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		twin := &Twin{}
 		testScanner(t, &rig{
-			config: Config{Device: "virtual", Layout: "auto", Twin: twin, Known: func(text string) bool { return text == ticket }},
+			config: Config{Device: "virtual", Layout: "auto", Twin: twin},
 			plug:   twin.Plug, pull: twin.Pull,
-			scan: func(layout, text string) {
-				if err := twin.Scan(layout, text); err != nil {
-					t.Fatalf("%s %q: %v", layout, text, err)
+			scan: func(strokes []stroke) {
+				if err := twin.send(strokes); err != nil {
+					t.Fatal(err)
 				}
 			},
 		})
@@ -135,17 +192,18 @@ func layoutOf(t testing.TB, name string) layout {
 
 // TestEveryLayoutPrintsItsOwn: each row is whole, and whatever a layout has comes out as it went in.
 func TestEveryLayoutPrintsItsOwn(t *testing.T) {
-	for _, l := range layouts {
-		if n, m := len([]rune(l.plain)), len([]rune(l.shift)); n != len(keys) || m != len(keys) {
+	for i, l := range layouts {
+		rows := tables[i]
+		if n, m := len([]rune(rows.plain)), len([]rune(rows.shift)); n != len(keys) || m != len(keys) {
 			t.Fatalf("%s: %d and %d characters for %d keys", l.name, n, m, len(keys))
 		}
-		all := []rune(strings.ReplaceAll(l.plain+l.shift, "\x00", ""))
-		for at, r := range l.third {
-			if all = append(all, r); !strings.ContainsRune(l.plain, at) {
+		all := []rune(strings.ReplaceAll(rows.plain+rows.shift, "\x00", ""))
+		for at, r := range rows.third {
+			if all = append(all, r); !strings.ContainsRune(rows.plain, at) {
 				t.Errorf("%s: AltGr and %c, which it has not", l.name, at)
 			}
 		}
-		for _, r := range l.fourth {
+		for _, r := range rows.fourth {
 			all = append(all, r)
 		}
 		rapid.Check(t, func(t *rapid.T) {
@@ -280,23 +338,33 @@ func TestWhoDoesNotListenLosesTheOldest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range queue + 2 {
-		s.tell(strings.Repeat("x", i+1), "us")
+		s.tell(Scan{Text: strings.Repeat("x", i+1)})
 	}
 	if first := <-s.Scans(); first.Text != "xxx" || s.Dropped() != 2 {
 		t.Errorf("%+v, %d dropped", first, s.Dropped())
 	}
 }
 
-// FuzzEvents: whatever a device sends, codes are bounded and print.
+// FuzzEvents: whatever a device sends, codes are bounded and print, also while the sheet is expected.
 func FuzzEvents(f *testing.F) {
 	strokes, _ := layouts[1].strokesOf(ticket)
+	sheet, _ := layouts[1].strokesOf(Sheet())
+	odd(sheet)
+	f.Add(bytesOf(events(append(sheet, stroke{key: keyEnter}), time.Hour)), uint8(1))
 	f.Add(bytesOf(events(append(strokes, stroke{key: keyEnter}), time.Hour)), uint8(1))
 	f.Add([]byte{1, 2, 3}, uint8(0))
 	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
-		s := &Scanner{layout: int(n) % len(layouts), config: Config{Layout: "auto", Log: slog.New(slog.DiscardHandler), Known: func(text string) bool { return len(text) == int(n) }}}
-		s.decode(&decoder{}, parseEvents(b), func(text, _ string) {
-			if r := []rune(text); len(r) == 0 || len(r) > maxText || strings.ContainsAny(text, "\n\r\x00\x1b") {
-				t.Errorf("%q", text)
+		s := &Scanner{layout: layouts[int(n)%len(layouts)], config: Config{Layout: "auto", Log: slog.New(slog.DiscardHandler), Known: func(text string) bool { return len(text) == int(n) },
+			Keep: func(_, text string) error {
+				if l, err := parseLayout(text); err != nil || l.String() != text {
+					t.Errorf("kept %q: %v", text, err)
+				}
+				return nil
+			}}}
+		s.Teach(time.Hour)
+		s.decode(&decoder{}, parseEvents(b), func(scan Scan) {
+			if r := []rune(scan.Text); len(r) == 0 && scan.Lesson == nil || len(r) > maxText || strings.ContainsAny(scan.Text, "\n\r\x00\x1b") {
+				t.Errorf("%+v", scan)
 			}
 		})
 	})

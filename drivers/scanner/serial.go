@@ -43,7 +43,7 @@ func (s *Scanner) serial(at string) (func() (*port, error), error) {
 		if err != nil {
 			return nil, gone(err)
 		}
-		return &port{name: "serial:" + path, close: f.Close, read: func(_ context.Context, tell func(string, string)) error {
+		return &port{name: "serial:" + path, close: f.Close, read: func(_ context.Context, tell func(Scan)) error {
 			var l lines
 			b := make([]byte, 4096)
 			for {
@@ -55,8 +55,11 @@ func (s *Scanner) serial(at string) (func() (*port, error), error) {
 					return gone(err)
 				}
 				for _, text := range l.feed(b[:n]) {
-					if text != "" {
-						tell(text, "")
+					if text == Sheet() && s.Learning() {
+						s.taught.Store(nil)
+						tell(Scan{Lesson: &Lesson{}})
+					} else if text != "" {
+						tell(Scan{Text: text})
 					}
 				}
 				s.torn.Add(int64(l.torn))
