@@ -153,14 +153,15 @@ func (s *Scanner) grab(k keyboard) (*port, error) {
 // decode hands on the codes that end with some events.
 func (s *Scanner) decode(d *decoder, events []event, tell func(Scan)) {
 	for _, e := range events {
-		if done := d.feed(e); done != nil {
+		done := d.feed(e)
+		s.torn.Add(int64(d.torn))
+		d.torn = 0
+		if done != nil {
 			if scan := s.meant(done); scan.Text != "" || scan.Lesson != nil {
 				tell(scan)
 			}
 		}
 	}
-	s.torn.Add(int64(d.torn))
-	d.torn = 0
 }
 
 // gone makes an absence of what the kernel says when a plug was pulled.

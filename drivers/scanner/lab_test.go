@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,9 +44,9 @@ func TestLabKeyboard(t *testing.T) {
 	out := true
 	device(t, "keyboard", "unplug")
 	testScanner(t, &rig{
-		config: Config{Device: "auto", Layout: "auto"},
-		plug:   func() { device(t, "keyboard", "plug"); out = false },
-		pull:   func() { device(t, "keyboard", "unplug"); out = true },
+		config: Config{Device: "auto", Layout: "auto"}, tears: true,
+		plug: func() { device(t, "keyboard", "plug"); out = false },
+		pull: func() { device(t, "keyboard", "unplug"); out = true },
 		scan: func(strokes []stroke) {
 			for _, s := range append(strokes, stroke{key: keyEnter}) {
 				mods := byte(0)
@@ -55,6 +56,7 @@ func TestLabKeyboard(t *testing.T) {
 				if s.altGr {
 					mods |= 0x40
 				}
+				time.Sleep(10 * time.Millisecond) // a scanner's own pace
 				for _, report := range [][]byte{{mods, 0, usages[s.key], 0, 0, 0, 0, 0}, make([]byte, 8)} {
 					if _, err := hid.Write(report); err != nil {
 						t.Fatal(err)

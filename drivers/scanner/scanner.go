@@ -151,7 +151,7 @@ func (s *Scanner) session(ctx context.Context, failures *int) error {
 	}
 	*failures = 0
 	s.begin(p.id)
-	s.show(drivers.Ready, "", time.Time{})
+	s.show(drivers.Ready, s.knows(), time.Time{})
 	return p.read(ctx, s.tell)
 }
 
@@ -183,6 +183,14 @@ func (s *Scanner) tell(scan Scan) {
 		default:
 		}
 	}
+}
+
+// knows says how a scanner's layout is known, if that is worth a sentence.
+func (s *Scanner) knows() string {
+	if s.own.name == "" {
+		return ""
+	}
+	return "Its keys were learned from the sheet."
 }
 
 // begin is for a scanner that was plugged in: what is known of its layout holds.
@@ -238,6 +246,7 @@ func (s *Scanner) lesson(strokes []stroke) *Lesson {
 	}
 	s.taught.Store(nil)
 	s.layout, s.own = l, l
+	s.show(drivers.Ready, s.knows(), time.Time{})
 	s.config.Log.Info("the scanner's layout is learned", "scanner", s.id, "layout", l.name, "lacks", lacks)
 	if err := s.config.Keep(s.id, l.String()); err != nil {
 		s.config.Log.Warn("the scanner's layout is known until the next start only", "err", err)

@@ -28,6 +28,7 @@ type rig struct {
 	config     Config
 	scan       func([]stroke) // and Enter
 	plug, pull func()
+	tears      bool // the way loses keys where the kit's end is slow: the kernel keeps 64 events
 }
 
 // start runs the kit's end until stop.
@@ -72,16 +73,28 @@ func testScanner(t *testing.T, r *rig) {
 			}
 		}
 	}
-	reads := func(want, layout string) {
+	// scanned is what comes of strokes, in the end: who scans looks whether it was read, and scans again if keys were lost.
+	scanned := func(strokes []stroke) Scan {
 		t.Helper()
-		select {
-		case got := <-s.Scans():
-			if got.Text != want || got.Layout != layout {
-				t.Fatalf("%q by %s, want %q by %s", got.Text, got.Layout, want, layout)
+		for range 20 {
+			before := s.Torn()
+			r.scan(slices.Clip(strokes))
+			for range 6 {
+				select {
+				case got := <-s.Scans():
+					if s.Torn() == before {
+						return got
+					}
+				case <-time.After(10 * time.Second):
+				}
+				if s.Torn() != before {
+					break
+				}
 			}
-		case <-time.After(time.Minute):
-			t.Fatalf("%q is not read", want)
+			t.Log("keys were lost on the way")
 		}
+		t.Fatal("it is not read")
+		return Scan{}
 	}
 	types := func(layout, text string) []stroke {
 		t.Helper()
@@ -91,64 +104,55 @@ func testScanner(t *testing.T, r *rig) {
 		}
 		return strokes
 	}
-	scan := func(layout, text string) { t.Helper(); r.scan(types(layout, text)) }
+	reads := func(strokes []stroke, want, layout string) {
+		t.Helper()
+		if got := scanned(strokes); got.Text != want || got.Layout != layout || got.Lesson != nil {
+			t.Fatalf("%+v, want %q by %s", got, want, layout)
+		}
+	}
+	scan := func(layout, text string) { t.Helper(); reads(types(layout, text), text, layout) }
 	r.plug()
 	state(drivers.Ready)
 	scan("us", "4006381333931")
-	reads("4006381333931", "us")
 	scan("us", `https://example.org/?a=B_c&d=[1]~`)
-	reads(`https://example.org/?a=B_c&d=[1]~`, "us")
 	scan("de", ticket) // set to another country: the first code that is known tells
-	reads(ticket, "de")
 	scan("de", "Grüße, 5 €: {a@b} ^2")
-	reads("Grüße, 5 €: {a@b} ^2", "de")
 	scan("fr", ticket)
-	reads(ticket, "fr")
 	scan("fr", "N° 7 à 5 €, #1 ^")
-	reads("N° 7 à 5 €, #1 ^", "fr")
 
 	r.pull()
 	state(drivers.Absent)
 	r.plug()
 	state(drivers.Ready)
 	scan("fr", "12345")
-	reads("12345", "fr")
 
 	stranger := func(text string) []stroke { strokes := types("de", text); odd(strokes); return strokes }
 	lesson := func(strokes []stroke, want Lesson) {
 		t.Helper()
-		r.scan(slices.Clip(strokes))
-		select {
-		case got := <-s.Scans():
-			if got.Lesson == nil || got.Lesson.Layout != want.Layout || got.Lesson.Lacks != want.Lacks || !strings.Contains(got.Lesson.Reason, want.Reason) || want.Reason == "" && got.Lesson.Reason != "" {
-				t.Fatalf("%q: %+v, want %+v", got.Text, got.Lesson, want)
-			}
-		case <-time.After(time.Minute):
-			t.Fatal("the sheet is not read")
+		got := scanned(strokes)
+		if got.Lesson == nil || got.Lesson.Layout != want.Layout || got.Lesson.Lacks != want.Lacks || !strings.Contains(got.Lesson.Reason, want.Reason) || want.Reason == "" && got.Lesson.Reason != "" {
+			t.Fatalf("%q: %+v, want %+v", got.Text, got.Lesson, want)
 		}
 	}
 	sheet := stranger(Sheet())
 	lesson(sheet, Lesson{Reason: "nobody has asked"})
 	s.Teach(time.Hour)
 	scan("fr", ticket)
-	reads(ticket, "fr")
 	lesson(sheet[:len(sheet)/2], Lesson{Reason: "not all of it"})
 	lesson(slices.Delete(slices.Clone(sheet), 100, 101), Lesson{Reason: "not "})
 	if len(kept) > 0 || !s.Learning() {
 		t.Fatalf("learned of half a sheet: %q", kept)
 	}
 	lesson(sheet, Lesson{Layout: Own})
-	r.scan(stranger(ticket))
-	reads(ticket, Own)
+	reads(stranger(ticket), ticket, Own)
 	if len(kept) != 1 || s.Learning() {
 		t.Errorf("kept %q", kept)
 	}
 	stop()
 	s, stop = r.start(t)
 	state(drivers.Ready)
-	r.scan(stranger("https://example.org/?a=B_c&d=[1]~ ^2"))
-	reads("https://example.org/?a=B_c&d=[1]~ ^2", Own)
-	if s.Dropped() != 0 || s.Torn() != 0 {
+	reads(stranger("https://example.org/?a=B_c&d=[1]~ ^2"), "https://example.org/?a=B_c&d=[1]~ ^2", Own)
+	if s.Dropped() != 0 || s.Torn() != 0 && !r.tears {
 		t.Errorf("%d dropped, %d torn", s.Dropped(), s.Torn())
 	}
 }

@@ -68,6 +68,12 @@ type noSlips struct{ again []string }
 func (*noSlips) Held(context.Context) (int, error)      { return 2, nil }
 func (*noSlips) DecideHeld(context.Context, bool) error { return nil }
 func (*noSlips) Test(context.Context) error             { return Told("There is no printer.") }
+func (*noSlips) Sheet(_ context.Context, print bool) (wire.ScannerSheet, error) {
+	if print {
+		return wire.ScannerSheet{}, Told("There is no printer.")
+	}
+	return wire.ScannerSheet{PNG: []byte("picture"), Minutes: 10}, nil
+}
 func (n *noSlips) Again(_ context.Context, ticket string) error {
 	if ticket != "A-001" {
 		return store.ErrUnknown{What: "ticket", ID: ticket}

@@ -15,6 +15,7 @@ test("a press says what it did and where it was", () => {
 
 test("a scan is ours or not, in words", () => {
   assert.deepEqual([true, false].map((ok) => scanLabel({ ok })), [{ word: "Ours", mood: "good" }, { word: "Not ours", mood: "bad" }]);
+  assert.deepEqual([true, false].map((ok) => scanLabel({ ok, lesson: ok ? "learned" : "refused" }).word), ["Learned", "Not learned"]);
 });
 
 test("an offer's buttons follow its state", () => {

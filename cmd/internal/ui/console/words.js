@@ -7,7 +7,7 @@
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
- * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string}} Scan
+ * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, lesson?: string}} Scan lesson: learned or refused
  * @typedef {{presses: Press[], help: boolean}} Buttons
  * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held: number}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
@@ -92,11 +92,12 @@ export function slipLabel(state) {
 }
 
 /**
- * Whether what was scanned is a ticket.
+ * Whether what was scanned is a ticket, or was learned from.
  * @param {Scan} s
  * @returns {Label}
  */
 export function scanLabel(s) {
+  if (s.lesson) return s.ok ? { word: "Learned", mood: "good" } : { word: "Not learned", mood: "bad" };
   return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
 }
 
