@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/cable"
 	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
@@ -149,7 +150,7 @@ func (w *wire) print(ctx context.Context, job Job, first func(), hold func(reply
 			return fate, err
 		}
 		if n == 0 {
-			last, err = w.held(last, hold)
+			last, err = w.held(last, err, hold)
 		} else {
 			err = nil
 		}
@@ -230,7 +231,7 @@ func (w *wire) drain(ctx context.Context, hold func(reply.Trouble)) error {
 		case <-ctx.Done():
 			return fmt.Errorf("the end of the job has not left: %w", context.Cause(ctx))
 		}
-		if last, err = w.held(last, hold); err != nil {
+		if last, err = w.held(last, nil, hold); err != nil {
 			return err
 		}
 	}
@@ -254,8 +255,9 @@ func (w *wire) settle(ctx context.Context, hold func(reply.Trouble)) error {
 	}
 }
 
-// held looks why nothing moves since last: a printer that says why is waited for, any other has stalled after a while.
-func (w *wire) held(last time.Time, hold func(reply.Trouble)) (time.Time, error) {
+// held looks why nothing moves since last: a printer that says why is waited for, any other has stalled after a while. why is what its
+// cable said.
+func (w *wire) held(last time.Time, why error, hold func(reply.Trouble)) (time.Time, error) {
 	if time.Since(last) < step {
 		return last, nil
 	}
@@ -267,7 +269,11 @@ func (w *wire) held(last time.Time, hold func(reply.Trouble)) (time.Time, error)
 		hold(t)
 		return time.Now(), nil
 	case time.Since(last) > w.timing.stall:
-		return last, fmt.Errorf("the printer took nothing for %v: see that it has paper, is closed and on line, and switch it off and on", w.timing.stall)
+		err := fmt.Errorf("the printer took nothing for %v: see that it has paper, is closed and on line, and switch it off and on", w.timing.stall)
+		if errors.Is(why, cable.ErrStopped) {
+			err = fmt.Errorf("%w (%v)", err, why)
+		}
+		return last, err
 	}
 	return last, nil
 }
