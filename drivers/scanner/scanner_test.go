@@ -325,7 +325,7 @@ func TestWhoIsAScanner(t *testing.T) {
 }
 
 func TestWhatIsNoScanner(t *testing.T) {
-	for device, want := range map[string]string{"": "expected auto", "keyboard": "expected auto", "serial:": "expected auto", "serial:/dev/ttyACM0@7": "expected a speed", "0C2E:0b61": "expected auto"} {
+	for device, want := range map[string]string{"": "expected auto", "keyboard": "expected auto", "serial:": "expected auto", "serial:@9600": "expected serial:PATH", "serial:/dev/ttyACM0@7": "expected a speed", "0C2E:0b61": "expected auto"} {
 		if _, err := New(Config{Device: device, Layout: "us"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", device, err)
 		}
