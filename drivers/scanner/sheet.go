@@ -10,10 +10,11 @@ import (
 )
 
 // A scanner whose layout no table has is taught by a sheet: a code with every printable character of ASCII in an order that is known
-// here. What such scanners send, by their manuals and by what their users complain of: a key, with Shift, AltGr (or Ctrl and Alt) or
-// Alt; a dead key and a space; Alt and the character's number on the number pad, some of them always; for what their country lacks
-// nothing, or another character. So the sheet has each character by itself, a mark behind it, and then all of them once more, the
-// other way round: keys that were lost show in one of the two, what a scanner never sends is missing in both.
+// here. For a character such scanners send a key, with Shift, AltGr (or Ctrl and Alt) or Alt; a dead key and a space; or Alt and its
+// number on the number pad, some of them always (unix.stackexchange.com, question 392654). For what their country's table lacks they send
+// nothing (github.com/Fabi019/hid-barcode-scanner, issue 385), or another character. So the sheet has each character by itself, a mark
+// behind it, and then all of them once more, the other way round: keys that were lost show in one of the two, what a scanner never sends
+// is missing in both.
 
 // mark is behind each character of the sheet: all layouts have it on a key of its own.
 const mark = '0'
