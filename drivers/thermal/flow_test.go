@@ -11,6 +11,7 @@ import (
 
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal/internal/cable"
+	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
 const xon, xoff = 0x11, 0x13
@@ -26,7 +27,7 @@ const still = 700 * time.Millisecond
 func testFlow(t *testing.T, r *rig) {
 	data, next := bytes.Repeat([]byte("0123456789abcde\n"), 8192), []byte("after that\n")
 	failed := make(logged, 16)
-	start := func(t *testing.T, stall time.Duration) (ready, gone func(), print func([]byte) <-chan result) {
+	start := func(t *testing.T, stall time.Duration) (says func(string), ready, gone func(), print func([]byte) <-chan result) {
 		p, err := New(Config{Spec: r.spec, Profile: Paper58, Log: slog.New(failed)})
 		if err != nil {
 			t.Fatal(err)
@@ -44,8 +45,12 @@ func testFlow(t *testing.T, r *rig) {
 			t.Helper()
 			await(t, p, "it is gone", func(s drivers.Status) bool { return s.State != drivers.Ready })
 		}
+		says = func(words string) {
+			t.Helper()
+			await(t, p, "it says so", func(s drivers.Status) bool { return s.Reason == words })
+		}
 		ready()
-		return ready, gone, func(data []byte) <-chan result {
+		return says, ready, gone, func(data []byte) <-chan result {
 			done := make(chan result, 1)
 			go func() {
 				fate, err := p.Print(t.Context(), Job{Name: "A-1", Data: data})
@@ -79,7 +84,15 @@ func testFlow(t *testing.T, r *rig) {
 	}
 
 	t.Run("it goes on", func(t *testing.T) {
-		_, _, print := start(t, time.Hour)
+		says, ready, _, print := start(t, time.Hour)
+		if r.says != "" { // it is who writes that stops, and may ask all the same
+			r.say(xoff)
+			r.be(condition{cover: true})
+			says(reply.Open.Words)
+			r.be(condition{})
+			ready()
+			r.say(xon)
+		}
 		for _, at := range []int{1000, 20_000, len(data) - 1} {
 			stopped, done := stopsAt(at), print(data)
 			<-stopped
@@ -106,7 +119,7 @@ func testFlow(t *testing.T, r *rig) {
 		}
 	})
 	t.Run("it never goes on", func(t *testing.T) {
-		ready, gone, print := start(t, time.Second)
+		_, ready, gone, print := start(t, time.Second)
 		stopped, done := stopsAt(1000), print(data)
 		<-stopped
 		if res := <-done; res.fate != Begun || res.err == nil || !strings.Contains(res.err.Error(), "the printer took nothing for 1s: see that it has paper") || !strings.Contains(res.err.Error(), r.says) {

@@ -24,6 +24,11 @@ type link interface {
 	Close() error                                    // drops what has not left
 }
 
+// urgent is a link that a printer can stop, and on which it can be asked all the same.
+type urgent interface {
+	Urge(b []byte, by time.Time) (n int, err error) // as Write
+}
+
 // wire is a printer at the end of a link.
 type wire struct {
 	link
@@ -104,7 +109,11 @@ func (w *wire) ask(n byte) (answer byte, ok bool, err error) {
 		}
 		w.ear.Hear(one[0])
 	}
-	sent, err := w.Write([]byte{0x10, 0x04, n}, by)
+	write := w.Write
+	if u, ok := w.link.(urgent); ok {
+		write = u.Urge // real-time commands are taken though the line is stopped
+	}
+	sent, err := write([]byte{0x10, 0x04, n}, by)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && sent == 0:
 		return 0, false, nil

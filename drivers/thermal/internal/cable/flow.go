@@ -74,7 +74,13 @@ func PatientSerial(path string, baud int) (*Patient, error) {
 var ErrStopped = fmt.Errorf("it has stopped the line with XOFF: %w", os.ErrDeadlineExceeded)
 
 // Write hands over a burst when the one before has left and the printer has not stopped the line.
-func (p *Patient) Write(b []byte, by time.Time) (int, error) {
+func (p *Patient) Write(b []byte, by time.Time) (int, error) { return p.write(b, by, false) }
+
+// Urge is Write, though the printer has stopped the line: of a question that printers take then too. It stops the line also when its cover is
+// open (Epson TM-T88, Technical Manual, appendix A).
+func (p *Patient) Urge(b []byte, by time.Time) (int, error) { return p.write(b, by, true) }
+
+func (p *Patient) write(b []byte, by time.Time, urgent bool) (int, error) {
 	for {
 		if err := p.listen(time.Time{}); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, err
@@ -83,9 +89,9 @@ func (p *Patient) Write(b []byte, by time.Time) (int, error) {
 		switch {
 		case err != nil:
 			return 0, err
-		case !p.stopped && sent:
+		case sent && (urgent || !p.stopped):
 			return p.Line.Write(b[:min(len(b), burst)], by)
-		case p.stopped:
+		case p.stopped && !urgent:
 			if err := p.listen(by); errors.Is(err, os.ErrDeadlineExceeded) {
 				return 0, ErrStopped
 			} else if err != nil {
