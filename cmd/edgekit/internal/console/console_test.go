@@ -346,6 +346,7 @@ func TestDecisionsAboutSlips(t *testing.T) {
 		{"PUT", "/api/operator/held-slips", `{"print":true}`, http.StatusNoContent}, {"PUT", "/api/operator/held-slips", `{"print":false}`, http.StatusNoContent},
 		{"PUT", "/api/operator/held-slips", `{}`, http.StatusBadRequest}, {"PUT", "/api/operator/held-slips", `x`, http.StatusBadRequest},
 		{"POST", "/api/operator/tickets/A-001/print", ``, http.StatusNoContent}, {"POST", "/api/operator/tickets/A-002/print", ``, http.StatusNotFound}, {"POST", "/api/operator/test-slip", ``, http.StatusConflict},
+		{"POST", "/api/operator/scanner-sheet", `{"print":false}`, http.StatusOK}, {"POST", "/api/operator/scanner-sheet", `{"print":true}`, http.StatusConflict}, {"POST", "/api/operator/scanner-sheet", `x`, http.StatusBadRequest},
 	} {
 		r := httptest.NewRequest(ask.method, ask.path, strings.NewReader(ask.body))
 		if rw := do(c, r.Clone(t.Context())); rw.Code != http.StatusUnauthorized {
