@@ -47,6 +47,8 @@ func TestWhatCanBeMendedIsOneLine(t *testing.T) {
 		{"bad catalogue", []string{"-catalog", bad}, []string{bad + ":2:", "price: expected a whole number"}},
 		{"unknown setting", []string{"-config", settings}, []string{settings + ":2:1", "camra"}},
 		{"setting of the wrong kind", []string{"-config", wrong}, []string{wrong + ":1:"}},
+		{"no fonts", []string{"-fonts", "/none/fonts"}, []string{"--fonts", "/none/fonts", "expected folders with Noto fonts"}},
+		{"no name", []string{"-stall", " "}, []string{"--stall", "expected a name"}},
 		{"no camera program", []string{"-edgecam", "/none/edgecam"}, []string{"--edgecam", "/none/edgecam"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

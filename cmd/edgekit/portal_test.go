@@ -27,6 +27,7 @@ type air struct {
 	most            atomic.Int64 // phones that it takes; 0: it does not say
 	looks           atomic.Int64 // of the kit at it
 	staff           atomic.Pointer[wire.WifiStaff]
+	portal          atomic.Pointer[wire.WifiPortal] // nil: nobody's way out
 }
 
 func airOf(t *testing.T, data string) *air {
@@ -39,7 +40,10 @@ func airOf(t *testing.T, data string) *air {
 	a := &air{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) {
-		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: int(a.most.Load()), Stations: []wire.WifiStation{}}
+		w := wire.Wifi{Mode: "ap", Radio: "wlan0", Address: "127.9.9.9/8", Most: int(a.most.Load()), Stations: []wire.WifiStation{}, Blocked: []string{}}
+		if p := a.portal.Load(); p != nil {
+			w.Portal = *p
+		}
 		if !a.rests.Load() {
 			w.Stations = append(w.Stations, wire.WifiStation{MAC: mac, IP: ip, ConnectedMS: time.Hour.Milliseconds()})
 		}
@@ -103,6 +107,28 @@ func TestTheConsoleFromTheKitsOwnWiFi(t *testing.T) {
 	air.looked(t)
 	if air.rests.Load() {
 		t.Error("the Wi-Fi is full, and the operator's phone was let go")
+	}
+}
+
+// TestTheConsoleSaysWhetherVisitorsReachTheInternet, and follows it.
+func TestTheConsoleSaysWhetherVisitorsReachTheInternet(t *testing.T) {
+	data := t.TempDir()
+	air := airOf(t, data)
+	k, b := kittest.StartIn(t, data), kittest.Browser(t, watchful)
+	kittest.Open(t, b, k.Console+"/console")
+	enter(t, b, k.Code)
+	kittest.See(t, b, "the section", under("Wi-Fi")+` !== ""`)
+	kittest.Read(t, b, `document.querySelector("#wifi-open summary").click()`)
+	kittest.See(t, b, "the phone", under("Wi-Fi")+`.includes("02:00:00:00:00:07")`)
+	if got := kittest.Read(t, b, under("Wi-Fi")); strings.Contains(got, "nternet") {
+		t.Errorf("nobody is to reach the internet: %s", got)
+	}
+	for is, says := range map[string]string{"yes": "Visitors reach the internet, by eth0.", "no": "the kit sees none by eth0: look at the router there.", "": "whether it is there is not known yet."} {
+		air.portal.Store(&wire.WifiPortal{InternetVia: "eth0", Internet: is})
+		kittest.See(t, b, fmt.Sprintf("that it is %q", is), under("Wi-Fi")+fmt.Sprintf(`.includes(%q)`, says))
+	}
+	if got := kittest.Read(t, b, `JSON.stringify(wrongs)`); got != "[]" {
+		t.Errorf("the page did wrong: %s", got)
 	}
 }
 

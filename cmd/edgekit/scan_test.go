@@ -10,6 +10,7 @@ import (
 
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers/scanner"
 )
 
 // TestAScannedSlipIsShown: a serial scanner, on one of the kernel's own lines, reads a slip's code, and the console says which
@@ -45,6 +46,16 @@ func TestAScannedSlipIsShown(t *testing.T) {
 	kittest.Open(t, browser, k.Console+"/console")
 	enter(t, browser, kitCode(t, op))
 	kittest.See(t, browser, "both", under("Scanned")+`.match(/Not a ticket[^]*Not ours[^]*A-001[^]*Ours[^]*A-001: Mug, € 10\.00/)`)
+	kittest.Read(t, browser, `document.querySelector("#teach summary").click()`)
+	press(t, browser, "Show the sheet")
+	kittest.See(t, browser, "the sheet", `[...document.querySelectorAll("img")].some(i => i.alt === "The sheet: a code for the scanner" && i.checkVisibility() && i.naturalWidth > 200)`)
+	if _, err := far.WriteString(scanner.Sheet() + "\r"); err != nil {
+		t.Fatal(err)
+	}
+	kittest.See(t, browser, "what came of it", under("Devices")+`.includes("This scanner sends characters, not keys: there is nothing to learn.")`)
+	kittest.See(t, browser, "it among the scans", under("Scanned")+`.match(/The scanner's sheet[^]*Learned/)`)
+	press(t, browser, "Print the sheet")
+	kittest.See(t, browser, "it is printed", under("Devices")+`.includes("The sheet is printed. Have the scanner read it within 10 minutes.")`)
 	if got := kittest.Read(t, browser, `JSON.stringify(wrongs)`); got != "[]" {
 		t.Errorf("the page did wrong: %s", got)
 	}

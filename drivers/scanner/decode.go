@@ -56,12 +56,12 @@ type decoder struct {
 	bad     bool // what comes until the end is no code: too long, or events of it were lost
 	last    time.Duration
 	number  rune // typed on the number pad while Alt is down: a character by its number
-	typing  bool
+	typing  bool // Alt is down
 
 	torn int // codes that were given up
 }
 
-// feed takes an event. done are a code's strokes, when it ended with this event.
+// feed takes an event. done are a code's strokes, when it ended with this event; none, and not nil: it ended, and did not come whole.
 func (d *decoder) feed(e event) (done []stroke) {
 	if d.down == nil {
 		d.down = map[uint16]bool{}
@@ -96,8 +96,10 @@ func (d *decoder) feed(e event) (done []stroke) {
 		d.number = min(d.number*10+digit-'0', 0x110000)
 		return nil
 	}
-	d.add(e.at, stroke{key: e.code, shift: d.down[keyLeftShift] || d.down[keyRightShift], altGr: d.down[keyRightAlt], caps: d.caps,
-		ctrl: d.down[keyLeftCtrl] || d.down[keyRightCtrl]})
+	ctrl := d.down[keyLeftCtrl] || d.down[keyRightCtrl]
+	both := ctrl && d.typing // Ctrl and Alt, which Windows takes for AltGr
+	d.add(e.at, stroke{key: e.code, shift: d.down[keyLeftShift] || d.down[keyRightShift], altGr: d.down[keyRightAlt] || both,
+		alt: d.typing && !both, ctrl: ctrl && !both, caps: d.caps})
 	return nil
 }
 
@@ -131,7 +133,7 @@ func (d *decoder) end() (done []stroke) {
 	if d.bad {
 		d.bad = false
 		d.torn++
-		return nil
+		return []stroke{}
 	}
 	return done
 }

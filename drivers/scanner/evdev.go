@@ -137,7 +137,7 @@ func (s *Scanner) grab(k keyboard) (*port, error) {
 		}
 		return nil, gone(err)
 	}
-	return &port{name: k.String(), close: f.Close, read: func(_ context.Context, tell func(string, string)) error {
+	return &port{name: k.String(), id: k.id, close: f.Close, read: func(_ context.Context, tell func(Scan)) error {
 		d := &decoder{}
 		b := make([]byte, 64*sizeEvent)
 		for {
@@ -151,16 +151,17 @@ func (s *Scanner) grab(k keyboard) (*port, error) {
 }
 
 // decode hands on the codes that end with some events.
-func (s *Scanner) decode(d *decoder, events []event, tell func(text, layout string)) {
+func (s *Scanner) decode(d *decoder, events []event, tell func(Scan)) {
 	for _, e := range events {
-		if done := d.feed(e); len(done) > 0 {
-			if text, layout := s.meant(done); text != "" {
-				tell(text, layout)
+		done := d.feed(e)
+		s.torn.Add(int64(d.torn))
+		d.torn = 0
+		if done != nil {
+			if scan := s.meant(done); scan.Text != "" || scan.Lesson != nil {
+				tell(scan)
 			}
 		}
 	}
-	s.torn.Add(int64(d.torn))
-	d.torn = 0
 }
 
 // gone makes an absence of what the kernel says when a plug was pulled.

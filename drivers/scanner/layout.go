@@ -1,7 +1,7 @@
 package scanner
 
 import (
-	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -32,18 +32,26 @@ var keys = []uint16{41, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 // pad are the keys of the number pad that print, with number lock, the same everywhere but for the point.
 var pad = map[uint16]rune{71: '7', 72: '8', 73: '9', 75: '4', 76: '5', 77: '6', 79: '1', 80: '2', 81: '3', 82: '0', 83: '.', 55: '*', 74: '-', 78: '+', 98: '/'}
 
-// layout is what keys mean, by rows; third is with AltGr, by what the key is without. Plain and shift are those of the layouts of
-// these names in xkeyboard-config (fr: its oss), key by key; AltGr is what is printed on the keys, as Windows has it.
+// layout is what keys mean.
 type layout struct {
+	name  string
+	means map[stroke]rune // of strokes without caps, literal or what the same key prints everywhere
+	dead  map[stroke]bool // prints only with the space that follows
+}
+
+// table is a country's layout by rows; third is with AltGr, by what the key is without. Plain and shift are those of the layouts of
+// these names in xkeyboard-config (fr: its oss), key by key; AltGr is what is printed on the keys, as Windows has it.
+type table struct {
 	name         string
 	plain, shift string
 	third        map[rune]rune
 	fourth       map[rune]rune // with AltGr and shift
-	dead         string        // keys that print only with the space that follows
+	dead         string
 }
 
-// layouts are all there are, the most usual first: where nothing tells them apart, the first counts.
-var layouts = []layout{
+// tables are the layouts that are known by name, the most usual first: where nothing tells them apart, the first counts. Any other is
+// learned from a sheet: see Sheet.
+var tables = []table{
 	{name: "us", plain: "`1234567890-=" + "qwertyuiop[]" + "asdfghjkl;'\\" + "<zxcvbnm,./",
 		shift: "~!@#$%^&*()_+" + "QWERTYUIOP{}" + "ASDFGHJKL:\"|" + ">ZXCVBNM<>?"},
 	{name: "de", plain: "^1234567890ß´" + "qwertzuiopü+" + "asdfghjklöä#" + "<yxcvbnm,.-",
@@ -65,7 +73,28 @@ var layouts = []layout{
 		third: map[rune]rune{'1': '¦', '2': '@', '3': '#', '6': '¬', '7': '|', '\'': '´', '^': '~', 'e': '€', 'ü': '[', '¨': ']', 'ä': '{', '$': '}', '<': '\\'}},
 }
 
-// Layouts are the names of all layouts there are.
+// layouts are the tables, key by key.
+var layouts = func() (all []layout) {
+	for _, t := range tables {
+		l := layout{t.name, map[stroke]rune{}, map[stroke]bool{}}
+		plain, shift := []rune(t.plain), []rune(t.shift)
+		for i, key := range keys {
+			for s, r := range map[stroke]rune{{key: key}: plain[i], {key: key, shift: true}: shift[i],
+				{key: key, altGr: true}: t.third[plain[i]], {key: key, altGr: true, shift: true}: t.fourth[plain[i]]} {
+				if r != 0 {
+					l.means[s] = r
+				}
+				if r != 0 && strings.ContainsRune(t.dead, r) {
+					l.dead[s] = true
+				}
+			}
+		}
+		all = append(all, l)
+	}
+	return all
+}()
+
+// Layouts are the names of the layouts that are known.
 func Layouts() (names []string) {
 	for _, l := range layouts {
 		names = append(names, l.name)
@@ -75,43 +104,35 @@ func Layouts() (names []string) {
 
 // stroke is a key as it was pressed.
 type stroke struct {
-	key                uint16
-	shift, altGr, caps bool
-	ctrl               bool
-	literal            rune // not 0: whatever the layout, this
+	key                     uint16
+	shift, altGr, alt, ctrl bool
+	caps                    bool
+	literal                 rune // not 0: whatever the layout, this
 }
 
 // rune is what a stroke prints; 0: nothing.
 func (l layout) rune(s stroke) rune {
+	caps := s.caps
+	s.caps = false
+	r := l.means[s]
+	if caps && unicode.IsLetter(r) {
+		other := s
+		other.shift = !s.shift
+		if o := l.means[other]; o != r && unicode.ToUpper(o) == unicode.ToUpper(r) {
+			r = o
+		}
+	}
 	switch {
 	case s.literal != 0:
 		return s.literal
+	case r != 0:
+		return r
 	case s.key == keySpace:
 		return ' '
-	case pad[s.key] != 0:
-		return pad[s.key]
-	}
-	i := slices.Index(keys, s.key)
-	if i < 0 {
-		return 0
-	}
-	plain, shifted := []rune(l.plain)[i], []rune(l.shift)[i]
-	switch {
-	case s.altGr && s.shift:
-		return l.fourth[plain]
-	case s.altGr:
-		return l.third[plain]
-	case s.ctrl && s.key == keyGS:
+	case s.ctrl && !s.altGr && s.key == keyGS:
 		return 0x1d
-	case s.ctrl:
-		return 0
-	case s.caps && unicode.IsLetter(plain) && unicode.ToUpper(plain) == shifted:
-		s.shift = !s.shift
 	}
-	if s.shift {
-		return shifted
-	}
-	return plain
+	return pad[s.key]
 }
 
 // text is what strokes print.
@@ -124,7 +145,8 @@ func (l layout) text(strokes []stroke) string {
 			dead = false
 			continue
 		}
-		dead = slices.Contains([]rune(l.dead), r) && s.literal == 0
+		s.caps = false
+		dead = l.dead[s]
 		out = append(out, r)
 	}
 	return string(out)
@@ -146,7 +168,7 @@ func (l layout) strokesOf(text string) (strokes []stroke, ok bool) {
 			return nil, false
 		}
 		strokes = append(strokes, s)
-		if slices.Contains([]rune(l.dead), want) {
+		if l.dead[s] {
 			strokes = append(strokes, stroke{key: keySpace})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,9 @@ import (
 // Scan is a code that was read.
 type Scan struct {
 	Text   string    // 1 to 512 characters, all of which print, but for GS (0x1d) in GS1 codes
-	Layout string    // by which it was read; "": a serial scanner's
+	Layout string    // by which it was read: one of Layouts or Own; "": a serial scanner's
 	At     time.Time // when it was whole
+	Lesson *Lesson   // it was the sheet, or should have been
 }
 
 // Config says which scanner there is.
@@ -29,11 +31,15 @@ type Config struct {
 	// Device is auto (a keyboard whose name or maker is a scanner's), VENDOR:PRODUCT in hex, as lsusb shows them, serial:PATH or
 	// serial:PATH@BAUD, virtual or none.
 	Device string
-	Layout string // one of Layouts, or auto: the one in which a code is known
+	Layout string // one of Layouts, or auto: the one in which a code is known, or that was learned
 	// Known tells whether a text is one that is expected. It finds out the layout; nil: none is.
 	Known func(text string) bool
-	Twin  *Twin // for virtual
-	Log   *slog.Logger
+	// Kept gives what Keep was last given of a keyboard, VENDOR:PRODUCT, at a start or before; "": nothing. Keep keeps it, over restarts.
+	// It is the layout that was learned of it. nil: nothing is kept.
+	Kept func(id string) string
+	Keep func(id, layout string) error
+	Twin *Twin // for virtual
+	Log  *slog.Logger
 }
 
 // queue bounds the codes that wait. When it is full the oldest goes: who scans looks at the last one.
@@ -46,7 +52,10 @@ type Scanner struct {
 	timing  timing
 	watch   drivers.Watch
 	scans   chan Scan
-	layout  int // of layouts, by which codes are read; Run's
+	id      string                    // of the keyboard that is read; Run's
+	layout  layout                    // by which codes are read; Run's
+	own     layout                    // that was learned; its zero value: none. Run's
+	taught  atomic.Pointer[time.Time] // until when a sheet is expected; nil: none is
 	dropped atomic.Int64
 	torn    atomic.Int64
 	name    string // Run's
@@ -59,7 +68,8 @@ var usual = timing{scan: 2 * time.Second, retry: time.Second, most: 30 * time.Se
 // port is an open scanner.
 type port struct {
 	name  string
-	read  func(ctx context.Context, tell func(text, layout string)) error // until the scanner is gone
+	id    string                                           // VENDOR:PRODUCT; "": no keyboard
+	read  func(ctx context.Context, tell func(Scan)) error // until the scanner is gone
 	close func() error
 }
 
@@ -76,14 +86,13 @@ func New(c Config) (*Scanner, error) {
 	if c.Known == nil {
 		c.Known = func(string) bool { return false }
 	}
-	s := &Scanner{config: c, timing: usual, scans: make(chan Scan, queue), name: c.Device}
-	known := c.Layout == "auto"
-	for i, l := range layouts {
-		if l.name == c.Layout {
-			s.layout, known = i, true
-		}
+	if c.Kept == nil {
+		c.Kept, c.Keep = func(string) string { return "" }, func(string, string) error { return nil }
 	}
-	if !known {
+	s := &Scanner{config: c, timing: usual, scans: make(chan Scan, queue), name: c.Device, layout: layouts[0]}
+	if i := slices.Index(Layouts(), c.Layout); i >= 0 {
+		s.layout = layouts[i]
+	} else if c.Layout != "auto" {
 		return nil, fmt.Errorf("scanner: layout %q: expected auto or one of %v", c.Layout, Layouts())
 	}
 	var err error
@@ -141,13 +150,27 @@ func (s *Scanner) session(ctx context.Context, failures *int) error {
 		s.config.Log.Info("scanner found", "scanner", p.name)
 	}
 	*failures = 0
-	s.show(drivers.Ready, "", time.Time{})
+	s.begin(p.id)
+	s.show(drivers.Ready, s.knows(), time.Time{})
 	return p.read(ctx, s.tell)
 }
 
+// Teach expects the sheet for a while: until then, or until it was learned from, what is scanned and not known is taken for it. Where a
+// layout is set nothing is learned.
+func (s *Scanner) Teach(during time.Duration) {
+	until := time.Now().Add(during)
+	s.taught.Store(&until)
+}
+
+// Learning tells whether a sheet is expected.
+func (s *Scanner) Learning() bool {
+	until := s.taught.Load()
+	return until != nil && time.Now().Before(*until)
+}
+
 // tell hands a code on.
-func (s *Scanner) tell(text, layout string) {
-	scan := Scan{text, layout, time.Now()}
+func (s *Scanner) tell(scan Scan) {
+	scan.At = time.Now()
 	for {
 		select {
 		case s.scans <- scan:
@@ -162,23 +185,73 @@ func (s *Scanner) tell(text, layout string) {
 	}
 }
 
-// meant is what strokes say. Where no layout is set it is that of the first layout in which it is known, which from then on is
-// the scanner's.
-func (s *Scanner) meant(strokes []stroke) (text, layout string) {
+// knows says how a scanner's layout is known, if that is worth a sentence.
+func (s *Scanner) knows() string {
+	if s.own.name == "" {
+		return ""
+	}
+	return "Its keys were learned from the sheet."
+}
+
+// begin is for a scanner that was plugged in: what is known of its layout holds.
+func (s *Scanner) begin(id string) {
+	if s.config.Layout != "auto" || id == s.id {
+		return
+	}
+	s.id, s.layout, s.own = id, layouts[0], layout{}
+	kept := s.config.Kept(id)
+	if kept == "" {
+		return
+	}
+	l, err := parseLayout(kept)
+	if err != nil {
+		s.config.Log.Warn("what was learned of the scanner is lost: have it scan its sheet again", "scanner", id, "err", err)
+		return
+	}
+	s.layout, s.own = l, l
+}
+
+// meant is what strokes say, which are none where a code did not come whole. Where no layout is set it is that of the first layout in which
+// it is known, which from then on is the scanner's, and otherwise it may be the sheet.
+func (s *Scanner) meant(strokes []stroke) Scan {
+	known := false
 	if s.config.Layout == "auto" {
-		for n := range layouts {
-			i := (s.layout + n) % len(layouts)
-			if text := layouts[i].text(strokes); s.config.Known(text) {
-				if i != s.layout {
-					s.config.Log.Info("the scanner's layout is known", "layout", layouts[i].name)
+		for _, l := range append([]layout{s.layout, s.own}, layouts...) {
+			if known = s.config.Known(l.text(strokes)); known {
+				if l.name != s.layout.name {
+					s.config.Log.Info("the scanner's layout is known", "layout", l.name)
 				}
-				s.layout = i
+				s.layout = l
 				break
 			}
 		}
 	}
-	l := layouts[s.layout]
-	return printable([]byte(l.text(strokes))), l.name
+	scan := Scan{Text: printable([]byte(s.layout.text(strokes))), Layout: s.layout.name}
+	if !known {
+		scan.Lesson = s.lesson(strokes)
+	}
+	return scan
+}
+
+// lesson is what comes of strokes that may be the sheet; nil: they are not.
+func (s *Scanner) lesson(strokes []stroke) *Lesson {
+	l, lacks, reason := learn(strokes)
+	switch {
+	case s.config.Layout != "auto", !s.Learning() && reason != "":
+		return nil
+	case !s.Learning():
+		return &Lesson{Reason: "That is the sheet that teaches the scanner, and nobody has asked for it. Ask for it in the console first."}
+	case reason != "":
+		return &Lesson{Reason: reason}
+	}
+	s.taught.Store(nil)
+	s.layout, s.own = l, l
+	s.show(drivers.Ready, s.knows(), time.Time{})
+	s.config.Log.Info("the scanner's layout is learned", "scanner", s.id, "layout", l.name, "lacks", lacks)
+	if err := s.config.Keep(s.id, l.String()); err != nil {
+		s.config.Log.Warn("the scanner's layout is known until the next start only", "err", err)
+	}
+	return &Lesson{Layout: l.name, Lacks: lacks}
 }
 
 // printable is a text without what does not print. Bytes that are no UTF-8 are Latin-1, as old scanners send.

@@ -19,6 +19,9 @@ var speeds = map[int]uint32{1200: unix.B1200, 2400: unix.B2400, 4800: unix.B4800
 // serial is a scanner on a serial line, PATH or PATH@BAUD: 8 data bits, no parity, 9600 baud unless given, which USB ones ignore.
 func (s *Scanner) serial(at string) (func() (*port, error), error) {
 	path, rate, given := strings.Cut(at, "@")
+	if path == "" {
+		return nil, fmt.Errorf("scanner: device serial:%s: expected serial:PATH, such as serial:/dev/ttyACM0", at)
+	}
 	baud := 9600
 	if given {
 		var err error
@@ -43,7 +46,7 @@ func (s *Scanner) serial(at string) (func() (*port, error), error) {
 		if err != nil {
 			return nil, gone(err)
 		}
-		return &port{name: "serial:" + path, close: f.Close, read: func(_ context.Context, tell func(string, string)) error {
+		return &port{name: "serial:" + path, close: f.Close, read: func(_ context.Context, tell func(Scan)) error {
 			var l lines
 			b := make([]byte, 4096)
 			for {
@@ -55,8 +58,11 @@ func (s *Scanner) serial(at string) (func() (*port, error), error) {
 					return gone(err)
 				}
 				for _, text := range l.feed(b[:n]) {
-					if text != "" {
-						tell(text, "")
+					if text == Sheet() && s.Learning() {
+						s.taught.Store(nil)
+						tell(Scan{Lesson: &Lesson{}})
+					} else if text != "" {
+						tell(Scan{Text: text})
 					}
 				}
 				s.torn.Add(int64(l.torn))

@@ -11,6 +11,9 @@ import (
 // Twin is a scanner without a plug: a program scans with it. It sends key events, as a scanner that is a keyboard does. Safe for
 // concurrent use.
 type Twin struct {
+	// Odd is for a scanner set to a country that no layout is of: each key of the rows is the one after it. To be set before Scan.
+	Odd bool
+
 	mu      sync.Mutex
 	plugged bool
 	now     *connection
@@ -48,7 +51,7 @@ func (t *Twin) open(s *Scanner) (*port, error) {
 	c := &connection{events: make(chan []event), closed: make(chan struct{})}
 	c.close = sync.OnceFunc(func() { close(c.closed) })
 	t.now = c
-	return &port{name: "virtual", close: func() error { c.close(); return nil }, read: func(_ context.Context, tell func(string, string)) error {
+	return &port{name: "virtual", id: "virtual", close: func() error { c.close(); return nil }, read: func(_ context.Context, tell func(Scan)) error {
 		for d := (&decoder{}); ; {
 			select {
 			case es := <-c.events:
@@ -71,6 +74,23 @@ func (t *Twin) Scan(layout, text string) error {
 	if !ok {
 		return os.ErrInvalid
 	}
+	if t.Odd {
+		odd(strokes)
+	}
+	return t.send(strokes)
+}
+
+// odd has each key of the rows be the one after it.
+func odd(strokes []stroke) {
+	for i, s := range strokes {
+		if at := slices.Index(keys, s.key); at >= 0 {
+			strokes[i].key = keys[(at+1)%len(keys)]
+		}
+	}
+}
+
+// send presses keys, and Enter behind them.
+func (t *Twin) send(strokes []stroke) error {
 	t.mu.Lock()
 	c := t.now
 	t.mu.Unlock()

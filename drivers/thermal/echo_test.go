@@ -3,7 +3,6 @@ package thermal
 import (
 	"bytes"
 	"context"
-
 	"fmt"
 	"log/slog"
 	"os"
@@ -214,43 +213,4 @@ func TestASlipIsWrittenForThePrinterThatTakesIt(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestASerialPrinterStopsTheLine with XOFF, in the middle of a job, and loses none of it.
-func TestASerialPrinterStopsTheLine(t *testing.T) {
-	master, slave, path := pty(t)
-	defer slave.Close()
-	p, err := New(Config{Spec: "serial:" + path, Profile: Paper58, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.timing.look, p.timing.answer = 10*time.Millisecond, 20*time.Second
-	f := newFar()
-	served := make(chan struct{})
-	go func() { f.serve(master); close(served) }()
-	run(t, p)
-	await(t, p, "it is ready", func(s drivers.Status) bool { return s.State == drivers.Ready })
-	data := bytes.Repeat([]byte("0123456789abcde\n"), 4096)
-	stopped := false
-	f.mu.Lock()
-	f.stop = func(got int) []byte {
-		if got > 1000 && !stopped {
-			stopped = true
-			go func() {
-				drivers.Pause(context.Background(), 700*time.Millisecond) // longer than a job that is held up is left alone
-				master.Write([]byte{0x11})
-			}()
-			return []byte{0x13}
-		}
-		return nil
-	}
-	f.mu.Unlock()
-	if fate, err := p.Print(t.Context(), Job{Name: "A-1", Data: data}); fate != Sent || err != nil {
-		t.Errorf("%v, %v", fate, err)
-	}
-	f.await(data)
-	if !stopped {
-		t.Error("it was not stopped")
-	}
-	t.Cleanup(func() { master.Close(); <-served })
 }

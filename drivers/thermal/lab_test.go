@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/cable"
 )
 
 // These run over the kernel's own drivers, whose other ends are gadgets: usblp and cdc_acm.
@@ -64,6 +65,17 @@ func TestLabSerial(t *testing.T) {
 	raw(t, line)
 	r.answer = 5 * time.Second // the question that comes first after the plug is lost: nobody has opened the far end yet
 	testPrinter(t, r)
+}
+
+// TestLabSerialPrinterStopsTheLine: cdc_acm is a driver that takes XOFF and goes on, so that who writes must stop.
+func TestLabSerialPrinterStopsTheLine(t *testing.T) {
+	r, line := labRig(t, "serial", "serial:/dev/ttyACM0", "/dev/ttyGS0")
+	raw(t, line)
+	r.says = "it has stopped the line with XOFF"
+	if !cable.Deaf("/dev/ttyACM0") {
+		t.Error("cdc_acm is not known to be deaf")
+	}
+	testFlow(t, r)
 }
 
 // TestLabSerialLineIsUp: a printer that goes by the wires (DTR, RTS) sees that there is somebody, for as long as the line is open. That it may
@@ -157,6 +169,11 @@ func labRig(t *testing.T, device, spec, node string) (*rig, *os.File) {
 		}
 	}
 	r := &rig{far: f, spec: spec, be: f.become, unplug: func() { do("unplug") }}
+	r.say = func(c byte) {
+		if _, err := end.Write([]byte{c}); err != nil {
+			t.Error(err)
+		}
+	}
 	r.plug = func() {
 		do("plug")
 		// Who read while the plug was put in would wait for ever: only a new read lets the gadget take bytes.

@@ -31,6 +31,10 @@ type rig struct {
 	be           func(condition)
 	port         bool // only its port tells how it is
 	unplug, plug func()
+
+	say   func(byte)           // on a serial line: the printer says something of itself
+	place func(*Printer) place // instead of that of spec; nil: that
+	says  string               // that the cable knows when the printer never goes on
 }
 
 // condition is what is the matter with a printer; the zero value is nothing.
@@ -399,6 +403,11 @@ func ptyRig(t *testing.T, kind, pattern string) *rig {
 	var master, slave *os.File
 	var serving sync.WaitGroup
 	r := &rig{far: f, spec: kind + filepath.Join(dir, "lp0"), be: f.become}
+	r.say = func(c byte) {
+		if _, err := master.Write([]byte{c}); err != nil {
+			t.Error(err)
+		}
+	}
 	if pattern != "" {
 		r.spec, r.glob = "auto", filepath.Join(dir, pattern)
 	}

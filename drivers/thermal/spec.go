@@ -59,6 +59,10 @@ func (p *Printer) usb(name string, find func() (string, error)) place {
 
 func (p *Printer) serial(name, path string, baud int) place {
 	return place{name: name, find: func(context.Context) (string, error) { return existing(path) }, open: func(context.Context, string) (port, error) {
+		if cable.Deaf(path) {
+			c, err := cable.PatientSerial(path, baud)
+			return p.wired(c, err, new(knows), "")
+		}
 		c, err := cable.Serial(path, baud)
 		return p.wired(c, err, new(knows), "")
 	}}

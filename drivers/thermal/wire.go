@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal/internal/cable"
 	"edgekit.internal/drivers/thermal/internal/reply"
 )
 
@@ -21,6 +22,11 @@ type link interface {
 	ID() string                                      // who the printer says it is (IEEE 1284), where it can be asked without printing
 	End() error                                      // waits for the last few bytes, when Sent
 	Close() error                                    // drops what has not left
+}
+
+// urgent is a link that a printer can stop, and on which it can be asked all the same.
+type urgent interface {
+	Urge(b []byte, by time.Time) (n int, err error) // as Write
 }
 
 // wire is a printer at the end of a link.
@@ -103,7 +109,11 @@ func (w *wire) ask(n byte) (answer byte, ok bool, err error) {
 		}
 		w.ear.Hear(one[0])
 	}
-	sent, err := w.Write([]byte{0x10, 0x04, n}, by)
+	write := w.Write
+	if u, ok := w.link.(urgent); ok {
+		write = u.Urge // real-time commands are taken though the line is stopped
+	}
+	sent, err := write([]byte{0x10, 0x04, n}, by)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && sent == 0:
 		return 0, false, nil
@@ -149,7 +159,7 @@ func (w *wire) print(ctx context.Context, job Job, first func(), hold func(reply
 			return fate, err
 		}
 		if n == 0 {
-			last, err = w.held(last, hold)
+			last, err = w.held(last, err, hold)
 		} else {
 			err = nil
 		}
@@ -230,7 +240,7 @@ func (w *wire) drain(ctx context.Context, hold func(reply.Trouble)) error {
 		case <-ctx.Done():
 			return fmt.Errorf("the end of the job has not left: %w", context.Cause(ctx))
 		}
-		if last, err = w.held(last, hold); err != nil {
+		if last, err = w.held(last, nil, hold); err != nil {
 			return err
 		}
 	}
@@ -254,8 +264,9 @@ func (w *wire) settle(ctx context.Context, hold func(reply.Trouble)) error {
 	}
 }
 
-// held looks why nothing moves since last: a printer that says why is waited for, any other has stalled after a while.
-func (w *wire) held(last time.Time, hold func(reply.Trouble)) (time.Time, error) {
+// held looks why nothing moves since last: a printer that says why is waited for, any other has stalled after a while. why is what its
+// cable said.
+func (w *wire) held(last time.Time, why error, hold func(reply.Trouble)) (time.Time, error) {
 	if time.Since(last) < step {
 		return last, nil
 	}
@@ -267,7 +278,11 @@ func (w *wire) held(last time.Time, hold func(reply.Trouble)) (time.Time, error)
 		hold(t)
 		return time.Now(), nil
 	case time.Since(last) > w.timing.stall:
-		return last, fmt.Errorf("the printer took nothing for %v: see that it has paper, is closed and on line, and switch it off and on", w.timing.stall)
+		err := fmt.Errorf("the printer took nothing for %v: see that it has paper, is closed and on line, and switch it off and on", w.timing.stall)
+		if errors.Is(why, cable.ErrStopped) {
+			err = fmt.Errorf("%w (%v)", err, why)
+		}
+		return last, err
 	}
 	return last, nil
 }

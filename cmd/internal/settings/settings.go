@@ -22,7 +22,7 @@ import (
 type Settings struct {
 	Listen   string `toml:"listen" default:":8080" pattern:"^[^ ]*:[0-9]{1,5}$" expect:"an address and port such as :8080" help:"Visitors' address: HTTP, and the same UDP port for pictures."`
 	Operator string `toml:"operator" default:"127.0.0.1:8081" pattern:"^[^ ]*:[0-9]{1,5}$" expect:"an address and port such as :8443" help:"Operators' address. HTTPS unless it is loopback."`
-	Data     string `toml:"data" default:"edgekit-data" help:"Folder for everything that must outlive a restart."`
+	Data     string `toml:"data" default:"edgekit-data" pattern:"\\S" expect:"a folder's path" help:"Folder for everything that must outlive a restart."`
 	Camera   string `toml:"camera" default:"auto" pattern:"^(auto|synthetic|file:.+|/dev/.+)$" expect:"auto, synthetic, file:PATH or /dev/videoN" help:"auto, synthetic, file:PATH or /dev/videoN."`
 	Framing  string `toml:"framing" default:"face" enum:"face,product,none" help:"What the camera is set for. face: it follows whoever speaks. product: focus and colours are found once and held, for goods held up or on a table. none: it is left as it is."`
 	Mains    string `toml:"mains" default:"auto" enum:"auto,50,60,none" help:"Hz of the lamps' mains, so that they do not flicker in the picture: ${enum}. auto goes by the Wi-Fi's country."`
@@ -36,7 +36,7 @@ type Settings struct {
 	Layers   string `toml:"layers" pattern:"^([0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6}(,[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6})*)?$" expect:"WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600" help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture and half of it."`
 	Fonts    string `toml:"fonts" help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's."`
 	Edgecam  string `toml:"edgecam" help:"The camera program. Default: edgecam beside this program."`
-	Stall    string `toml:"stall" default:"edgekit" max:"100" help:"Name of the stall, printed on slips."`
+	Stall    string `toml:"stall" default:"edgekit" max:"100" pattern:"\\S" expect:"a name of 1 to 100 characters" help:"Name of the stall, printed on slips."`
 	SlipText string `toml:"slip-text" max:"500" help:"Lines at the foot of slips."`
 	Logo     string `toml:"logo" help:"Picture (PNG or JPEG) at the head of slips."`
 	Drawer   string `toml:"drawer" default:"no" enum:"no,yes" help:"Open the cash drawer at the printer with each slip: ${enum}."`

@@ -10,7 +10,7 @@ import (
 // Wifi is the section [wifi]. edgekit checks and keeps it, and prints what visitors join with; edgeap does it.
 type Wifi struct {
 	Mode     string `toml:"mode" default:"auto" enum:"auto,ap,venue,off" help:"ap: the kit makes a network. venue: it is in the venue's, by cable or by Wi-Fi (venue-ssid). off: neither. auto: ap on a kit that has a radio for it, off on a laptop."`
-	SSID     string `toml:"ssid" max:"32" help:"The network's name, at most 32 bytes. Default: the stall's name, or the kit's."`
+	SSID     string `toml:"ssid" max:"32" pattern:"^$|\\S" expect:"a name of at most 32 bytes that can be seen, or none" help:"The network's name, at most 32 bytes. Default: the stall's name, or the kit's."`
 	Password string `toml:"password" secret:"yes" pattern:"^([ -~]{8,63})?$" expect:"8 to 63 letters, digits and signs without accents" help:"8 to 63 characters. Default: one that the kit makes for itself."`
 	Security string `toml:"security" default:"wpa2" enum:"wpa2,wpa3,mixed,open" help:"wpa2, wpa3, mixed (phones choose) or open (no password)."`
 	Band     string `toml:"band" default:"auto" enum:"auto,2.4,5" help:"GHz: ${enum}."`
@@ -19,7 +19,7 @@ type Wifi struct {
 	Internet bool   `toml:"internet" default:"false" help:"Visitors reach the internet too, slowly, by the network the kit is in; never what else is in that network."`
 	Firmware string `toml:"firmware" default:"standard" enum:"standard,minimal" help:"Of the Wi-Fi chip in a Pi 3B+, 4B and 5. standard takes 7 phones. minimal takes 18; it speaks no WPA3, with visitors or a venue. It counts from the next time the kit is switched on."`
 
-	VenueSSID     string `toml:"venue-ssid" max:"32" help:"The venue's own network, at most 32 bytes; it may be hidden. Mode venue joins it; mode ap does with a second Wi-Fi adapter, as the way out."`
+	VenueSSID     string `toml:"venue-ssid" max:"32" pattern:"^$|\\S" expect:"a name of at most 32 bytes that can be seen, or none" help:"The venue's own network, at most 32 bytes; it may be hidden. Mode venue joins it; mode ap does with a second Wi-Fi adapter, as the way out."`
 	VenuePassword string `toml:"venue-password" secret:"yes" pattern:"^([ -~]{8,63}|[0-9a-fA-F]{64})?$" expect:"8 to 63 letters, digits and signs without accents, or a key of 64 hex digits" help:"Its password, for WPA2 or WPA3. Without one it is joined as an open network."`
 }
 

@@ -11,5 +11,18 @@ type Scan struct {
 	Ticket string    `json:"ticket,omitempty"`
 	Title  string    `json:"title,omitempty"`
 	Total  *Money    `json:"total,omitempty"`
-	Print  string    `json:"print,omitempty"` // state of its slip
+	Print  string    `json:"print,omitempty"`  // state of its slip
+	Lesson string    `json:"lesson,omitempty"` // it was the scanner's sheet, or should have been: Learned or LessonRefused
+}
+
+// What came of a scanner's sheet.
+const (
+	Learned       = "learned"
+	LessonRefused = "refused"
+)
+
+// ScannerSheet is the sheet that teaches a scanner's layout, and for how long it is expected.
+type ScannerSheet struct {
+	PNG     []byte `json:"png"`
+	Minutes int    `json:"minutes"`
 }

@@ -91,6 +91,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
 	inner.HandleFunc("POST /api/operator/tickets/{ticket}/print", c.postAgain)
 	inner.HandleFunc("POST /api/operator/test-slip", c.postTest)
+	inner.HandleFunc("POST /api/operator/scanner-sheet", c.postSheet)
 	inner.HandleFunc("PUT /api/operator/held-slips", c.putHeld)
 	inner.HandleFunc("GET /api/operator/traces/{tap}", c.getTrace)
 	inner.HandleFunc("POST /api/operator/unpair", c.postUnpair)

@@ -68,6 +68,12 @@ type noSlips struct{ again []string }
 func (*noSlips) Held(context.Context) (int, error)      { return 2, nil }
 func (*noSlips) DecideHeld(context.Context, bool) error { return nil }
 func (*noSlips) Test(context.Context) error             { return Told("There is no printer.") }
+func (*noSlips) Sheet(_ context.Context, print bool) (wire.ScannerSheet, error) {
+	if print {
+		return wire.ScannerSheet{}, Told("There is no printer.")
+	}
+	return wire.ScannerSheet{PNG: []byte("picture"), Minutes: 10}, nil
+}
 func (n *noSlips) Again(_ context.Context, ticket string) error {
 	if ticket != "A-001" {
 		return store.ErrUnknown{What: "ticket", ID: ticket}
@@ -340,6 +346,7 @@ func TestDecisionsAboutSlips(t *testing.T) {
 		{"PUT", "/api/operator/held-slips", `{"print":true}`, http.StatusNoContent}, {"PUT", "/api/operator/held-slips", `{"print":false}`, http.StatusNoContent},
 		{"PUT", "/api/operator/held-slips", `{}`, http.StatusBadRequest}, {"PUT", "/api/operator/held-slips", `x`, http.StatusBadRequest},
 		{"POST", "/api/operator/tickets/A-001/print", ``, http.StatusNoContent}, {"POST", "/api/operator/tickets/A-002/print", ``, http.StatusNotFound}, {"POST", "/api/operator/test-slip", ``, http.StatusConflict},
+		{"POST", "/api/operator/scanner-sheet", `{"print":false}`, http.StatusOK}, {"POST", "/api/operator/scanner-sheet", `{"print":true}`, http.StatusConflict}, {"POST", "/api/operator/scanner-sheet", `x`, http.StatusBadRequest},
 	} {
 		r := httptest.NewRequest(ask.method, ask.path, strings.NewReader(ask.body))
 		if rw := do(c, r.Clone(t.Context())); rw.Code != http.StatusUnauthorized {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/pipeline/store"
 )
 
@@ -18,6 +19,9 @@ type Slips interface {
 	Again(ctx context.Context, ticket string) error
 	// Test prints a test page. Told: it cannot, for a reason that people understand.
 	Test(ctx context.Context) error
+	// Sheet expects the sheet that teaches a scanner for a while, and prints it if it is to. Told: it cannot, for a reason that people
+	// understand.
+	Sheet(ctx context.Context, print bool) (wire.ScannerSheet, error)
 }
 
 func (c *Console) putHeld(rw http.ResponseWriter, r *http.Request) {
@@ -40,6 +44,24 @@ func (c *Console) postAgain(rw http.ResponseWriter, r *http.Request) {
 
 func (c *Console) postTest(rw http.ResponseWriter, r *http.Request) {
 	c.printed(rw, "test page", c.Slips.Test(r.Context()))
+}
+
+func (c *Console) postSheet(rw http.ResponseWriter, r *http.Request) {
+	var want struct {
+		Print bool `json:"print"`
+	}
+	if !read(rw, r, &want, `{"print":true}`) {
+		return
+	}
+	sheet, err := c.Slips.Sheet(r.Context(), want.Print)
+	switch {
+	case errors.As(err, new(Told)):
+		refuse(rw, http.StatusConflict, "cannot", err.Error())
+	case err != nil:
+		c.printed(rw, "scanner's sheet", err)
+	default:
+		reply(rw, sheet)
+	}
 }
 
 // printed answers when a slip that somebody stands waiting for is out.

@@ -101,14 +101,60 @@ func (c Config) layers() (string, error) {
 
 // camera checks what can be known of a camera before it is there: one that is plugged in later is no fault.
 func (c Config) camera() error {
-	path, isFile := strings.CutPrefix(c.Camera, "file:")
+	path, named := strings.CutPrefix(c.Camera, "file:")
 	switch {
-	case isFile:
-		if _, err := os.Stat(path); err != nil {
+	case named:
+		if err := isFile(path); err != nil {
 			return fault("edgekit: --camera: %v: expected file:PATH of a film or picture", err)
 		}
 	case c.Camera != "auto" && c.Camera != "synthetic" && !strings.HasPrefix(c.Camera, "/dev/"):
 		return fault("edgekit: --camera %q: expected auto, synthetic, file:PATH or /dev/videoN", c.Camera)
+	}
+	return nil
+}
+
+// isFile is why there is no file at a path; nil: there is.
+func isFile(path string) error {
+	is, err := os.Stat(path)
+	if err == nil && is.IsDir() {
+		err = fmt.Errorf("%s is a folder", path)
+	}
+	return err
+}
+
+// names checks the stall's name, which a flag may have left empty.
+func (c Config) names() error {
+	if strings.TrimSpace(c.Stall) == "" {
+		return fault("edgekit: --stall %q: expected a name of 1 to 100 characters", c.Stall)
+	}
+	return nil
+}
+
+// fonts checks that the folders that are named are there. Of those that are looked at by themselves none need be.
+func (c Config) fonts() error {
+	if c.Fonts == "" {
+		return nil
+	}
+	for _, dir := range c.fontDirs() {
+		is, err := os.Stat(dir)
+		if err == nil && !is.IsDir() {
+			err = fmt.Errorf("%s is a file", dir)
+		}
+		if err != nil {
+			return fault("edgekit: --fonts %q: %v: expected folders with Noto fonts, separated by commas", c.Fonts, err)
+		}
+	}
+	return nil
+}
+
+// program checks that the camera program can be run.
+func (c Config) program() error {
+	err := isFile(c.edgecam())
+	if is, e := os.Stat(c.edgecam()); err == nil && e == nil && is.Mode()&0o111 == 0 {
+		err = fmt.Errorf("%s is no program", c.edgecam())
+	}
+	if err != nil {
+		return fault("edgekit: --edgecam: %v: expected the camera program, which `make build` puts beside this one", err)
 	}
 	return nil
 }

@@ -42,6 +42,16 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 	}
 }
 
+// TestTheCameraProgramCanBeRun, or it is said what was expected.
+func TestTheCameraProgramCanBeRun(t *testing.T) {
+	for path, want := range map[string]string{"/nowhere": "no such file", t.TempDir(): "is a folder: expected the camera program", written(t, "text"): "is no program", "/bin/sh": ""} {
+		c := Config{Settings: settings.Settings{Edgecam: path}}
+		if err := c.program(); (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "edgekit: --edgecam: ")) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}
+
 func TestABadFileSaysWhere(t *testing.T) {
 	state := setup.OpenState(t.TempDir(), slog.New(slog.DiscardHandler))
 	for text, want := range map[string]string{

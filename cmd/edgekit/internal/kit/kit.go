@@ -2,6 +2,7 @@
 package kit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -219,8 +220,8 @@ func (k *Kit) openPictures() (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(k.config.edgecam()); err != nil {
-		return fault("edgekit: --edgecam: %v: expected the camera program, which `make build` puts beside this one", err)
+	if err := k.config.program(); err != nil {
+		return err
 	}
 	k.fan, err = fanout.New(fanout.Config{Conn: k.media, Log: k.log, MaxViewers: maxViewers, WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) }})
 	if err != nil {
@@ -252,6 +253,9 @@ func (k *Kit) openPictures() (err error) {
 }
 
 func (k *Kit) openPrinter() error {
+	if err := cmp.Or(k.config.names(), k.config.fonts()); err != nil {
+		return err
+	}
 	fonts, err := overlay.LoadFonts(k.config.fontDirs()...)
 	if err != nil {
 		return fault("edgekit: --fonts: %v", err)

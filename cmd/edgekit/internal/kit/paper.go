@@ -11,10 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"rsc.io/qr"
+
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/listen"
+	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers/scanner"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/store"
@@ -216,6 +221,30 @@ func (s slips) Test(ctx context.Context) error {
 }
 
 // canPrint says in words for people why nothing can be printed just now.
+// Sheet implements console.Slips.
+func (s slips) Sheet(ctx context.Context, print bool) (sheet wire.ScannerSheet, err error) {
+	if print {
+		if err := s.canPrint(); err != nil {
+			return sheet, err
+		}
+	}
+	if reason := s.counter.Teach(); reason != "" {
+		return sheet, console.Told(reason)
+	}
+	code, err := qr.Encode(scanner.Sheet(), qr.M)
+	if err == nil && print {
+		ctx, cancel := context.WithTimeout(ctx, onDemand)
+		defer cancel()
+		_, err = s.printer.Print(ctx, thermal.Job{Name: "scanner-sheet", Compose: func(p thermal.Profile) []byte {
+			return slip.ComposeSheet(s.config.Stall, scanner.Sheet(), p, s.text)
+		}})
+	}
+	if err != nil {
+		return sheet, err
+	}
+	return wire.ScannerSheet{PNG: code.PNG(), Minutes: int(scan.Lesson.Minutes())}, nil
+}
+
 func (k *Kit) canPrint() error {
 	if k.printer == nil {
 		return console.Told("Printing is switched off: set a printer first.")

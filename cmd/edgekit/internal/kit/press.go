@@ -27,7 +27,7 @@ func (k *Kit) openDesk() error {
 	if err != nil {
 		return prefixed(setting, err)
 	}
-	k.counter, err = scan.New(scan.Config{Scanner: k.config.Scanner, Book: k.store, Told: k.desk.Tell, Log: k.log})
+	k.counter, err = scan.New(scan.Config{Scanner: k.config.Scanner, Book: k.store, Told: k.desk.Tell, Kept: k.state.Scanner, Keep: k.state.SetScanner, Log: k.log})
 	return prefixed("scanner.device", err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"edgekit.internal/cmd/edgekit/internal/logs"
@@ -49,9 +50,11 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 		k, problems, err := openWith(args, candidate.Text, state, log, ring, said)
 		if err == nil && k == nil {
 			book.Refuse(candidate, problems)
-			if candidate.From == setup.FromKept && only("catalog", problems) {
-				k, _, err = openWith(args, candidate.Text, state, log, ring, said, "catalog")
-			}
+		}
+		var without []string
+		for err == nil && k == nil && candidate.From == setup.FromKept && lost(problems, without) {
+			without = append(without, problems[0].Key)
+			k, problems, err = openWith(args, candidate.Text, state, log, ring, said, without...)
 		}
 		if err != nil {
 			return nil, false, err
@@ -72,10 +75,11 @@ func openArgs(args []string, log *slog.Logger, ring *logs.Ring, said io.Writer, 
 // defaults, and cost the last good ones.
 var emptied = settings.Problems{{Line: 1, Column: 1, What: "the file is empty, as after a card was pulled out while it was being saved: save it again; for a kit with its own settings write a line that starts with #"}}
 
-// only tells whether nothing but one key is wrong. The last good settings hold without their catalogue, whose file may have
-// been torn since: a kit sells from what it imported before, and without its Wi-Fi it sells nothing.
-func only(key string, problems settings.Problems) bool {
-	return len(problems) == 1 && problems[0].Key == key
+// lost tells whether nothing but a file is wrong that settings name, which may have gone or been torn since, and was not left out before. The
+// last good settings hold without it: a kit sells from the catalogue that it imported before, with its own fonts and no logo, and
+// without its Wi-Fi it sells nothing.
+func lost(problems settings.Problems, without []string) bool {
+	return len(problems) == 1 && slices.Contains([]string{"catalog", "fonts", "logo"}, problems[0].Key) && !slices.Contains(without, problems[0].Key)
 }
 
 // openFile opens a kit with the settings file that was named. What is wrong with it is a fault.
@@ -152,7 +156,7 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 		return nil, nil, err
 	}
 	for _, check := range []func() error{
-		c.camera,
+		c.camera, c.names, c.fonts, c.program,
 		func() error {
 			_, err := thermal.NewPrinters(thermal.Config{Spec: c.Printer})
 			return prefixed("printer", err)
@@ -163,8 +167,7 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 			if c.Catalog == "" {
 				return nil
 			}
-			_, err := os.Stat(c.Catalog)
-			return prefixed("catalog", err)
+			return prefixed("catalog", isFile(c.Catalog))
 		},
 	} {
 		if err := check(); err != nil {

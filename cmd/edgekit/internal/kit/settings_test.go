@@ -3,6 +3,9 @@ package kit
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -161,6 +164,36 @@ func TestATornCatalogueTakesNoWifiAway(t *testing.T) {
 	}
 }
 
+// TestWhatSettingsNameMayGo: fonts and a logo on a stick that was pulled out, and the Wi-Fi stays.
+func TestWhatSettingsNameMayGo(t *testing.T) {
+	c := &card{}
+	_, start := kitOn(t, c)
+	stick := filepath.Join(t.TempDir(), "stick")
+	if err := os.Mkdir(stick, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	logo := filepath.Join(stick, "logo.png")
+	f, err := os.Create(logo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(f, image.NewGray(image.Rect(0, 0, 8, 8))), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c.files = map[string]string{settings.Name: fmt.Sprintf("stall = \"Blue Door\"\nfonts = %q\nlogo = %q\n[wifi]\nssid = \"Blue\"\n", stick, logo)}
+	for _, there := range []bool{true, false, false} {
+		if !there {
+			if err := os.RemoveAll(stick); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k, said := start()
+		if k.config.Stall != "Blue Door" || k.config.Wifi.SSID != "Blue" || (k.config.Logo != "") != there || (k.book.Refusal() == nil) != there {
+			t.Errorf("stick %v: %q with Wi-Fi %q and logo %q, refused %+v\n%s", there, k.config.Stall, k.config.Wifi.SSID, k.config.Logo, k.book.Refusal(), said)
+		}
+	}
+}
+
 // TestConsoleAndCardAgree: what is saved in the console is on the card too, and the file that was changed last wins.
 func TestConsoleAndCardAgree(t *testing.T) {
 	c := &card{files: map[string]string{settings.Name: "stall = \"Card\"\n"}}
@@ -192,7 +225,9 @@ func TestConsoleAndCardAgree(t *testing.T) {
 	if s, err := settings.Load(data); err != nil || s.Stall != "Console" {
 		t.Errorf("other programs have %q, %v", s.Stall, err)
 	}
-	for text, problem := range map[string]string{"stal = 1": "f:1:1", "camera = \"file:/none\"": "f:1:1: camera", "printer = \"usb:\"": "f:1:1", "x": "f:1:", "\ncatalog = \"/none\"": "f:2:1: catalog"} {
+	for text, problem := range map[string]string{"stal = 1": "f:1:1", "camera = \"file:/none\"": "f:1:1: camera", "printer = \"usb:\"": "f:1:1", "x": "f:1:", "\ncatalog = \"/none\"": "f:2:1: catalog",
+		"stall = \"\"": "f:1:1: stall", "\nfonts = \"/none\"": "f:2:1: fonts", "fonts = \"" + data + ",\"": "f:1:1: fonts", "fonts = \"/dev/null\"": "/dev/null is a file: expected folders with Noto fonts",
+		"logo = \"/none\"": "f:1:1: logo", "catalog = \"" + data + "\"": "f:1:1: catalog", "camera = \"file:" + data + "\"": "f:1:1: camera"} {
 		save(k, text, problem, true)
 	}
 	if c.files[settings.Name] != "stall = \"Console\"\n" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +31,11 @@ type Config struct {
 	Scanner settings.Scanner
 	Book    Book
 	Told    func(ok bool) // told each scan; must not block
-	Twin    *scanner.Twin // of a virtual scanner; nil: it is never plugged in
-	Log     *slog.Logger
+	// Kept gives what Keep was last given of a scanner, over restarts: the layout that was learned of it. nil: nothing is kept.
+	Kept func(id string) string
+	Keep func(id, layout string) error
+	Twin *scanner.Twin // of a virtual scanner; nil: it is never plugged in
+	Log  *slog.Logger
 }
 
 // Counter reads the scanner. Its methods are safe for concurrent use.
@@ -46,6 +50,8 @@ type Counter struct {
 const (
 	// shown is how many scans the console shows.
 	shown = 5
+	// Lesson is for how long the scanner's sheet is expected.
+	Lesson = 10 * time.Minute
 	// patience is how long a look at a ticket may take.
 	patience = 2 * time.Second
 )
@@ -54,7 +60,7 @@ const (
 func New(c Config) (*Counter, error) {
 	k := &Counter{cfg: c, recent: []wire.Scan{}}
 	var err error
-	k.scanner, err = scanner.New(scanner.Config{Device: c.Scanner.Device, Layout: c.Scanner.Layout, Known: k.known, Twin: c.Twin, Log: c.Log})
+	k.scanner, err = scanner.New(scanner.Config{Device: c.Scanner.Device, Layout: c.Scanner.Layout, Known: k.known, Kept: c.Kept, Keep: c.Keep, Twin: c.Twin, Log: c.Log})
 	return k, err
 }
 
@@ -73,6 +79,35 @@ func (k *Counter) Run(ctx context.Context) error {
 		}
 	})
 	return all.Wait()
+}
+
+// Teach expects the scanner's sheet for a while, and from whoever scans it learns that scanner's layout. reason is why that is no use, for
+// people; "": it is.
+func (k *Counter) Teach() (reason string) {
+	switch is := k.cfg.Scanner; {
+	case is.Device == "none":
+		return "There is to be no scanner: device in [scanner] of the settings is none."
+	case is.Layout != "auto":
+		return fmt.Sprintf("The scanner is set to the layout %s, which holds: put layout = \"auto\" below [scanner] in the settings, and start the kit again.", is.Layout)
+	}
+	k.scanner.Teach(Lesson)
+	return ""
+}
+
+// learned says what came of the sheet.
+func learned(l scanner.Lesson) (detail string) {
+	switch l.Layout {
+	case "":
+		detail = "This scanner sends characters, not keys: there is nothing to learn."
+	case scanner.Own:
+		detail = "Learned: the kit knows this scanner's keys from now on, after a restart too."
+	default:
+		detail = fmt.Sprintf("Learned: this scanner is set to the layout %s, which the kit knows.", l.Layout)
+	}
+	if l.Lacks != "" {
+		detail += fmt.Sprintf(" It does not type %s, or not so that they can be told apart: codes are read without them.", strings.Join(strings.Split(l.Lacks, ""), " "))
+	}
+	return detail
 }
 
 // known tells whether a text is the code of one of the kit's tickets.
@@ -98,6 +133,10 @@ func (k *Counter) scanned(ctx context.Context, s scanner.Scan) {
 	w := wire.Scan{At: s.At.UTC(), Text: s.Text, OK: ok && err == nil}
 	_, _, ours := slip.ParseCode(s.Text)
 	switch {
+	case s.Lesson != nil && s.Lesson.Reason != "":
+		w.OK, w.Lesson, w.Detail = false, wire.LessonRefused, s.Lesson.Reason
+	case s.Lesson != nil:
+		w.OK, w.Lesson, w.Detail, w.Text = true, wire.Learned, learned(*s.Lesson), ""
 	case err != nil:
 		k.cfg.Log.Warn("ticket not looked up", "err", err)
 		w.Detail = "The kit cannot look that ticket up right now. Scan it again."
@@ -132,7 +171,7 @@ func (k *Counter) Devices() []drivers.Status {
 	if s.State == drivers.Absent && (!named || s.Reason == "") {
 		return nil
 	}
-	if n := k.scanner.Torn(); n > 0 && s.Reason == "" {
+	if n := k.scanner.Torn(); n > 0 && s.State == drivers.Ready {
 		s.Reason = fmt.Sprintf("%d codes did not come whole. If that goes on, have the scanner send Enter behind each code: its manual has a code to scan for that.", n)
 	}
 	return []drivers.Status{s}

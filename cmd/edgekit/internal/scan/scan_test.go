@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,92 @@ import (
 
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers/scanner"
 	"edgekit.internal/pipeline"
 )
+
+// TestAScannerIsTaught: one set to a country that the kit does not know reads no ticket until it has read the sheet, and after a restart
+// it is known.
+func TestAScannerIsTaught(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := map[string]string{}
+		start := func() (k *Counter, scan func(text string) wire.Scan, stop func()) {
+			twin := &scanner.Twin{Odd: true}
+			twin.Plug()
+			k, err := New(Config{Scanner: settings.Scanner{Device: "virtual", Layout: "auto"}, Book: &book{}, Twin: twin, Told: func(bool) {}, Log: slog.New(slog.DiscardHandler),
+				Kept: func(id string) string { return kept[id] }, Keep: func(id, layout string) error { kept[id] = layout; return nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- k.Run(ctx) }()
+			synctest.Wait()
+			return k, func(text string) wire.Scan {
+					time.Sleep(time.Second)
+					if err := twin.Scan("us", text); err != nil {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+					return k.Recent()[0]
+				}, func() {
+					cancel()
+					if err := <-ended; err != nil {
+						t.Error(err)
+					}
+				}
+		}
+		k, scan, stop := start()
+		for _, c := range []struct {
+			text, lesson, says string
+			teach              time.Duration // before
+			ok                 bool
+		}{
+			{text: slip.Code(sold), says: "That is no ticket's code."},
+			{text: scanner.Sheet(), lesson: wire.LessonRefused, says: "That is the sheet that teaches the scanner, and nobody has asked for it. Ask for it in the console first."},
+			{text: scanner.Sheet()[:99], teach: time.Second, lesson: wire.LessonRefused, says: "That was not the sheet, or not all of it: 99 keys came. Scan it again, with all of the code in the light."},
+			{text: scanner.Sheet(), teach: Lesson, lesson: wire.LessonRefused, says: "That is the sheet that teaches the scanner, and nobody has asked for it. Ask for it in the console first."},
+			{text: scanner.Sheet(), teach: time.Second, lesson: wire.Learned, ok: true, says: "Learned: the kit knows this scanner's keys from now on, after a restart too."},
+			{text: slip.Code(sold), ok: true, says: "A-042: Mug, € 10.00."},
+		} {
+			if c.teach > 0 {
+				if reason := k.Teach(); reason != "" {
+					t.Fatal(reason)
+				}
+				time.Sleep(c.teach)
+			}
+			if got := scan(c.text); got.Lesson != c.lesson || got.OK != c.ok || got.Detail != c.says {
+				t.Errorf("%.20s: %+v", c.text, got)
+			}
+		}
+		stop()
+		k, scan, stop = start()
+		if got := scan(slip.Code(sold)); !got.OK {
+			t.Errorf("after a restart: %+v", got)
+		}
+		if d := k.Devices(); len(d) != 1 || d[0].Reason != "Its keys were learned from the sheet." {
+			t.Errorf("%+v", d)
+		}
+		stop()
+	})
+}
+
+// TestWhatCannotBeTaught says what to do.
+func TestWhatCannotBeTaught(t *testing.T) {
+	for want, s := range map[string]settings.Scanner{"device in [scanner] of the settings is none": {Device: "none", Layout: "auto"}, "set to the layout de": {Device: "auto", Layout: "de"}} {
+		k, err := New(Config{Scanner: s, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := k.Teach(); !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := learned(scanner.Lesson{Layout: "it", Lacks: "`~"}); got != "Learned: this scanner is set to the layout it, which the kit knows. It does not type ` ~, or not so that they can be told apart: codes are read without them." {
+		t.Error(got)
+	}
+}
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

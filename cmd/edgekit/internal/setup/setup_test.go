@@ -35,6 +35,25 @@ func TestTheCodeOnTheSlipStaysGood(t *testing.T) {
 	}
 }
 
+// TestATaughtScannerIsKnown through restarts; of many, those that were taught last.
+func TestATaughtScannerIsKnown(t *testing.T) {
+	dir := t.TempDir()
+	for i := range mostTaught + 1 {
+		if err := OpenState(dir, quiet()).SetScanner(fmt.Sprintf("0c2e:%04x", i), "us"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := OpenState(dir, quiet()).SetScanner("0c2e:0001", "de"); err != nil {
+		t.Fatal(err)
+	}
+	s := OpenState(dir, quiet())
+	for id, want := range map[string]string{"0c2e:0000": "", "0c2e:0001": "de", "0c2e:0002": "us", "0c2e:0008": "us", "ffff:0035": ""} {
+		if got := s.Scanner(id); got != want {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
+}
+
 // TestASlipIsPrintedOnce, or marked; and a kit that goes down whenever it prints does not eat its roll.
 func TestASlipIsPrintedOnce(t *testing.T) {
 	dir := t.TempDir()

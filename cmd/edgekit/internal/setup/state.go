@@ -34,7 +34,8 @@ type content struct {
 	Code   string          `json:"code"`             // that the next device pairs with
 	Paired bool            `json:"paired,omitempty"` // a device ever was
 	Slips  map[string]slip `json:"slips,omitempty"`
-	Staff  []string        `json:"staff,omitempty"` // see Staff
+	Staff  []string        `json:"staff,omitempty"`  // see Staff
+	Taught []taught        `json:"taught,omitempty"` // see Scanner
 }
 
 // OpenState reads the state in a data folder.

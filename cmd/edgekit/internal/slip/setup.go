@@ -128,6 +128,18 @@ func ComposeTest(look Look, name string, p thermal.Profile, text thermal.Text) [
 	return d.Bytes()
 }
 
+// ComposeSheet writes the sheet that teaches a scanner's layout.
+func ComposeSheet(stall, sheet string, p thermal.Profile, text thermal.Text) []byte {
+	d := thermal.NewDoc(p, text)
+	d.Line(stall, strong)
+	d.Line("SCANNER'S SHEET", strong)
+	d.QR(sheet, 8)
+	d.Line("Have the scanner read this code. The console says when the kit knows its keys.", centre)
+	d.Feed(3)
+	d.Cut()
+	return d.Bytes()
+}
+
 // guest is what to tell visitors in a venue's network.
 func guest(d *thermal.Doc, v Venue) {
 	if v.SSID != "" {

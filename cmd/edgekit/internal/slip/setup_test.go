@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/drivers/scanner"
 	"edgekit.internal/drivers/thermal"
 )
 
@@ -32,9 +33,13 @@ func TestSetupSlipLooksAsItDid(t *testing.T) {
 	venue := example
 	venue.Join, venue.Venue = nil, &Venue{SSID: "Halle 3", Pages: []string{"http://192.168.7.20/", "http://edgekit.local/"}}
 	venue.Console = []string{"https://192.168.7.20:8443/console", "https://edgekit.local:8443/console"}
-	for name, s := range map[string]Setup{"setup": example, "setup-refused": refused, "setup-venue": venue} {
+	setup := func(s Setup) func(thermal.Profile) []byte {
+		return func(p thermal.Profile) []byte { return ComposeSetup(s, p, nil) }
+	}
+	for name, compose := range map[string]func(thermal.Profile) []byte{"setup": setup(example), "setup-refused": setup(refused), "setup-venue": setup(venue),
+		"scanner-sheet": func(p thermal.Profile) []byte { return ComposeSheet("Blue Door Pottery", scanner.Sheet(), p, nil) }} {
 		for _, p := range []thermal.Profile{thermal.Paper58, thermal.Paper80} {
-			got, warnings, err := thermal.Render(ComposeSetup(s, p, nil), p)
+			got, warnings, err := thermal.Render(compose(p), p)
 			if err != nil {
 				t.Fatal(err, warnings)
 			}
@@ -77,6 +82,15 @@ func same(a, b image.Image) bool {
 		}
 	}
 	return true
+}
+
+// TestTheScannersSheetIsOneCode on both widths of paper: longer text would be printed as letters.
+func TestTheScannersSheetIsOneCode(t *testing.T) {
+	for _, p := range []thermal.Profile{thermal.Paper58, thermal.Paper80} {
+		if b := ComposeSheet("", scanner.Sheet(), p, nil); !bytes.Contains(b, []byte("1P0"+scanner.Sheet()+"\x1d(k")) {
+			t.Errorf("%s: %q", p.Name, b)
+		}
+	}
 }
 
 // TestSetupSlipSaysAllThatIsNeeded, and nothing that is not there.

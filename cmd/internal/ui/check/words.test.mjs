@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, internetText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText } = await load("console/words.js");
 
 test("a press says what it did and where it was", () => {
   const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
@@ -15,6 +15,7 @@ test("a press says what it did and where it was", () => {
 
 test("a scan is ours or not, in words", () => {
   assert.deepEqual([true, false].map((ok) => scanLabel({ ok })), [{ word: "Ours", mood: "good" }, { word: "Not ours", mood: "bad" }]);
+  assert.deepEqual([true, false].map((ok) => scanLabel({ ok, lesson: ok ? "learned" : "refused" }).word), ["Learned", "Not learned"]);
 });
 
 test("an offer's buttons follow its state", () => {
@@ -86,6 +87,15 @@ test("the Wi-Fi and its phones read as sentences", () => {
     "Stall, wpa2, channel 6. 2 of 2 phones: a table. It is full.");
   assert.equal(wifiText({ mode: "off", device: { ...ready, state: "absent", reason: "It is switched off." }, stations: [], blocked: [] }), "It is switched off.");
   assert.equal(phoneText({ mac: "a", connected_ms: 7_500_000, signal_dbm: -80, tx_kbps: 65_000, tx_bytes: 5e6, idle_ms: 90_000 }), "on for 2 h 5 min · signal weak (-80 dBm) · 65 Mbit/s · 5.0 MB to it · silent for 2 min");
+});
+
+test("whether visitors reach the internet is said, and why not", () => {
+  const w = { mode: "ap", device: { device: "wifi", name: "wlan0", state: "ready" }, stations: [], blocked: [] };
+  assert.equal(internetText(w), "");
+  assert.equal(internetText({ ...w, portal: {} }), "");
+  assert.equal(internetText({ ...w, portal: { internet_via: "eth0", internet: "yes" } }), "Visitors reach the internet, by eth0.");
+  assert.match(internetText({ ...w, portal: { internet_via: "eth0", internet: "no" } }), /but the kit sees none by eth0: look at the router there\. Phones stay/);
+  assert.match(internetText({ ...w, portal: { internet_via: "eth0" } }), /by eth0; whether it is there is not known yet/);
 });
 
 test("the venue's network reads as a sentence, with how visitors find the kit there", () => {

@@ -12,6 +12,7 @@ import { Sales } from "./sales.js";
 import { Scans } from "./scans.js";
 import { Settings } from "./settings.js";
 import { System } from "./system.js";
+import { Teach } from "./teach.js";
 import { Tickets } from "./tickets.js";
 import { Wifi } from "./wifi.js";
 
@@ -22,6 +23,7 @@ const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets(() => link.leave());
 const scans = new Scans(el("scans"), el("scanned"));
 const devices = new Devices(el("devices"), el("trouble"));
+const teach = new Teach(() => link.leave());
 const buttons = new Buttons(() => link.leave());
 const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
@@ -44,6 +46,7 @@ function show(s) {
   sales.set(s.tickets);
   tickets.set(s.tickets, s.held);
   scans.set(s.scans);
+  teach.set(s.scans);
   devices.set(s.devices);
   buttons.set(s.buttons);
   settings.set(s.refused);
@@ -62,6 +65,7 @@ function forget() {
   /** @type {HTMLDetailsElement} */ (el("another")).open = false;
   tickets.slip.forget();
   buttons.forget();
+  teach.forget();
   settings.forget();
   logs.forget();
   system.forget();

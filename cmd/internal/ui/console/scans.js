@@ -24,9 +24,9 @@ export class Scans {
 /** @param {Scan} s */
 function row(s) {
   const li = make("li", "scan"), head = make("div", "head"), state = make("span"), more = make("p", "small");
-  head.append(make("b", "", s.ticket || "Not a ticket"), state);
+  head.append(make("b", "", s.ticket || (s.lesson ? "The scanner's sheet" : "Not a ticket")), state);
   li.append(head, make("p", "", brief(s.detail)), more);
   label(state, scanLabel(s));
-  text(more, [timeOfDay(s.at), s.print ? `slip: ${slipLabel(s.print).word.toLowerCase()}` : s.text].filter(Boolean).join(", "));
+  text(more, [timeOfDay(s.at), s.print ? `slip: ${slipLabel(s.print).word.toLowerCase()}` : s.lesson ? "" : s.text].filter(Boolean).join(", "));
   return { li, update: () => {} }; // a scan never changes
 }

@@ -1,7 +1,7 @@
 // The kit's own Wi-Fi and the phones in it, and the venue's. Looked at for as long as it is open.
 import { ask, why } from "./api.js";
 import { el, List, make, text } from "./dom.js";
-import { phoneText, venueText, wifiText } from "./words.js";
+import { internetText, phoneText, venueText, wifiText } from "./words.js";
 
 /** @typedef {import("./words.js").Phone} Phone */
 
@@ -33,6 +33,7 @@ export class Wifi {
   /** @param {import("./words.js").Wifi} w */
   show(w) {
     text(el("wifi-is"), wifiText(w));
+    text(el("wifi-internet"), internetText(w));
     text(el("wifi-venue"), venueText(w));
     this.phones.set(w.stations);
     this.blocked.set(w.blocked.map((mac) => ({ mac })));
@@ -72,6 +73,6 @@ export class Wifi {
     this.details.open = false;
     this.phones.set([]);
     this.blocked.set([]);
-    for (const id of ["wifi-is", "wifi-venue", "wifi-fault"]) text(el(id), "");
+    for (const id of ["wifi-is", "wifi-internet", "wifi-venue", "wifi-fault"]) text(el(id), "");
   }
 }

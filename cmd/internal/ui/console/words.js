@@ -7,7 +7,7 @@
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
- * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string}} Scan
+ * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, lesson?: string}} Scan lesson: learned or refused
  * @typedef {{presses: Press[], help: boolean}} Buttons
  * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held: number}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
@@ -17,7 +17,7 @@
  * @typedef {{version: string, from: string, outcome: string, why: string, at: string}} Verdict of an update
  * @typedef {{appliance: boolean, version: string, slot: string, trial: boolean, updates?: Verdict[]}} System
  * @typedef {{mac: string, authorized?: boolean, wpa3?: boolean, signal_dbm?: number, tx_kbps?: number, rx_bytes?: number, tx_bytes?: number, idle_ms?: number, connected_ms?: number}} Phone
- * @typedef {{mode: string, device: Device, radio?: string, ssid?: string, security?: string, channel?: number, channel_why?: string, wrong_password?: {phones: number, ago_ms: number}, most?: number, most_why?: string, stations: Phone[], blocked: string[], venue?: Venue}} Wifi
+ * @typedef {{mode: string, device: Device, radio?: string, ssid?: string, security?: string, channel?: number, channel_why?: string, wrong_password?: {phones: number, ago_ms: number}, most?: number, most_why?: string, stations: Phone[], blocked: string[], portal?: {internet_via?: string, internet?: string}, venue?: Venue}} Wifi
  * @typedef {{device: Device, ssid?: string, security?: string, signal_dbm?: number, address?: string, internet?: string, name?: string}} Venue
  * @typedef {"good" | "warn" | "bad" | "calm"} Mood the colour of a word; it never stands alone
  * @typedef {{word: string, mood: Mood}} Label
@@ -92,11 +92,12 @@ export function slipLabel(state) {
 }
 
 /**
- * Whether what was scanned is a ticket.
+ * Whether what was scanned is a ticket, or was learned from.
  * @param {Scan} s
  * @returns {Label}
  */
 export function scanLabel(s) {
+  if (s.lesson) return s.ok ? { word: "Learned", mood: "good" } : { word: "Not learned", mood: "bad" };
   return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
 }
 
@@ -294,6 +295,18 @@ export function wifiText(w) {
   const full = w.most && w.stations.length >= w.most ? " It is full." : "";
   const wrong = w.wrong_password ? ` Could not join for a wrong password: ${w.wrong_password.phones}, the last one ${spell(w.wrong_password.ago_ms)} ago.` : "";
   return `${w.ssid}, ${w.security}, channel ${w.channel}.${w.channel_why ? ` ${w.channel_why}` : ""} ${w.stations.length} of ${w.most} phones: ${w.most_why}.${full}${wrong}`;
+}
+
+/**
+ * Whether visitors reach the internet; "" where they are not to.
+ * @param {Wifi} w
+ */
+export function internetText(w) {
+  const { internet_via: by, internet } = w.portal || {};
+  if (!by) return "";
+  if (internet === "yes") return `Visitors reach the internet, by ${by}.`;
+  if (internet === "no") return `Visitors may reach the internet, but the kit sees none by ${by}: look at the router there. Phones stay and buy without it.`;
+  return `Visitors may reach the internet by ${by}; whether it is there is not known yet.`;
 }
 
 /**

@@ -12,7 +12,7 @@ import (
 type Line struct{ Cable }
 
 // Serial opens a line: 8 bits, no parity, no translation. DTR is up while it is open. The printer may stop it with XOFF, and go on with
-// XON: none of its answers that are read here has these bytes. Wires for flow control are not relied on: many cables lack them, and
+// XON, unless its driver is Deaf: none of its answers that are read here has these bytes. Wires for flow control are not relied on: many cables lack them, and
 // would stop for ever.
 func Serial(path string, baud int) (*Line, error) {
 	f, err := openNode(path, unix.O_NOCTTY)
