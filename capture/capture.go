@@ -138,3 +138,12 @@ type Source struct {
 	Tuned  string `json:"tuned,omitempty"` // how its own controls are set, in words
 	Reason string `json:"reason,omitempty"`
 }
+
+// Zone is what a part of the camera's picture is like, in percent.
+type Zone struct {
+	Name    string `json:"name"`    // face or goods
+	Light   int    `json:"light"`   // mean brightness
+	Blown   int    `json:"blown"`   // how much of it is white
+	Crushed int    `json:"crushed"` // how much of it is black
+	Sharp   int    `json:"sharp"`   // how sharp its edges are; below 0: it has none
+}
