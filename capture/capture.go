@@ -135,6 +135,7 @@ type Source struct {
 	State  string `json:"state"` // absent, opening, ready or failed
 	Name   string `json:"name"`
 	Format string `json:"format"`          // such as "MJPEG 1280x720 30/s"
+	Of     int    `json:"of,omitempty"`    // how many cameras are plugged in, if it is one that is
 	Tuned  string `json:"tuned,omitempty"` // how its own controls are set, in words
 	Reason string `json:"reason,omitempty"`
 }

@@ -56,6 +56,7 @@ type Cam struct {
 	sceneNew bool
 	still    bool // one is wanted
 	refocus  bool // it is wanted
+	next     bool // another camera is
 	keys     [MaxLayers]bool
 	bitrates [MaxLayers]uint32 // the wanted ones, 0: as started
 	rateNew  [MaxLayers]bool
@@ -115,6 +116,9 @@ func (c *Cam) SetPace(every int) {
 // WantStill asks for a still picture. Requests that wait are one.
 func (c *Cam) WantStill() { c.tell(func() { c.still = true }) }
 
+// NextCamera goes on with another camera, if several are plugged in. Wishes that wait are one.
+func (c *Cam) NextCamera() { c.tell(func() { c.next = true }) }
+
 // Refocus has the camera find focus and colours anew.
 func (c *Cam) Refocus() { c.tell(func() { c.refocus = true }) }
 
@@ -157,6 +161,9 @@ func (c *Cam) pending() []Message {
 	}
 	if c.paceNew {
 		out, c.paceNew = append(out, Pace{c.pace}), false
+	}
+	if c.next {
+		out, c.next = append(out, NextCamera{}), false
 	}
 	if c.refocus {
 		out, c.refocus = append(out, Refocus{}), false

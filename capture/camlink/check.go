@@ -28,7 +28,7 @@ func check(m Message) error {
 		return checkAreas(m)
 	case Source:
 		return checkSource(m)
-	case WantStill, Refocus:
+	case WantStill, Refocus, NextCamera:
 		return nil
 	case Still:
 		return within("still's bytes", int64(len(m)), 1, MaxStill)
@@ -73,7 +73,7 @@ func checkAreas(a Areas) error {
 func checkSource(s Source) error {
 	switch s.State {
 	case "absent", "opening", "ready", "failed":
-		return text(s.Name, s.Format, s.Tuned, s.Reason)
+		return first(text(s.Name, s.Format, s.Tuned, s.Reason), within("cameras", int64(s.Of), 0, maxCameras))
 	}
 	return fmt.Errorf("camlink: camera state %.20q, expected absent, opening, ready or failed", s.State)
 }

@@ -40,7 +40,7 @@ func Append(dst []byte, m Message) ([]byte, error) {
 		out = binary.BigEndian.AppendUint32(append(out, m.Layer, flags), m.RTP)
 		out = binary.BigEndian.AppendUint64(out, uint64(m.At))
 		out = append(out, m.Data...)
-	case WantStill, Refocus:
+	case WantStill, Refocus, NextCamera:
 	case Still:
 		out = append(out, m...)
 	case Beat:
@@ -106,6 +106,11 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("refocus", len(body), 0)
 		}
 		return Refocus{}, nil
+	case kindNextCamera:
+		if len(body) != 0 {
+			return nil, badSize("next camera", len(body), 0)
+		}
+		return NextCamera{}, nil
 	case kindStill:
 		return Still(body), nil
 	case kindBeat:

@@ -25,6 +25,7 @@ var everyMessage = []Message{
 	Bitrate{Layer: 0, Kbps: 900},
 	WantStill{},
 	Refocus{},
+	NextCamera{},
 	Pace{Every: 4},
 	Still("a picture"),
 	Hello{{ID: 0, Width: 1280, Height: 720, FPS: 30, Kbps: 1800}, {ID: 1, Width: 640, Height: 360, FPS: 30, Kbps: 600}},

@@ -22,6 +22,8 @@ type Orders struct {
 	Pace     func(every int)
 	Still    func()
 	Refocus  func()
+
+	NextCamera func()
 }
 
 // Conn is the child's end of the link. The Send methods may be called from any goroutine, never wait for the daemon, and
@@ -88,8 +90,12 @@ func (c *Conn) read(orders Orders) error {
 			if orders.Refocus != nil {
 				orders.Refocus()
 			}
+		case NextCamera:
+			if orders.NextCamera != nil {
+				orders.NextCamera()
+			}
 		default:
-			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still or refocus", m)
+			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still, refocus or next camera", m)
 		}
 	}
 }

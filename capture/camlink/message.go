@@ -8,7 +8,7 @@
 //	byte   kind
 //	...    body
 //
-// where Beat, AccessUnit, Still, Keyframe, Bitrate, Pace, WantStill and Refocus have binary bodies and the others JSON ones. The daemon starts its child
+// where Beat, AccessUnit, Still, Keyframe, Bitrate, Pace, WantStill, Refocus and NextCamera have binary bodies and the others JSON ones. The daemon starts its child
 // with the socket as file descriptor 3.
 package camlink
 
@@ -33,6 +33,7 @@ const (
 	MaxPace    = 8
 	maxText    = 1024 // bytes of any one string
 	maxSide    = 8192 // pixels
+	maxCameras = 64
 )
 
 // Message is what goes over the link: one of the types below.
@@ -60,6 +61,9 @@ type (
 
 	// Refocus has the camera find focus and colours anew.
 	Refocus struct{}
+
+	// NextCamera goes on with another camera, if several are plugged in.
+	NextCamera struct{}
 )
 
 // From the child.
@@ -95,6 +99,7 @@ const (
 	kindWantStill  = 4
 	kindPace       = 5
 	kindRefocus    = 6
+	kindNextCamera = 7
 	kindHello      = 16
 	kindAccessUnit = 17
 	kindAreas      = 18
@@ -114,4 +119,5 @@ func (Source) kind() byte     { return kindSource }
 func (Beat) kind() byte       { return kindBeat }
 func (WantStill) kind() byte  { return kindWantStill }
 func (Refocus) kind() byte    { return kindRefocus }
+func (NextCamera) kind() byte { return kindNextCamera }
 func (Still) kind() byte      { return kindStill }

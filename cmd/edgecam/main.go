@@ -62,7 +62,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	cameras := source.New(source.Config{Open: o.open, Put: slot.Put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
+	cameras := source.New(source.Config{Open: o.open, Next: o.next, Put: slot.Put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
 		Report: func(s capture.Source) { warn(link.SendSource(s)) }})
 	if err := link.SendHello(o.layers); err != nil {
 		return err
@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return cameras.Run(ctx) })
 	group.Go(func() error { return errors.Join(loop.Run(ctx), loop.Close()) })
 	group.Go(func() error {
-		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: o.want.Pace.Set, Still: loop.WantStill, Refocus: cameras.Refocus}); err != nil {
+		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: o.want.Pace.Set, Still: loop.WantStill, Refocus: cameras.Refocus, NextCamera: cameras.Next}); err != nil {
 			return err
 		}
 		return errLinkClosed

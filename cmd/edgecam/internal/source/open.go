@@ -1,11 +1,14 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"strings"
+	"sync"
 
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/file"
@@ -23,22 +26,24 @@ type Want struct {
 	Tuning v4l2.Tuning   // of a camera's own controls
 }
 
-// Opener gives the function by which Config opens the camera that is wanted, each time anew. Only a name of no known form is an
-// error here; a camera or file that is not there is one when it is opened, since it may come.
-func Opener(w Want) (func() (Camera, error), error) {
+// Opener gives the function by which Config opens the camera that is wanted, each time anew, and the one that chooses another, where
+// several may be plugged in; nil: there is no choice. Only a name of no known form is an error here; a camera or file that is not there
+// is one when it is opened, since it may come.
+func Opener(w Want) (open func() (Camera, error), next func(), err error) {
 	mode := v4l2.Want{Width: w.Size.X, Height: w.Size.Y, FPS: w.FPS, Tuning: w.Tuning}
 	path, isFile := strings.CutPrefix(w.Camera, "file:")
 	switch {
 	case w.Camera == "synthetic":
-		return func() (Camera, error) { return newSynthetic(w), nil }, nil
+		return func() (Camera, error) { return newSynthetic(w), nil }, nil, nil
 	case isFile && path != "":
-		return func() (Camera, error) { return openFile(path, w) }, nil
+		return func() (Camera, error) { return openFile(path, w) }, nil, nil
 	case w.Camera == "auto":
-		return (&finder{find: v4l2.Find, open: func(path string) (Camera, error) { return openDevice(path, mode, w.Pace) }}).next, nil
+		f := &finder{find: v4l2.Find, open: func(path string, of int) (Camera, error) { return openDevice(path, of, mode, w.Pace) }}
+		return f.camera, f.next, nil
 	case strings.HasPrefix(w.Camera, "/dev/"):
-		return func() (Camera, error) { return openDevice(w.Camera, mode, w.Pace) }, nil
+		return func() (Camera, error) { return openDevice(w.Camera, 1, mode, w.Pace) }, nil, nil
 	}
-	return nil, fmt.Errorf("camera %q, expected auto, synthetic, file:PATH or /dev/videoN", w.Camera)
+	return nil, nil, fmt.Errorf("camera %q, expected auto, synthetic, file:PATH or /dev/videoN", w.Camera)
 }
 
 // synthetic is the camera for which nothing need be closed.
@@ -63,15 +68,21 @@ func openFile(path string, w Want) (Camera, error) {
 }
 
 // device is a camera whose unplugging is an absence, not a fault.
-type device struct{ *v4l2.Device }
+type device struct {
+	*v4l2.Device
+	of int
+}
 
-func openDevice(path string, want v4l2.Want, pace *capture.Pace) (Camera, error) {
+// Of is how many cameras it is one of.
+func (d device) Of() int { return d.of }
+
+func openDevice(path string, of int, want v4l2.Want, pace *capture.Pace) (Camera, error) {
 	d, err := v4l2.Open(path, want)
 	if err != nil {
 		return nil, gone(err)
 	}
 	d.Pace = pace
-	return device{d}, nil
+	return device{d, of}, nil
 }
 
 func (d device) Run(ctx context.Context, out func(capture.Frame)) error {
@@ -85,28 +96,45 @@ func gone(err error) error {
 	return err
 }
 
-// finder opens the first camera there is. When that fails the next one is tried the next time, so that a device which only looks
-// like a camera does not hide a real one.
+// finder opens one of the cameras that are plugged in: the first, until another is chosen, and that again when it comes back, by where it is
+// plugged in. Cameras that cannot be opened are passed over, so that a device which only looks like one hides no real one.
 type finder struct {
 	find func() ([]v4l2.Info, error)
-	open func(path string) (Camera, error)
-	skip int
+	open func(path string, of int) (Camera, error)
+
+	mu   sync.Mutex
+	at   string // the bus of the camera that runs, or ran last
+	turn int    // how many places further on the next one is to be
 }
 
-func (f *finder) next() (Camera, error) {
+// next has another camera opened the next time, if there is one.
+func (f *finder) next() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turn++
+}
+
+// camera opens the chosen camera.
+func (f *finder) camera() (Camera, error) {
 	found, err := f.find()
 	if err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(found) == 0 {
-		f.skip = 0
 		return nil, ErrAbsent
 	}
-	cam, err := f.open(found[f.skip%len(found)].Path)
-	if err != nil {
-		f.skip++
-		return nil, err
+	first := max(slices.IndexFunc(found, func(i v4l2.Info) bool { return i.Bus == f.at }), 0) + f.turn
+	f.turn = 0
+	for i := range found {
+		info := found[(first+i)%len(found)]
+		cam, e := f.open(info.Path, len(found))
+		if e == nil {
+			f.at = info.Bus
+			return cam, nil
+		}
+		err = cmp.Or(err, e)
 	}
-	f.skip = 0
-	return cam, nil
+	return nil, err
 }

@@ -19,7 +19,7 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	var tried []string
 	f := &finder{
 		find: func() ([]v4l2.Info, error) { return found, nil },
-		open: func(path string) (Camera, error) {
+		open: func(path string, of int) (Camera, error) {
 			tried = append(tried, path)
 			if bad[path] {
 				return nil, errors.New("no")
@@ -30,27 +30,38 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	plugged := func(numbers ...int) {
 		found = nil
 		for _, n := range numbers {
-			found = append(found, v4l2.Info{Path: fmt.Sprint("video", n)})
+			found = append(found, v4l2.Info{Path: fmt.Sprint("video", n), Bus: fmt.Sprint("port ", n%10)})
 		}
 	}
-	next := func(want bool) {
+	open := func(want bool) {
 		t.Helper()
-		if cam, err := f.next(); (err == nil) != want || (cam != nil) != want {
+		if cam, err := f.camera(); (err == nil) != want || (cam != nil) != want {
 			t.Errorf("%v, %v", cam, err)
 		}
 	}
-	if _, err := f.next(); !errors.Is(err, ErrAbsent) {
+	if _, err := f.camera(); !errors.Is(err, ErrAbsent) {
 		t.Errorf("without a camera: %v", err)
 	}
 	plugged(0, 2)
-	next(true)
+	open(true)
 	bad["video0"] = true
-	next(false)
-	next(true)
-	next(false) // the next time the first one has its chance again
+	open(true) // the other one
+	bad["video2"] = true
+	open(false)
+	clear(bad)
+	open(true) // the one that ran last, though it is not the first
+	plugged(0, 12)
+	open(true) // the same by another number
+	f.next()
+	open(true)
+	f.next()
+	f.next()
+	open(true) // all the way round
 	plugged(5)
-	next(true)
-	if d := cmp.Diff([]string{"video0", "video0", "video2", "video0", "video5"}, tried); d != "" {
+	open(true)
+	f.next()
+	open(true) // there is no other
+	if d := cmp.Diff([]string{"video0", "video0", "video2", "video2", "video0", "video2", "video12", "video0", "video0", "video5", "video5"}, tried); d != "" {
 		t.Error(d)
 	}
 }
@@ -59,7 +70,7 @@ func TestOpenersTellWhatIsMissing(t *testing.T) {
 	want := func(name string) Want { return Want{Camera: name, Size: image.Pt(640, 360), FPS: 30} }
 	open := func(name string) (Camera, error) {
 		t.Helper()
-		o, err := Opener(want(name))
+		o, _, err := Opener(want(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +86,7 @@ func TestOpenersTellWhatIsMissing(t *testing.T) {
 		t.Errorf("%v, %v", c, err)
 	}
 	for _, name := range []string{"", "webcam", "file:", "tcp:1"} {
-		if _, err := Opener(want(name)); err == nil {
+		if _, _, err := Opener(want(name)); err == nil {
 			t.Errorf("%q is a camera", name)
 		}
 	}

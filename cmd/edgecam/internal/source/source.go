@@ -31,9 +31,10 @@ type Camera interface {
 	Close() error
 }
 
-// Tuned is a Camera with controls of its own.
-type Tuned interface {
-	Tuned() string // how they are set, in words
+// Plugged is a Camera that is plugged in, perhaps beside others, and has controls of its own.
+type Plugged interface {
+	Of() int       // how many cameras it is one of
+	Tuned() string // how its controls are set, in words
 	Refocus()      // has it find focus and colours anew
 }
 
@@ -43,6 +44,7 @@ var ErrAbsent = errors.New("no camera is plugged in; plug one in, or start with 
 // Config wires a Source. Functions are called from different goroutines.
 type Config struct {
 	Open   func() (Camera, error)               // the camera to use now, ErrAbsent when there is none
+	Next   func()                               // has Open give another one, if there are several; nil: there is no choice
 	Report func(capture.Source)                 // called when the state changes
 	Put    func(capture.Frame)                  // takes each picture, must not block
 	Size   image.Point                          // of pictures; all are brought to it
@@ -56,7 +58,8 @@ type Source struct {
 
 	mu    sync.Mutex
 	state capture.Source
-	tuned Tuned         // the camera that runs, if it is one
+	cam   Plugged       // the one that runs, if it is one
+	leave func()        // has it end for another one; nil: none runs
 	seen  bool          // a camera worked once
 	last  time.Duration // its latest picture, or when it was opened
 }
@@ -83,6 +86,9 @@ func (s *Source) cameras(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if errors.Is(err, errLeft) {
+			continue
+		}
 		s.down(err)
 		t := time.NewTimer(retryEvery)
 		select {
@@ -92,6 +98,9 @@ func (s *Source) cameras(ctx context.Context) {
 		}
 	}
 }
+
+// errLeft is why a camera ended that worked: another one was chosen.
+var errLeft = errors.New("another camera was chosen")
 
 // camera runs one camera to its end.
 func (s *Source) camera(ctx context.Context) (err error) {
@@ -104,20 +113,25 @@ func (s *Source) camera(ctx context.Context) (err error) {
 			err = e
 		}
 	}()
-	tuned, _ := cam.(Tuned)
-	s.run(tuned)
-	defer s.run(nil)
+	plugged, _ := cam.(Plugged)
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	s.run(plugged, func() { leave(errLeft) })
+	defer s.run(nil, nil)
 	s.set(capture.Source{State: "opening", Name: cam.Name(), Format: cam.Format()})
 	fit := scale.NewFitter(s.cfg.Size.X, s.cfg.Size.Y)
 	err = cam.Run(ctx, func(f capture.Frame) {
 		f.Image = fit.Fit(f.Image)
 		state := capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format()}
-		if tuned != nil {
-			state.Tuned = tuned.Tuned()
+		if plugged != nil {
+			state.Of, state.Tuned = plugged.Of(), plugged.Tuned()
 		}
 		s.set(state)
 		s.cfg.Put(f)
 	})
+	if err == nil && context.Cause(ctx) == errLeft {
+		return errLeft
+	}
 	if err == nil && ctx.Err() == nil {
 		err = errors.New("the camera ended by itself")
 	}
@@ -125,18 +139,29 @@ func (s *Source) camera(ctx context.Context) (err error) {
 }
 
 // run takes note of the camera that runs.
-func (s *Source) run(t Tuned) {
+func (s *Source) run(cam Plugged, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tuned = t
+	s.cam, s.leave = cam, leave
+}
+
+// Next goes on with another camera, if several are plugged in. Of one that does not run the next is tried anyway.
+func (s *Source) Next() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg.Next == nil || s.cam == nil || s.cam.Of() < 2 {
+		return
+	}
+	s.cfg.Next()
+	s.leave()
 }
 
 // Refocus has the camera find focus and colours anew, if it has controls for that.
 func (s *Source) Refocus() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tuned != nil {
-		s.tuned.Refocus()
+	if s.cam != nil {
+		s.cam.Refocus()
 	}
 }
 

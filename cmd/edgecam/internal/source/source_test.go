@@ -31,6 +31,7 @@ type plug struct {
 
 func (p *plug) Name() string   { return "Plug" }
 func (p *plug) Format() string { return "8x4" }
+func (p *plug) Of() int        { return 2 }
 func (p *plug) Tuned() string  { return fmt.Sprint("focus found ", p.again.Load()) }
 func (p *plug) Refocus()       { p.again.Add(1) }
 func (p *plug) Close() error   { p.closed = true; return nil }
@@ -228,6 +229,37 @@ func TestACameraIsToldToFocusAgain(t *testing.T) {
 		s.Refocus()
 		if n := cam.again.Load(); n != 1 {
 			t.Errorf("told %d times", n)
+		}
+	})
+}
+
+// TestAnotherCameraIsChosen: it is there at once, and nothing is said to have failed. With one alone nothing happens.
+func TestAnotherCameraIsChosen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began = time.Now()
+		cams := []*plug{{pulled: make(chan struct{})}, {pulled: make(chan struct{})}}
+		opened, turn := 0, 0
+		var states []string
+		s := New(Config{Open: func() (Camera, error) { opened++; return cams[turn%2], nil }, Next: func() { turn++ },
+			Report: func(s capture.Source) { states = append(states, s.State) }, Put: func(capture.Frame) {}, Size: image.Pt(8, 4),
+			Slate: func(string, string) *image.YCbCr { return scale.Black(8, 4) }, Now: since})
+		s.Next() // none runs
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		time.Sleep(time.Second)
+		s.Next()
+		time.Sleep(150 * time.Millisecond) // far less than a camera that failed would be waited for
+		synctest.Wait()
+		if opened != 2 || !cams[0].closed || cams[1].closed || turn != 1 {
+			t.Errorf("opened %d times, turned %d times, %+v", opened, turn, cams)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if d := cmp.Diff([]string{"opening", "ready", "opening", "ready"}, states); d != "" {
+			t.Error(d)
 		}
 	})
 }
