@@ -151,7 +151,7 @@ func (g *group) setOffer(id string, state pipeline.OfferState) error {
 
 // show has an offer be the one on show.
 func (g *group) show(id string) error {
-	g.levels.Shown = id
+	g.levels.Shown, g.changed = id, true
 	return setMeta(g.conn, metaDrop, []byte(id))
 }
 
