@@ -2,7 +2,9 @@ package vision
 
 import (
 	"context"
+	"fmt"
 	"image"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -16,6 +18,9 @@ const (
 	// within is in how many looks a bar code must be read twice. A QR code corrects and checks itself; a bar code has one digit for that,
 	// and live readers without this are known for products that are not there.
 	within = 4
+	// leastApart is the least time from one look to the next: a fast machine need not look at each picture. Two looks, which a bar code
+	// takes, are far within half a second.
+	leastApart = 60 * time.Millisecond
 	// sayEvery is how often it is said that a code is still there, by the time of pictures.
 	sayEvery = 500 * time.Millisecond
 	// maxSeen bounds the codes that are remembered.
@@ -31,7 +36,7 @@ type Config struct {
 	CPU func() time.Duration // the time that the calling thread has worked; nil: CLOCK_THREAD_CPUTIME_ID
 }
 
-// Eye looks at pictures of a camera as they come, as often as its share of a core allows, and never at one that waited. What a look
+// Eye looks at pictures of a camera as they come, as often as its share of a core allows but not at each, and never at one that waited. What a look
 // takes, the copy included, is measured; there is none before so much time has passed that it stays within the share.
 type Eye struct {
 	cfg   Config
@@ -103,10 +108,15 @@ func (e *Eye) Show(f capture.Frame) {
 	e.ready <- struct{}{} // has room: Run took the last before it stopped being busy
 }
 
-// Run looks until ctx ends, on a thread of its own, whose time is what counts.
+// Thread is the name of the thread that looks, as top -H shows it.
+const Thread = "vision"
+
+// Run looks until ctx ends, on a thread of its own, whose time is what counts. It is called once.
 func (e *Eye) Run(ctx context.Context) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // for good: the thread ends with the goroutine, and its name with it
+	if err := os.WriteFile("/proc/thread-self/comm", []byte(Thread), 0); err != nil {
+		return fmt.Errorf("vision: name the thread: %w", err)
+	}
 	for {
 		select {
 		case <-e.ready:
@@ -122,7 +132,7 @@ func (e *Eye) look() {
 	e.note(e.reader.Read(e.luma))
 	took := e.cfg.CPU() - before + e.copied
 	share := e.cfg.Share / float64(max(1, e.pace.Load()))
-	e.next.Store(int64(e.begun) + int64(float64(took)/share))
+	e.next.Store(int64(e.begun + max(leastApart, time.Duration(float64(took)/share))))
 	e.busy.Store(false)
 }
 

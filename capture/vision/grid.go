@@ -62,7 +62,7 @@ func squareOf(p, q, o corner) (square, bool) {
 	ps := [3]point{{p.x, p.y}, {q.x, q.y}, {o.x, o.y}}
 	a, b, c := ps[0], ps[1], ps[2]
 	for range 2 {
-		if pb := b.to(c).length(); pb >= a.to(b).length() && pb >= a.to(c).length() {
+		if across := b.to(c).length(); across >= a.to(b).length() && across >= a.to(c).length() {
 			break
 		}
 		a, b, c = b, c, a
@@ -156,30 +156,26 @@ func (r *Reader) fourths(img *image.Gray, s square, n int) (list []place) {
 	return list
 }
 
-// alignment finds the small square with a dark middle near a place, by how well it fits.
+// alignment finds the small square near a place: a dark module in a light ring of 8 in a dark ring of 16.
 func alignment(img *image.Gray, guess, right, down point) (at point, ok bool) {
-	best := 0
 	const reach, step = 4.0, 0.5 // modules
+	best := leastContrast        // levels by which its light modules are brighter than its dark ones, in the mean
 	for v := -reach; v <= reach; v += step {
 		for u := -reach; u <= reach; u += step {
 			p := guess.plus(right, u).plus(down, v)
-			fit, low, high := 0, 255, 0
+			light, dark := 0, 0
 			for j := -2; j <= 2; j++ {
 				for i := -2; i <= 2; i++ {
 					q := p.plus(right, float64(i)).plus(down, float64(j))
-					l := sample(img, q.x, q.y)
-					low, high = min(low, l), max(high, l)
-					if ring := max(i, -i, j, -j); ring == 1 {
-						fit += 16 * l // light, on 8 places
+					if max(i, -i, j, -j) == 1 {
+						light += sample(img, q.x, q.y)
 					} else {
-						fit -= 16 * l * 8 / 17 // dark, on 17
+						dark += sample(img, q.x, q.y)
 					}
 				}
 			}
-			if high-low >= leastContrast && fit > best*1 {
-				if fit*2 > (high-low)*16*8 { // more like it than not
-					best, at, ok = fit, p, true
-				}
+			if fit := light/8 - dark/17; fit > best {
+				best, at, ok = fit, p, true
 			}
 		}
 	}
