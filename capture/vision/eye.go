@@ -41,12 +41,12 @@ type Config struct {
 type Eye struct {
 	cfg   Config
 	ready chan struct{} // capacity 1: there is a picture to look at
-	busy  atomic.Bool   // luma is Run's
+	busy  atomic.Bool   // the picture below is somebody's
 	next  atomic.Int64  // when the next look may begin, by Now
 	pace  atomic.Int32  // the share is divided by it
 	looks atomic.Uint64
 
-	// Of who has the picture: the camera while not busy, else Run.
+	// Of who made it busy, until Run has looked.
 	luma   *image.Gray
 	at     time.Duration // of the picture
 	begun  time.Duration // when the copy was begun, by Now
@@ -89,11 +89,15 @@ func (e *Eye) SetPace(every int) { e.pace.Store(int32(every)) }
 // Looks counts the pictures that were looked at.
 func (e *Eye) Looks() uint64 { return e.looks.Load() }
 
-// Show offers a picture, from one goroutine. It is copied if it is time for a look, and is the caller's again when this returns, which
-// is at once.
+// Show offers a picture. It is copied if it is time for a look, and is the caller's again when this returns, which is at once. It may be
+// called from any goroutine: a camera and the slate that fills in for it have one each.
 func (e *Eye) Show(f capture.Frame) {
+	if !e.busy.CompareAndSwap(false, true) {
+		return
+	}
 	now := e.cfg.Now()
-	if e.busy.Load() || int64(now) < e.next.Load() {
+	if int64(now) < e.next.Load() {
+		e.busy.Store(false)
 		return
 	}
 	size := f.Image.Rect.Size()
@@ -104,7 +108,6 @@ func (e *Eye) Show(f capture.Frame) {
 		copy(e.luma.Pix[y*e.luma.Stride:][:size.X], f.Image.Y[y*f.Image.YStride:])
 	}
 	e.at, e.begun, e.copied = f.At, now, e.cfg.Now()-now
-	e.busy.Store(true)
 	e.ready <- struct{}{} // has room: Run took the last before it stopped being busy
 }
 

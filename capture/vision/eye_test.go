@@ -3,6 +3,7 @@ package vision
 import (
 	"context"
 	"image"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +103,28 @@ func TestABarCodeIsToldWhenItWasReadTwice(t *testing.T) {
 	}
 	if len(e.seen) > maxSeen {
 		t.Errorf("%d codes are remembered", len(e.seen))
+	}
+}
+
+// TestCamerasMayTakeTurnsInShowing: the slate's goroutine and the camera's at the same time.
+func TestCamerasMayTakeTurnsInShowing(t *testing.T) {
+	e := NewEye(Config{Share: 1, Saw: func(capture.Code) {}})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	var showing sync.WaitGroup
+	for side := 64; side <= 96; side += 32 {
+		showing.Go(func() {
+			f := frameOf(image.NewGray(image.Rect(0, 0, side, 36)), 0)
+			for e.Looks() < 3 {
+				e.Show(f)
+			}
+		})
+	}
+	showing.Wait()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -91,9 +91,11 @@ func TestAProductHeldUpIsInThePictureAndOnThePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	link := k.Viewer + "/t/" + o.Token
-	stall.Hold(kittest.QR(t, link))
-	kittest.Until(t, "the console to know no such product", func() bool { up := heldUp(t, op); return up.Text == link && strings.HasPrefix(up.Detail, "No product") })
+	stall.Hold(kittest.QR(t, k.Viewer+"/t/"+o.Token))
+	kittest.Until(t, "the console to know no such product", func() bool {
+		up := heldUp(t, op)
+		return up.Text == "" && strings.HasPrefix(up.Detail, "No product has")
+	})
 	if _, b, err := op.Get("/api/operator/state"); err != nil || json.Unmarshal(b, &tickets) != nil || len(tickets.Tickets) != 1 {
 		t.Errorf("codes held up to the camera have sold something: %s, %v", b, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +97,7 @@ func (w *Watch) take(ctx context.Context, c capture.Code, now time.Time) {
 	levels := w.cfg.Levels()
 	sku, ok := levels.Catalogue.Scanned(c.Text)
 	if !ok {
-		w.tell(now, wire.HeldUp{Text: c.Text, Detail: unknown(c.Text)})
+		w.tell(now, wire.HeldUp{Text: number(c.Text), Detail: unknown(c.Text)})
 		return
 	}
 	offer, ok := levels.OfferOf(sku.SKU, w.cfg.Now())
@@ -110,6 +111,15 @@ func (w *Watch) take(ctx context.Context, c capture.Code, now time.Time) {
 	default:
 		w.still(offer.Title, now)
 	}
+}
+
+// number is the text of a code as far as it may be a product's, for who is to give it to a SKU. What is in other codes, of passes, links
+// and Wi-Fi, is nobody's business.
+func number(text string) string {
+	if len(text) > 32 || strings.ContainsAny(text, ":/ ") {
+		return ""
+	}
+	return text
 }
 
 // unknown says what a code is that is no product's.

@@ -118,6 +118,13 @@ func TestTheConsoleSaysWhatIsHeldUp(t *testing.T) {
 		says("Old is not for sale now: start it in the console.")
 		s.hold(5*time.Second, "BOX")
 		says("Box is in no offer.")
+		for text, said := range map[string]string{"4006381333948": "4006381333948", "MUG-03": "MUG-03", "WIFI:T:WPA;S:x;P:secret;;": "", "http://10.66.0.1/t/abc": "", "Ann Example": ""} {
+			s.hold(5*time.Second, text)
+			if got := s.Latest().Text; got != said {
+				t.Errorf("of %q the console says %q", text, got)
+			}
+		}
+		s.hold(5*time.Second, "BOX")
 		since := s.Latest().At
 		s.hold(5*time.Second, "BOX")
 		if now := s.Latest().At; !now.Equal(since) {
