@@ -212,24 +212,36 @@ func (l *Levels) Of(id string) int {
 	return l.Left(id) + l.Offers[i].Sold
 }
 
-// OfferOf is the offer by which a SKU is sold: of those that are live, announced or prepared the one with the fewest pieces in it, and
-// of equal ones the first. Where there is none, ok is false, and the offer the first that has it in it, if any.
+// OfferOf is the offer by which a SKU is shown: of those with the fewest pieces in them, one that is prepared, announced or live; else a
+// larger one, if that is announced or live already. Of equal ones it is the first. Where there is none, ok is false, and the offer the
+// first of the smallest, if the SKU is in any.
 func (l *Levels) OfferOf(sku string, at time.Duration) (offer Offer, ok bool) {
-	least := 0
+	least, fewest := 0, 0 // pieces of the smallest offer, and of the one that is chosen
 	for _, o := range l.Catalogue.Offers {
-		pieces, has := 0, false
-		for _, line := range o.Lines {
-			pieces, has = pieces+line.N, has || line.SKU == sku
+		if n := o.pieces(sku); n > 0 && (least == 0 || n < least) {
+			offer, least = o, n
 		}
-		if !has {
-			continue
-		}
-		can := l.StateAt(o.ID, at).Showable()
-		if can && (!ok || pieces < least) || offer.ID == "" {
-			offer, ok, least = o, can, pieces
+	}
+	for _, o := range l.Catalogue.Offers {
+		n, state := o.pieces(sku), l.StateAt(o.ID, at)
+		can := state.Showable() && (n == least || state != OfferHidden)
+		if n > 0 && can && (!ok || n < fewest) {
+			offer, ok, fewest = o, true, n
 		}
 	}
 	return offer, ok
+}
+
+// pieces is how many pieces are in an offer that has a SKU in it; 0: it has not.
+func (o Offer) pieces(sku string) (n int) {
+	has := false
+	for _, l := range o.Lines {
+		n, has = n+l.N, has || l.SKU == sku
+	}
+	if !has {
+		return 0
+	}
+	return n
 }
 
 // Showable tells whether an offer in that state may be put on show because its product is: not one that is over, or was taken back.

@@ -147,7 +147,8 @@ func TestACodeIsFoundHoweverAReaderSaysIt(t *testing.T) {
 	}
 }
 
-// TestTheOfferOfASKU: the smallest that may be shown; that of one which may not, if there is no other; none of what is not sold.
+// TestTheOfferOfASKU: the smallest that may be shown; else a larger one that is shown already, but none that is prepared; none of what is
+// not sold.
 func TestTheOfferOfASKU(t *testing.T) {
 	lines := func(ls ...Line) []Line { return ls }
 	c := NewCatalogue("EUR", []SKU{{SKU: "MUG"}, {SKU: "PEN"}, {SKU: "BOX"}}, []Offer{
@@ -162,7 +163,10 @@ func TestTheOfferOfASKU(t *testing.T) {
 		{[4]OfferState{OfferLive, OfferLive, OfferHidden, OfferLive}, "MUG", "mug", true},
 		{[4]OfferState{OfferLive, OfferLive, OfferOver, OfferSoon}, "MUG", "again", true},
 		{[4]OfferState{OfferLive, OfferWithdrawn, OfferOver, OfferSoldOut}, "MUG", "set", true},
-		{[4]OfferState{OfferOver, OfferOver, OfferOver, OfferOver}, "MUG", "set", false},
+		{[4]OfferState{OfferHidden, OfferSoon, OfferOver, OfferOver}, "MUG", "mugs", true},
+		{[4]OfferState{OfferHidden, OfferHidden, OfferOver, OfferSoldOut}, "MUG", "mug", false},
+		{[4]OfferState{OfferOver, OfferOver, OfferOver, OfferOver}, "MUG", "mug", false},
+		{[4]OfferState{OfferHidden, OfferOver, OfferOver, OfferOver}, "PEN", "set", true},
 		{[4]OfferState{OfferLive, OfferLive, OfferLive, OfferLive}, "PEN", "set", true},
 		{[4]OfferState{OfferLive, OfferLive, OfferLive, OfferLive}, "BOX", "", false},
 	} {

@@ -46,8 +46,8 @@ type Watch struct {
 	dropped atomic.Int64
 
 	// Run's.
-	held    map[string]time.Time // when each offer's product was seen last; only of those that are held up
-	current string               // the offer that was shown, or asked about, last
+	held    map[string]time.Time // when each SKU was seen last; only of those that are held up
+	current string               // the SKU whose offer was shown, or asked about, last
 	turned  time.Time            // when that was
 
 	mu     sync.Mutex
@@ -106,8 +106,8 @@ func (w *Watch) take(ctx context.Context, c capture.Code, now time.Time) {
 		w.tell(now, wire.HeldUp{Title: sku.Title, Detail: sku.Title + " is in no offer."})
 	case !ok:
 		w.tell(now, wire.HeldUp{Title: offer.Title, Detail: offer.Title + " is not for sale now: start it in the console."})
-	case w.news(offer.ID, now):
-		w.present(ctx, levels, offer, now)
+	case w.news(sku.SKU, now):
+		w.present(ctx, levels, sku.SKU, offer, now)
 	default:
 		w.still(offer.Title, now)
 	}
@@ -130,27 +130,28 @@ func unknown(text string) string {
 	return "No product has that code. Give it as barcode to its SKU in the catalogue."
 }
 
-// news tells whether an offer's product has just been held up, or is still there after the one that came later has gone. Two that are
-// there together are shown once each.
-func (w *Watch) news(offer string, now time.Time) bool {
+// news tells whether a product has just been held up, or is still there after the one that came later has gone. Two that are there
+// together are shown once each. It is the product that counts, not its offer: when a drop ends, the next of what is still held up is not
+// begun by that.
+func (w *Watch) news(sku string, now time.Time) bool {
 	for id, at := range w.held {
 		if now.Sub(at) > gone {
 			delete(w.held, id)
 		}
 	}
-	_, held := w.held[offer]
+	_, held := w.held[sku]
 	_, currentHeld := w.held[w.current]
-	news := !held || offer != w.current && !currentHeld
+	news := !held || sku != w.current && !currentHeld
 	if news && !w.turned.IsZero() && now.Sub(w.turned) < pause {
 		return false // it is seen again
 	}
-	w.held[offer] = now
+	w.held[sku] = now
 	return news
 }
 
 // present shows an offer, or has the operator asked.
-func (w *Watch) present(ctx context.Context, levels *pipeline.Levels, offer pipeline.Offer, now time.Time) {
-	w.current, w.turned = offer.ID, now
+func (w *Watch) present(ctx context.Context, levels *pipeline.Levels, sku string, offer pipeline.Offer, now time.Time) {
+	w.current, w.turned = sku, now
 	up := wire.HeldUp{Title: offer.Title, Offer: offer.ID, Detail: fmt.Sprintf("%s is held up: show it?", offer.Title), At: time.Now().UTC()}
 	if w.onShow(levels, offer.ID) {
 		up.Offer, up.Detail = "", offer.Title+" is on show."
@@ -160,7 +161,7 @@ func (w *Watch) present(ctx context.Context, levels *pipeline.Levels, offer pipe
 		if out.OK {
 			up.Offer = ""
 		} else { // it is tried again while it is held up, and may be shown by hand
-			delete(w.held, offer.ID)
+			delete(w.held, sku)
 			w.cfg.Log.Warn("held up, and not shown", "offer", offer.ID, "says", out.Detail)
 		}
 	}

@@ -95,6 +95,28 @@ func TestAProductIsShownOnceWhileItIsHeldUp(t *testing.T) {
 	}
 }
 
+// TestADropThatEndsDoesNotBeginTheNext, while its product is still held up; held up anew it does.
+func TestADropThatEndsDoesNotBeginTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStall(false)
+		c := s.levels.Catalogue
+		s.levels.Catalogue = pipeline.NewCatalogue("EUR", c.SKUs, append(slices.Clone(c.Offers), pipeline.Offer{ID: "second", Title: "Mug again", Lines: c.Offers[0].Lines}))
+		s.levels.Offers = append(s.levels.Offers, pipeline.Level{State: pipeline.OfferHidden})
+		s.hold(2*time.Second, mug)
+		s.levels = s.levels.Clone()
+		s.levels.Offers[0].State = pipeline.OfferOver
+		s.hold(time.Minute, mug)
+		if got := strings.Join(s.shown, " "); got != "mug" {
+			t.Errorf("shown %q", got)
+		}
+		time.Sleep(gone + time.Second)
+		s.hold(2*time.Second, mug)
+		if got := strings.Join(s.shown, " "); got != "mug second" {
+			t.Errorf("shown %q", got)
+		}
+	})
+}
+
 // TestTheConsoleSaysWhatIsHeldUp, and for a while what was.
 func TestTheConsoleSaysWhatIsHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
