@@ -1,7 +1,9 @@
 package vision
 
 import (
+	"bytes"
 	"image"
+	"image/jpeg"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -114,6 +116,7 @@ type view struct {
 	hole   float64 // share of a QR code's side that a sticker over its middle has
 	radius float64 // modules: of the cup that it is around; 0: it is flat
 	moved  float64 // pixels that the hand moves along the picture's rows while it is taken
+	jpeg   int     // quality of the camera's compression, 1 to 100; 0: none
 	spread float64 // modules by which ink has spread, to each side
 }
 
@@ -167,6 +170,17 @@ func hold(l label, v view, seed uint64) *image.Gray {
 			}
 			img.Pix[(y0+py)*img.Stride+x0+px] = byte(min(max(a+grain[(py*w+px)%len(grain)]*v.noise, 16), 235))
 		}
+	}
+	if v.jpeg > 0 {
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: v.jpeg}); err != nil {
+			panic(err) // a picture in memory
+		}
+		again, err := jpeg.Decode(&b)
+		if err != nil {
+			panic(err)
+		}
+		return again.(*image.Gray)
 	}
 	return img
 }

@@ -64,6 +64,10 @@ var groups = []struct {
 	{"around a mug", but(func(v *view) { v.radius = 124 }), all(4)},
 	{"around a bottle", but(func(v *view) { v.radius = 75 }), all(4)},
 	{"around a pen", but(func(v *view) { v.radius = 22 }), nil},
+	{"JPEG 50", but(func(v *view) { v.jpeg = 50 }), all(4)},
+	{"a bit of all", but(func(v *view) {
+		v.module, v.roll, v.yaw, v.blur, v.noise, v.glare, v.jpeg, v.radius, v.spread = 2.5, 20, 15, 0.9, 6, -90, 70, 124, 0.1
+	}), all(4)},
 	{"far on a mug, dim", but(func(v *view) { v.radius, v.module, v.noise, v.roll = 124, 2, 8, 12 }), all(3)},
 	{"ink has spread", but(func(v *view) { v.spread = 0.2 }), all(4)},
 }
