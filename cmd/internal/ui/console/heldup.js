@@ -25,7 +25,7 @@ export class HeldUp {
     const offer = (h && h.offer) || "";
     if (offer !== this.offer) this.settle();
     this.offer = offer;
-    this.show.hidden = !this.offer;
+    this.show.classList.toggle("away", !this.offer); // its place is kept: what is below must not move from under a finger
     text(this.show, this.offer && h ? `Show ${h.title}` : "");
   }
 
