@@ -130,6 +130,12 @@ type Areas struct {
 	Areas []Area `json:"areas"`
 }
 
+// Code is a code in the camera's picture, such as that of a product which is held up.
+type Code struct {
+	Kind string `json:"kind"` // qr, ean-13, ean-8, upc-a or code-128
+	Text string `json:"text"` // as it is printed: an upc-a has 12 digits
+}
+
 // Source is the state of the camera, as the operator sees it.
 type Source struct {
 	State  string `json:"state"` // absent, opening, ready or failed

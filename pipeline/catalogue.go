@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type SKU struct {
 	Price int64   // for one piece, tax included, in minor units
 	Tax   TaxRate // included in Price
 	Stock int     // pieces there are when the catalogue is first imported
+
+	Barcode string // what is printed on it, as a code's text; empty: nothing but SKU may be
 }
 
 // TaxRate is in thousandths of a percent: 19 % is 19000.
@@ -78,14 +81,18 @@ type Catalogue struct {
 	Offers   []Offer // in the order they are shown
 
 	sku, offer map[string]int
-	terms      []uint32 // of Offers
+	code       map[string]int // of SKUs, by what is printed on them
+	terms      []uint32       // of Offers
 }
 
 // NewCatalogue makes a catalogue whose entries can be found by id. It is the only way to make one that works.
 func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
-	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers)), make([]uint32, len(offers))}
+	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers)), make(map[string]int, len(skus)), make([]uint32, len(offers))}
 	for i, s := range skus {
 		c.sku[s.SKU] = i
+		if s.Barcode != "" {
+			c.code[CodeOf(s.Barcode)] = i
+		}
 	}
 	for i, o := range offers {
 		c.offer[o.ID] = i
@@ -101,6 +108,24 @@ func (c *Catalogue) SKU(id string) (SKU, int, bool) {
 		return SKU{}, 0, false
 	}
 	return c.SKUs[i], i, true
+}
+
+// Scanned finds the SKU of a code that was read on a product: one whose barcode it is, else one whose id it is.
+func (c *Catalogue) Scanned(text string) (SKU, bool) {
+	if i, ok := c.code[CodeOf(text)]; ok {
+		return c.SKUs[i], true
+	}
+	s, _, ok := c.SKU(text)
+	return s, ok
+}
+
+// CodeOf is a code's text as all readers have it: the 12 digits of a UPC-A are an EAN-13 that begins with 0 (GS1 General
+// Specifications, section 5.2.1), and some readers say it so.
+func CodeOf(text string) string {
+	if len(text) == 12 && strings.Trim(text, "0123456789") == "" {
+		return "0" + text
+	}
+	return text
 }
 
 // Offer finds an offer and its place in Offers.
@@ -141,11 +166,12 @@ type Levels struct {
 	Catalogue *Catalogue
 	Stock     []int // pieces left
 	Offers    []Level
+	Shown     string // the offer that was put on show last by somebody's hand; empty, or of an earlier catalogue: none is
 }
 
 // Clone makes a copy that may be changed.
 func (l *Levels) Clone() *Levels {
-	return &Levels{l.Catalogue, slices.Clone(l.Stock), slices.Clone(l.Offers)}
+	return &Levels{l.Catalogue, slices.Clone(l.Stock), slices.Clone(l.Offers), l.Shown}
 }
 
 // Left is how many times an offer can still be sold: the least that its stock and its limit allow. None for one that is
@@ -185,6 +211,41 @@ func (l *Levels) Of(id string) int {
 	}
 	return l.Left(id) + l.Offers[i].Sold
 }
+
+// OfferOf is the offer by which a SKU is shown: of those with the fewest pieces in them, one that is prepared, announced or live; else a
+// larger one, if that is announced or live already. Of equal ones it is the first. Where there is none, ok is false, and the offer the
+// first of the smallest, if the SKU is in any.
+func (l *Levels) OfferOf(sku string, at time.Duration) (offer Offer, ok bool) {
+	least, fewest := 0, 0 // pieces of the smallest offer, and of the one that is chosen
+	for _, o := range l.Catalogue.Offers {
+		if n := o.pieces(sku); n > 0 && (least == 0 || n < least) {
+			offer, least = o, n
+		}
+	}
+	for _, o := range l.Catalogue.Offers {
+		n, state := o.pieces(sku), l.StateAt(o.ID, at)
+		can := state.Showable() && (n == least || state != OfferHidden)
+		if n > 0 && can && (!ok || n < fewest) {
+			offer, ok, fewest = o, true, n
+		}
+	}
+	return offer, ok
+}
+
+// pieces is how many pieces are in an offer that has a SKU in it; 0: it has not.
+func (o Offer) pieces(sku string) (n int) {
+	has := false
+	for _, l := range o.Lines {
+		n, has = n+l.N, has || l.SKU == sku
+	}
+	if !has {
+		return 0
+	}
+	return n
+}
+
+// Showable tells whether an offer in that state may be put on show because its product is: not one that is over, or was taken back.
+func (s OfferState) Showable() bool { return s == OfferHidden || s == OfferSoon || s == OfferLive }
 
 // StateAt is an offer's state at a kit time: a live one whose end has come is over. One that is not there is withdrawn.
 func (l *Levels) StateAt(id string, at time.Duration) OfferState {

@@ -135,3 +135,47 @@ func TestALiveOfferEndsByKitTime(t *testing.T) {
 		}
 	}
 }
+
+// TestACodeIsFoundHoweverAReaderSaysIt: a UPC-A with 12 digits or 13, a barcode before an id, and nothing that is not there.
+func TestACodeIsFoundHoweverAReaderSaysIt(t *testing.T) {
+	c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Barcode: "4006381333931"}, {SKU: "PEN", Barcode: "036000291452"}, {SKU: "CUP"}, {SKU: "96385074"}, {SKU: "BOX", Barcode: "CUP"}}, nil)
+	for text, want := range map[string]string{"4006381333931": "MUG", "036000291452": "PEN", "0036000291452": "PEN", "96385074": "96385074", "CUP": "BOX", "PEN": "PEN",
+		"4006381333932": "", "mug": "", "": "", "EK:A-042": ""} {
+		if got, ok := c.Scanned(text); got.SKU != want || ok != (want != "") {
+			t.Errorf("%q: %q, expected %q", text, got.SKU, want)
+		}
+	}
+}
+
+// TestTheOfferOfASKU: the smallest that may be shown; else a larger one that is shown already, but none that is prepared; none of what is
+// not sold.
+func TestTheOfferOfASKU(t *testing.T) {
+	lines := func(ls ...Line) []Line { return ls }
+	c := NewCatalogue("EUR", []SKU{{SKU: "MUG"}, {SKU: "PEN"}, {SKU: "BOX"}}, []Offer{
+		{ID: "set", Lines: lines(Line{"MUG", 1}, Line{"PEN", 2})}, {ID: "mugs", Lines: lines(Line{"MUG", 2})}, {ID: "mug", Lines: lines(Line{"MUG", 1})}, {ID: "again", Lines: lines(Line{"MUG", 1})}})
+	for _, s := range []struct {
+		states [4]OfferState
+		sku    string
+		want   string
+		ok     bool
+	}{
+		{[4]OfferState{OfferLive, OfferLive, OfferLive, OfferLive}, "MUG", "mug", true},
+		{[4]OfferState{OfferLive, OfferLive, OfferHidden, OfferLive}, "MUG", "mug", true},
+		{[4]OfferState{OfferLive, OfferLive, OfferOver, OfferSoon}, "MUG", "again", true},
+		{[4]OfferState{OfferLive, OfferWithdrawn, OfferOver, OfferSoldOut}, "MUG", "set", true},
+		{[4]OfferState{OfferHidden, OfferSoon, OfferOver, OfferOver}, "MUG", "mugs", true},
+		{[4]OfferState{OfferHidden, OfferHidden, OfferOver, OfferSoldOut}, "MUG", "mug", false},
+		{[4]OfferState{OfferOver, OfferOver, OfferOver, OfferOver}, "MUG", "mug", false},
+		{[4]OfferState{OfferHidden, OfferOver, OfferOver, OfferOver}, "PEN", "set", true},
+		{[4]OfferState{OfferLive, OfferLive, OfferLive, OfferLive}, "PEN", "set", true},
+		{[4]OfferState{OfferLive, OfferLive, OfferLive, OfferLive}, "BOX", "", false},
+	} {
+		l := &Levels{Catalogue: c}
+		for _, state := range s.states {
+			l.Offers = append(l.Offers, Level{State: state})
+		}
+		if got, ok := l.OfferOf(s.sku, 0); got.ID != s.want || ok != s.ok {
+			t.Errorf("%s with %v: %q, %v", s.sku, s.states, got.ID, ok)
+		}
+	}
+}

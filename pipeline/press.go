@@ -17,9 +17,12 @@ const (
 	ClearHelp     Action = "clear-help"      // takes it back
 	NewSetupSlip  Action = "setup-slip"      // a set-up slip with a new pairing code
 	ShutDown      Action = "shut-down"
+
+	// ShowOffer is no button's: it needs an offer, which goes live if it was prepared, and has a place in the picture.
+	ShowOffer Action = "show-offer"
 )
 
-// Actions lists all there are.
+// Actions lists those that a button can be for.
 var Actions = []Action{StartNextDrop, MarkSoldOut, ReprintLast, CallHelp, ClearHelp, NewSetupSlip, ShutDown}
 
 // MayRepeat tells whether an action may be asked for again and again by one press, while the button stays down: only what has a bound of
@@ -27,21 +30,26 @@ var Actions = []Action{StartNextDrop, MarkSoldOut, ReprintLast, CallHelp, ClearH
 // it all takes a finger that comes up again.
 func (a Action) MayRepeat() bool { return a == StartNextDrop || a == ReprintLast }
 
-// ViaButton is the channel of a button that is wired to the kit; a press in the console is ViaConsole's.
-const ViaButton Channel = "button"
+// The channels of presses: a button that is wired to the kit, and a product held up to its camera. One in the console is ViaConsole's.
+const (
+	ViaButton Channel = "button"
+	ViaCamera Channel = "camera"
+)
 
-// Press is one wish of an operator, by a button. ID is a ULID made where it was pressed: a repeat is the same Press.
+// Press is one wish of an operator, by a button or by holding up a product. ID is a ULID made where it was pressed: a repeat is the same Press.
 type Press struct {
 	ID      string
 	Button  string // its name; at most 32 bytes
 	Gesture string // how it was pressed
 	Action  Action
+	Offer   string // that ShowOffer is about; of a decided press the one that it was about
 	Via     Channel
 }
 
 // Valid tells whether it is one that can be recorded.
 func (p Press) Valid() bool {
-	return ValidTapID(p.ID) && len(p.Button) <= 32 && len(p.Gesture) <= 16 && slices.Contains(Actions, p.Action)
+	return ValidTapID(p.ID) && len(p.Button) <= 32 && len(p.Gesture) <= 16 &&
+		(slices.Contains(Actions, p.Action) && p.Offer == "" || p.Action == ShowOffer && p.Offer != "" && len(p.Offer) <= 64)
 }
 
 // PressOutcome is what became of a press: Confirmed, or Refused with the reason in Details.
@@ -49,7 +57,6 @@ type PressOutcome struct {
 	Press
 	Reason  Reason
 	Details string // a sentence for people, either way
-	Offer   string // that it was about
 	Ticket  int64  // that it was about
 	At      time.Duration
 	Wall    time.Time

@@ -24,6 +24,7 @@ type Config struct {
 	OnAreas      func(capture.Areas)
 	OnAccessUnit func(capture.AccessUnit)
 	OnStill      func(jpeg []byte)
+	OnCode       func(capture.Code)
 
 	// StartAllowance is how long a new child may take to its first beat or picture: 3 s. Each that takes longer makes it
 	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.

@@ -28,6 +28,8 @@ func check(m Message) error {
 		return checkAreas(m)
 	case Source:
 		return checkSource(m)
+	case Code:
+		return checkCode(m)
 	case WantStill, Refocus, NextCamera:
 		return nil
 	case Still:
@@ -76,6 +78,14 @@ func checkSource(s Source) error {
 		return first(text(s.Name, s.Format, s.Tuned, s.Reason), within("cameras", int64(s.Of), 0, maxCameras))
 	}
 	return fmt.Errorf("camlink: camera state %.20q, expected absent, opening, ready or failed", s.State)
+}
+
+func checkCode(c Code) error {
+	switch c.Kind {
+	case "qr", "ean-13", "ean-8", "upc-a", "code-128":
+		return within("bytes of a code's text", int64(len(c.Text)), 1, MaxCode)
+	}
+	return fmt.Errorf("camlink: code of kind %.20q, expected qr, ean-13, ean-8, upc-a or code-128", c.Kind)
 }
 
 func fractions(r capture.Area) error {

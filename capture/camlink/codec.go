@@ -81,6 +81,8 @@ func decode(kind byte, body []byte) (Message, error) {
 		return fromJSON[Areas](body)
 	case kindSource:
 		return fromJSON[Source](body)
+	case kindCode:
+		return fromJSON[Code](body)
 	case kindKeyframe:
 		if len(body) != 1 {
 			return nil, badSize("keyframe", len(body), 1)

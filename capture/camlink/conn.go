@@ -138,6 +138,9 @@ func (c *Conn) SendAreas(a capture.Areas) error { return c.control(Areas(a)) }
 // SendSource sends the camera's state.
 func (c *Conn) SendSource(s capture.Source) error { return c.control(Source(s)) }
 
+// SendCode sends a code that the camera sees. Of those that wait for a slow daemon only the latest may be left.
+func (c *Conn) SendCode(code capture.Code) error { return c.control(Code(code)) }
+
 // SendStill sends a still picture, as JPEG.
 func (c *Conn) SendStill(jpeg []byte) error { return c.control(Still(jpeg)) }
 

@@ -31,6 +31,7 @@ const (
 	MaxBanners = 16
 	MaxAreas   = 64
 	MaxPace    = 8
+	MaxCode    = 256  // bytes of a code's text
 	maxText    = 1024 // bytes of any one string
 	maxSide    = 8192 // pixels
 	maxCameras = 64
@@ -87,6 +88,9 @@ type (
 		Drops  uint64        // pictures thrown away since the start: by a slow encoder or a slow reader
 	}
 
+	// Code is a code that the camera sees, sent about twice a second while it is there.
+	Code capture.Code
+
 	// Still is the smallest layer's picture as JPEG, for pages that cannot play video.
 	Still []byte
 )
@@ -106,6 +110,7 @@ const (
 	kindSource     = 19
 	kindBeat       = 20
 	kindStill      = 21
+	kindCode       = 22
 )
 
 func (Scene) kind() byte      { return kindScene }
@@ -121,3 +126,4 @@ func (WantStill) kind() byte  { return kindWantStill }
 func (Refocus) kind() byte    { return kindRefocus }
 func (NextCamera) kind() byte { return kindNextCamera }
 func (Still) kind() byte      { return kindStill }
+func (Code) kind() byte       { return kindCode }

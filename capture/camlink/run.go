@@ -181,6 +181,8 @@ func (c *Cam) take(m Message, layers *int) error {
 		call(c.cfg.OnAreas, capture.Areas(m))
 	case Source:
 		call(c.cfg.OnSource, capture.Source(m))
+	case Code:
+		call(c.cfg.OnCode, capture.Code(m))
 	case Still:
 		call(c.cfg.OnStill, []byte(m))
 	case Beat:

@@ -21,6 +21,7 @@ import (
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/capture/h264"
+	"edgekit.internal/cmd/internal/kittest"
 )
 
 // The test binary, started again with this variable set, is edgecam.
@@ -72,6 +73,7 @@ func startKitWith(t *testing.T, silence time.Duration, args ...string) *kit {
 		OnHello:        func(l []capture.Layer) { put(l) },
 		OnSource:       func(s capture.Source) { put(s) },
 		OnAreas:        func(a capture.Areas) { put(a) },
+		OnCode:         func(c capture.Code) { put(c) },
 		OnAccessUnit:   func(au capture.AccessUnit) { put(au) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -135,6 +137,41 @@ func TestBothLayersPlayInStep(t *testing.T) {
 	if d := cmp.Diff(rtp[0][:20], rtp[1][:20]); d != "" {
 		t.Errorf("the layers show different pictures: %s", d)
 	}
+}
+
+// TestProductsHeldUpAreSeen, and what is drawn over the picture is not; also by the next child after one that was killed. Pictures come
+// all the while, and without -look nothing is read.
+func TestProductsHeldUpAreSeen(t *testing.T) {
+	stall := kittest.NewStall(t)
+	number, ean := kittest.EAN("400638133393")
+	stall.Hold(ean)
+	args := []string{"-camera", "file:" + stall.Path, "-width", "640", "-height", "360", "-layers", "640x360@30:600"}
+	k := startKit(t, append(args, "-look", "10")...)
+	seen := func(what capture.Code) {
+		t.Helper()
+		await(k, what.Text, func(c capture.Code) bool { return c == what })
+	}
+	seen(capture.Code{Kind: "ean-13", Text: number})
+	await(k, "picture", any1[capture.AccessUnit])
+	stall.Hold(kittest.QR(t, "MUG-03"))
+	seen(capture.Code{Kind: "qr", Text: "MUG-03"})
+	if err := syscall.Kill(k.Stats().PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(k, "hello of the next child", any1[[]capture.Layer])
+	seen(capture.Code{Kind: "qr", Text: "MUG-03"})
+
+	k = startKit(t, args...)
+	pictures := 0
+	await(k, "pictures", func(e any) bool {
+		if c, ok := e.(capture.Code); ok {
+			t.Errorf("%+v is read without -look", c)
+		}
+		if _, ok := e.(capture.AccessUnit); ok {
+			pictures++
+		}
+		return pictures > 40
+	})
 }
 
 func TestKeyPicturesComeOnDemandToTheLayerThatWantsOne(t *testing.T) {

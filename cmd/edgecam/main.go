@@ -1,6 +1,6 @@
 // Edgecam is the kit's camera program: it takes pictures from a camera, has the scene drawn over them, and encodes them to H.264 in
-// several sizes. It is started and kept alive by edgekit, with which it speaks over a socket (capture/camlink), and holds the kit's
-// only C code, so that a fault in that costs half a second of picture and no sale.
+// several sizes; if asked to, it reads the codes of products in them. It is started and kept alive by edgekit, with which it speaks over
+// a socket (capture/camlink), and holds the kit's only C code, so that a fault in that costs half a second of picture and no sale.
 package main
 
 import (
@@ -62,16 +62,18 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	cameras := source.New(source.Config{Open: o.open, Next: o.next, Put: slot.Put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
+	put, setPace, looking := look(o.look, slot.Put, o.want.Pace.Set, func(c capture.Code) { warn(link.SendCode(c)) })
+	cameras := source.New(source.Config{Open: o.open, Next: o.next, Put: put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
 		Report: func(s capture.Source) { warn(link.SendSource(s)) }})
 	if err := link.SendHello(o.layers); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cameras.Run(ctx) })
+	group.Go(func() error { return looking(ctx) })
 	group.Go(func() error { return errors.Join(loop.Run(ctx), loop.Close()) })
 	group.Go(func() error {
-		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: o.want.Pace.Set, Still: loop.WantStill, Refocus: cameras.Refocus, NextCamera: cameras.Next}); err != nil {
+		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: setPace, Still: loop.WantStill, Refocus: cameras.Refocus, NextCamera: cameras.Next}); err != nil {
 			return err
 		}
 		return errLinkClosed

@@ -23,6 +23,7 @@ type options struct {
 	layers []capture.Layer
 	fonts  []string
 	link   int
+	look   int // percent of a core
 	crash  string
 }
 
@@ -40,6 +41,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.want.Tuning.Mains, "mains", 0, "50 or 60 Hz: of the lamps; 0: as the camera likes")
 	f.StringVar(&fonts, "fonts", "/usr/share/fonts/truetype/noto", "folders with Noto fonts, separated by commas")
 	f.StringVar(&layers, "layers", "", "WIDTHxHEIGHT@FPS:KBPS, separated by commas, largest first; none: the full picture and half of it")
+	f.IntVar(&o.look, "look", 0, "percent of one core, at most, for reading the codes of products in the picture; 0: none are read")
 	f.IntVar(&o.link, "link", 3, "file descriptor of the socket to the daemon")
 	f.StringVar(&o.crash, "crashes", "", "folder for a report, should this program crash; none: none")
 	if err := f.Parse(args); err != nil {
@@ -69,6 +71,9 @@ func parse(args []string) (options, error) {
 	}
 	if m := o.want.Tuning.Mains; m != 0 && m != 50 && m != 60 {
 		return o, fmt.Errorf("-mains %d, expected 50, 60 or 0", m)
+	}
+	if o.look < 0 || o.look > 100 {
+		return o, fmt.Errorf("-look %d, expected 0 to 100 percent of one core", o.look)
 	}
 	if o.link < 3 {
 		return o, fmt.Errorf("-link %d, expected the file descriptor of a socket, 3 or more", o.link)

@@ -36,6 +36,7 @@ func TestBadFlagsAreRefusedInOneLine(t *testing.T) {
 		"-link 1":                            "-link 1",
 		"-camera webcam":                     "expected auto, synthetic",
 		"-camera file:":                      "expected auto, synthetic",
+		"-look 101":                          "0 to 100 percent",
 		"-nope":                              "-nope",
 		"stray":                              `"stray"`,
 		"-layers 640x360":                    "WIDTHxHEIGHT@FPS:KBPS",

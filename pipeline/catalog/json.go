@@ -26,6 +26,7 @@ const (
 	maxStock    = 1_000_000_000
 	maxText     = 200 // characters
 	maxID       = 64  // bytes
+	maxBarcode  = 256 // bytes: what the camera reads
 )
 
 // Problem is one thing wrong with a document.
@@ -55,12 +56,13 @@ func (ps Problems) Error() string {
 // JSON reads a catalogue in the kit's own form:
 //
 //	{"currency": "EUR",
-//	 "skus":   [{"sku": "MUG", "title": "Mug", "price": 1250, "tax": 19.0, "stock": 10}],
+//	 "skus":   [{"sku": "MUG", "title": "Mug", "price": 1250, "tax": 19.0, "stock": 10, "barcode": "4006381333931"}],
 //	 "offers": [{"id": "mug", "title": "Mug", "lines": [{"sku": "MUG", "n": 1}], "price": 1000,
 //	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600}]}
 //
 // Prices are in minor units and include tax; tax is in percent; limit, per_visitor, lasts (seconds that the offer is
-// live) and state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) may be left out. file is only for messages. The
+// live), state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. Of a barcode with 12 or 13
+// digits, a UPC-A or EAN-13, the last must be that of the others. file is only for messages. The
 // error is of type Problems.
 func JSON(file string, doc []byte) (*pipeline.Catalogue, error) {
 	r := &reader{file: file, doc: doc}
@@ -108,19 +110,26 @@ func (r *reader) catalogue(root node) *pipeline.Catalogue {
 
 func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[string]bool) {
 	known = map[string]bool{}
+	codes := map[string]string{} // whose each barcode is
 	for _, n := range r.list(root, o, "skus", maxSKUs) {
 		s, ok := n.value.(*object)
 		if !ok {
 			r.problem(n.at, `expected an object {"sku", "title", "price", "tax", "stock"}`)
 			continue
 		}
-		r.only(s, "sku", "title", "price", "tax", "stock")
+		r.only(s, "sku", "title", "price", "tax", "stock", "barcode")
 		sku := pipeline.SKU{SKU: r.id(n, s, "sku"), Title: r.text(n, s, "title", maxText), Price: r.whole(n, s, "price", 0, maxMinor, false),
-			Tax: r.tax(n, s), Stock: int(r.whole(n, s, "stock", 0, maxStock, false))}
+			Tax: r.tax(n, s), Stock: int(r.whole(n, s, "stock", 0, maxStock, false)), Barcode: r.barcode(s)}
 		if known[sku.SKU] {
 			r.problem(r.at(n, s, "sku"), "sku %q is there twice", sku.SKU)
 		}
 		known[sku.SKU] = true
+		if code := pipeline.CodeOf(sku.Barcode); code != "" {
+			if other, ok := codes[code]; ok {
+				r.problem(r.at(n, s, "barcode"), "barcode: %q is that of sku %q: expected one of its own, or none", sku.Barcode, other)
+			}
+			codes[code] = sku.SKU
+		}
 		skus = append(skus, sku)
 	}
 	return skus, known
@@ -222,6 +231,30 @@ func (r *reader) id(n node, o *object, key string) string {
 		if part == "" || part == "." || part == ".." {
 			r.problem(r.at(n, o, key), `%s: expected something other than %q between slashes`, key, part)
 			break
+		}
+	}
+	return s
+}
+
+// barcode is the text of a code that is printed on a product. A number as long as those of shops is one, and ends in their check digit
+// (GS1 General Specifications, section 7.9).
+func (r *reader) barcode(o *object) string {
+	v, there := o.fields["barcode"]
+	if !there {
+		return ""
+	}
+	s, ok := v.value.(string)
+	if !ok || s == "" || len(s) > maxBarcode || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || unseen(c) }) {
+		r.problem(v.at, `barcode: expected what the code says, in quotes: 1 to %d characters without spaces, such as "4006381333931"`, maxBarcode)
+		return s
+	}
+	if code := pipeline.CodeOf(s); len(code) == 13 && strings.Trim(code, "0123456789") == "" {
+		sum := 0
+		for i, c := range code[:12] {
+			sum += int(c-'0') * (1 + i%2*2)
+		}
+		if want := byte('0' + (10-sum%10)%10); code[12] != want {
+			r.problem(v.at, "barcode: %q ends in %c, and by its other digits should end in %c: one of them is wrong", s, code[12], want)
 		}
 	}
 	return s

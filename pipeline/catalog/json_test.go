@@ -32,6 +32,17 @@ func TestTheLeastForm(t *testing.T) {
 	}
 }
 
+func TestABarcodeIsKept(t *testing.T) {
+	for _, code := range []string{"4006381333931", "036000291452", "96385074", "12345678", "MUG-blau/3", "https://example.org/m?1"} {
+		c, err := JSON("f.json", []byte(strings.Replace(good, `"stock":10`, `"stock":10,"barcode":"`+code+`"`, 1)))
+		if err != nil {
+			t.Errorf("%s: %v", code, err)
+		} else if s, ok := c.Scanned(code); !ok || s.SKU != "MUG" || s.Barcode != code {
+			t.Errorf("%s: %+v", code, s)
+		}
+	}
+}
+
 // TestProblemsAreAllListedWithTheirPlace: one document a row, and what it is answered.
 func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 	change := func(old, new string) string {
@@ -65,6 +76,12 @@ func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 		{"letters turned around", change(`"title":"Mug"`, `"title":"guM\u202e"`), "f.json:1:48: title: expected a text on one line"},
 		{"id that leads elsewhere", change(`"id":"mug"`, `"id":"mug/../pen"`), `f.json:2:17: id: expected something other than ".." between slashes`},
 		{"id that ends in the middle", change(`"id":"mug"`, `"id":"mug/"`), `f.json:2:17: id: expected something other than "" between slashes`},
+		{"barcode as a number", change(`"stock":10`, `"stock":10,"barcode":4006381333931`), `f.json:1:99: barcode: expected what the code says, in quotes`},
+		{"barcode with a space", change(`"stock":10`, `"stock":10,"barcode":"4 0"`), `f.json:1:99: barcode: expected what the code says, in quotes`},
+		{"barcode mistyped", change(`"stock":10`, `"stock":10,"barcode":"4006381333932"`), `f.json:1:99: barcode: "4006381333932" ends in 2, and by its other digits should end in 1`},
+		{"UPC-A mistyped", change(`"stock":10`, `"stock":10,"barcode":"036000291453"`), `f.json:1:99: barcode: "036000291453" ends in 3, and by its other digits should end in 2`},
+		{"barcode twice", change(`"stock":10}`, `"stock":10,"barcode":"036000291452"},{"sku":"CUP","title":"Cup","price":1,"tax":0,"stock":1,"barcode":"0036000291452"}`),
+			`f.json:1:180: barcode: "0036000291452" is that of sku "MUG": expected one of its own, or none`},
 		{"too deep", strings.Repeat("[", 50), "f.json:1:10: not JSON: nested more than 8 deep"},
 	} {
 		got, err := JSON("f.json", []byte(c.doc))

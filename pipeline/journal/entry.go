@@ -18,7 +18,7 @@ type Kind uint8
 const (
 	Sale Kind = 1
 	Fix  Kind = 2 // at kit time Kit of Boot it was Wall, give or take Within, by Source
-	// Press is one of an operator's buttons: Button was pressed for Action, about Offer or Ticket; Tap is its ULID.
+	// Press is one of an operator's buttons, or a product held up: Button was pressed for Action, about Offer or Ticket; Tap is its ULID.
 	Press Kind = 3
 )
 

@@ -96,7 +96,7 @@ func takenPieces(conn *sqlite.Conn, l *pipeline.Levels) (map[string]int, error) 
 // merge works out the levels under a new catalogue. Rows of offers that the old one lacks may still be there from one
 // before it.
 func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[string]int) (*pipeline.Levels, error) {
-	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers))}
+	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers)), Shown: old.Shown}
 	for i, sku := range c.SKUs {
 		l.Stock[i] = max(0, sku.Stock-taken[sku.SKU])
 	}
@@ -146,6 +146,12 @@ func (g *group) setOffer(id string, state pipeline.OfferState) error {
 	if state != pipeline.OfferLive {
 		return nil
 	}
+	return g.show(id)
+}
+
+// show has an offer be the one on show.
+func (g *group) show(id string) error {
+	g.levels.Shown, g.changed = id, true
 	return setMeta(g.conn, metaDrop, []byte(id))
 }
 

@@ -21,7 +21,7 @@ const dropPause = 2 * time.Second
 // earlier one with the same id. What is beyond the store, such as a printer's doing, comes after it, and once: not for a Repeat.
 func (s *Store) Press(ctx context.Context, p pipeline.Press) (out pipeline.PressOutcome, err error) {
 	if !p.Valid() {
-		return out, fmt.Errorf("store: press %.40q of %.40q for %.40q: expected a ULID, a button's name and an action", p.ID, p.Button, p.Action)
+		return out, fmt.Errorf("store: press %.40q of %.40q for %.40q: expected a ULID, a button's name and an action, with an offer to show one", p.ID, p.Button, p.Action)
 	}
 	err = s.change(ctx, func(g *group) error {
 		first, ok, err := findPress(g.conn, p.ID)
@@ -47,6 +47,8 @@ func (g *group) press(out *pipeline.PressOutcome) error {
 		return g.markSoldOut(out)
 	case pipeline.ReprintLast:
 		return g.reprint(out)
+	case pipeline.ShowOffer:
+		return g.showOffer(out)
 	case pipeline.CallHelp, pipeline.ClearHelp:
 		return g.help(out)
 	}
@@ -78,17 +80,30 @@ func (g *group) startNext(out *pipeline.PressOutcome) error {
 	return refusePress(out, "No drop is left to start: announce one in the console.")
 }
 
-func (g *group) markSoldOut(out *pipeline.PressOutcome) error {
-	shown, err := getMeta(g.conn, metaDrop)
-	if err != nil {
-		return err
+// showOffer puts an offer on show. What is prepared goes live; what is announced does not, since others were told to wait for it.
+func (g *group) showOffer(out *pipeline.PressOutcome) error {
+	offer, _, ok := g.levels.Catalogue.Offer(out.Offer)
+	if !ok {
+		return refusePress(out, fmt.Sprintf("There is no offer %q.", out.Offer))
 	}
+	switch state := g.levels.StateAt(offer.ID, g.at); {
+	case state == pipeline.OfferHidden:
+		out.Details = offer.Title + " is live."
+		return g.setOffer(offer.ID, pipeline.OfferLive)
+	case !state.Showable():
+		return refusePress(out, offer.Title+" is not for sale now: start it in the console.")
+	}
+	out.Details = offer.Title + " is on show."
+	return g.show(offer.ID)
+}
+
+func (g *group) markSoldOut(out *pipeline.PressOutcome) error {
 	var live []pipeline.Offer
 	for _, o := range g.levels.Catalogue.Offers {
 		if g.levels.StateAt(o.ID, g.at) != pipeline.OfferLive {
 			continue
 		}
-		if live = append(live, o); o.ID == string(shown) {
+		if live = append(live, o); o.ID == g.levels.Shown {
 			live = []pipeline.Offer{o}
 			break
 		}
@@ -172,8 +187,9 @@ const pressColumns = "SELECT id, button, gesture, action, via, reason, details, 
 
 func scanPress(q *sqlite.Stmt) pipeline.PressOutcome {
 	return pipeline.PressOutcome{
-		Press:  pipeline.Press{ID: q.ColumnText(0), Button: q.ColumnText(1), Gesture: q.ColumnText(2), Action: pipeline.Action(q.ColumnText(3)), Via: pipeline.Channel(q.ColumnText(4))},
-		Reason: pipeline.Reason(q.ColumnText(5)), Details: q.ColumnText(6), Offer: q.ColumnText(7), Ticket: q.ColumnInt64(8),
+		Press: pipeline.Press{ID: q.ColumnText(0), Button: q.ColumnText(1), Gesture: q.ColumnText(2), Action: pipeline.Action(q.ColumnText(3)), Via: pipeline.Channel(q.ColumnText(4)),
+			Offer: q.ColumnText(7)},
+		Reason: pipeline.Reason(q.ColumnText(5)), Details: q.ColumnText(6), Ticket: q.ColumnInt64(8),
 		At: millis(q.ColumnInt64(9)), Wall: time.UnixMilli(q.ColumnInt64(10)),
 	}
 }

@@ -97,6 +97,55 @@ func TestAPressIsOneOfEverything(t *testing.T) {
 	}
 }
 
+// TestAProductThatIsHeldUpIsOnShow: what is prepared goes live, what is live or announced only gets its place, and what is over stays so.
+// It stays on show over a restart and an import, and is in the journal with the way it came.
+func TestAProductThatIsHeldUpIsOnShow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kit.db")
+	s, stop := running(t, path, Options{})
+	for id, state := range map[string]pipeline.OfferState{"mug": pipeline.OfferHidden, "set": pipeline.OfferSoon, "one": pipeline.OfferOver} {
+		if err := s.SetOffer(context.Background(), id, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	hold := func(offer, says string) {
+		t.Helper()
+		n++
+		out, err := s.Press(context.Background(), pipeline.Press{ID: fmt.Sprintf("%026d", n), Action: pipeline.ShowOffer, Offer: offer, Via: pipeline.ViaCamera})
+		if err != nil || out.Details != says || out.Offer != offer {
+			t.Errorf("%s: %+v, %v", offer, out, err)
+		}
+	}
+	hold("mug", "Mug is live.")
+	if l := s.Levels(); l.Shown != "mug" || l.Offers[0].State != pipeline.OfferLive {
+		t.Errorf("%+v", l)
+	}
+	hold("set", "Desk set is on show.")
+	hold("mug", "Mug is on show.")
+	hold("one", demo.Offers[2].Title+" is not for sale now: start it in the console.")
+	hold("none", `There is no offer "none".`)
+	if l := s.Levels(); l.Shown != "mug" || l.Offers[1].State != pipeline.OfferSoon || l.Offers[2].State != pipeline.OfferOver {
+		t.Errorf("%+v", l)
+	}
+	for _, p := range []pipeline.Press{{Action: pipeline.ShowOffer}, {Action: pipeline.CallHelp, Offer: "mug"}, {Action: pipeline.ShowOffer, Offer: strings.Repeat("x", 65)}} {
+		if p.ID = fmt.Sprintf("%026d", 99); p.Valid() {
+			t.Errorf("%+v is taken", p)
+		}
+	}
+	stop()
+	s, _ = running(t, path, Options{})
+	if _, err := s.Import(context.Background(), pipeline.NewCatalogue("EUR", demo.SKUs, demo.Offers[:1]), []byte("another")); err != nil || s.Levels().Shown != "mug" {
+		t.Errorf("%q, %v", s.Levels().Shown, err)
+	}
+	es := entries(t, s)
+	if e := es[0]; len(es) != n || e.Kind != journal.Press || e.Via != "camera" || e.Action != "show-offer" || e.Offer != "mug" || e.Refused != "" {
+		t.Errorf("%d entries, %+v", len(es), e)
+	}
+	if ps, err := s.Presses(context.Background(), 1); err != nil || ps[0].Offer != "none" || ps[0].Via != pipeline.ViaCamera || ps[0].OK() {
+		t.Errorf("%+v, %v", ps, err)
+	}
+}
+
 // TestOnlyASlipThatIsOutIsReprinted, and as a possible copy.
 func TestOnlyASlipThatIsOutIsReprinted(t *testing.T) {
 	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})

@@ -20,7 +20,7 @@ const (
 	metaDigest    = "catalogue-digest"
 	metaFile      = "catalogue-file-digest" // of the file a start imported last
 	metaClock     = "clock"
-	metaDrop      = "drop" // id of the offer that went live last by somebody's hand: the one on show
+	metaDrop      = "drop" // id of the offer that was put on show last by somebody's hand: pipeline.Levels.Shown
 	metaHelp      = "help" // kit ms since when help is called, 8 bytes; empty: it is not
 )
 
@@ -194,8 +194,12 @@ func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
 	if err != nil {
 		return nil, err
 	}
+	shown, err := getMeta(conn, metaDrop)
+	if err != nil {
+		return nil, err
+	}
 	c := pipeline.NewCatalogue(doc.Currency, doc.SKUs, doc.Offers)
-	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers))}
+	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers)), Shown: string(shown)}
 	err = sqlitex.Execute(conn, "SELECT sku, left FROM stock", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
 		if _, i, ok := c.SKU(q.ColumnText(0)); ok {
 			l.Stock[i] = q.ColumnInt(1)

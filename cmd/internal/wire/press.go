@@ -9,6 +9,7 @@ type PressRequest struct {
 	Button  string `json:"button,omitempty"`
 	Gesture string `json:"gesture,omitempty"` // short, double, long, hold or repeat
 	Action  string `json:"action,omitempty"`  // see pipeline.Action
+	Offer   string `json:"offer,omitempty"`   // of the action show-offer, and of no other
 }
 
 // Press is a press and what became of it.

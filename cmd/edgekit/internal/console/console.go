@@ -46,6 +46,7 @@ type Config struct {
 	Buttons func() wire.Buttons
 	Press   http.Handler // of a wire.PressRequest
 	Scans   func() []wire.Scan
+	HeldUp  func() *wire.HeldUp
 	Metrics http.Handler // for Prometheus
 	Ready   func() error // why the kit cannot sell; nil when it can
 	Logs    func(level string, last int) wire.Logs

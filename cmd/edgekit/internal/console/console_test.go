@@ -90,7 +90,7 @@ func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
 		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Slips: &noSlips{}, Logs: func(level string, last int) wire.Logs {
 			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
-		}, Log: slog.New(slog.DiscardHandler), Buttons: func() wire.Buttons { return wire.Buttons{} }, Press: http.NotFoundHandler(), Scans: func() []wire.Scan { return nil },
+		}, Log: slog.New(slog.DiscardHandler), Buttons: func() wire.Buttons { return wire.Buttons{} }, Press: http.NotFoundHandler(), Scans: func() []wire.Scan { return nil }, HeldUp: func() *wire.HeldUp { return nil },
 	})
 	c.pairing.tries, c.pairing.each = rate.NewLimiter(rate.Inf, 1000), pipeline.NewLimiter(1000, 1000, 8)
 	return c, codes, b

@@ -26,7 +26,8 @@ type State struct {
 	Taken   wire.Money       `json:"taken"`   // sum of all tickets
 	Refused bool             `json:"refused"` // there are settings that the kit would not take
 	Buttons wire.Buttons     `json:"buttons"`
-	Scans   []wire.Scan      `json:"scans"` // the latest, newest first
+	Scans   []wire.Scan      `json:"scans"`             // the latest, newest first
+	HeldUp  *wire.HeldUp     `json:"held_up,omitempty"` // nil: the camera does not look
 }
 
 // Offer is an offer as the operator sees it.
@@ -58,7 +59,7 @@ const shownTickets = 50
 
 func (c *Console) state(ctx context.Context) (State, error) {
 	l, now := c.Book.Levels(), c.Now()
-	s := State{Offers: []Offer{}, Tickets: []Ticket{}, Devices: c.Devices(), Viewers: c.Viewers(), Pairing: c.Code(), Refused: c.Setup.Settings().Refused != nil, Buttons: c.Buttons(), Scans: c.Scans()}
+	s := State{Offers: []Offer{}, Tickets: []Ticket{}, Devices: c.Devices(), Viewers: c.Viewers(), Pairing: c.Code(), Refused: c.Setup.Settings().Refused != nil, Buttons: c.Buttons(), Scans: c.Scans(), HeldUp: c.HeldUp()}
 	for i, o := range l.Catalogue.Offers {
 		f := Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}),
 			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}

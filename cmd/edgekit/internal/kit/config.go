@@ -159,6 +159,14 @@ func (c Config) program() error {
 	return nil
 }
 
+// look is how much of a processor core the camera program may take to read products' codes, in percent.
+func (c Config) look() string {
+	if c.HeldUp == "off" {
+		return "0"
+	}
+	return "10"
+}
+
 // mostLogo bounds a logo: bytes of its file, and dots of a side.
 const (
 	mostLogo     = 2 << 20

@@ -27,6 +27,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/control"
 	"edgekit.internal/cmd/edgekit/internal/crowd"
 	"edgekit.internal/cmd/edgekit/internal/disk"
+	"edgekit.internal/cmd/edgekit/internal/heldup"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
@@ -109,6 +110,7 @@ type Kit struct {
 	off         chan struct{} // capacity 1
 	desk        *press.Desk
 	counter     *scan.Counter
+	heldUp      *heldup.Watch // nil: the camera does not look
 }
 
 // newsQueue bounds the decisions that wait to be told to page and picture. What does not fit is counted and left out:
@@ -180,7 +182,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
 	k.console = console.New(console.Config{
-		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
 		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Refocus: k.cam.Refocus, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
 	})
@@ -230,13 +232,14 @@ func (k *Kit) openPictures() (err error) {
 	k.cam = camlink.New(camlink.Config{
 		Path: k.config.edgecam(),
 		Args: []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes(),
-			"-framing", k.config.Framing, "-mains", fmt.Sprint(k.config.MainsHz())},
+			"-framing", k.config.Framing, "-mains", fmt.Sprint(k.config.MainsHz()), "-look", k.config.look()},
 		Log:          k.log,
 		OnAccessUnit: func(au capture.AccessUnit) { k.fan.Publish(au); k.scene.Picture(au.RTP) },
 		OnAreas:      func(a capture.Areas) { k.scene.Coming(a); k.web.Areas(a) },
 		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
 		OnSource:     k.source.set,
 		OnStill:      k.stills.set,
+		OnCode:       func(c capture.Code) { k.heldUp.Saw(c) },
 	})
 	o := k.config.Overlay
 	look := scene.Config{Levels: k.store.Levels, Now: k.clock.Now, Set: k.cam.SetScene, Span: k.traces.Since, Lower: capture.Lower{Name: o.Name, Line: o.Line},
@@ -326,6 +329,9 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return k.scene.SayFull(ctx, k.wifi.Phones) })
 	run(k.desk.Run)
 	run(k.counter.Run)
+	if k.heldUp != nil {
+		run(k.heldUp.Run)
+	}
 	if k.printer != nil {
 		run(k.printer.Run)
 		run(k.queue.Run)

@@ -28,6 +28,7 @@ func (k *Kit) metrics() http.Handler {
 	gauge("news_dropped", "Decisions that page and picture were not told in time.", func() float64 { return float64(k.newsDropped.Load()) })
 	gauge("page_messages_dropped", "Messages to pages that were too slow for them.", func() float64 { return float64(k.web.Dropped()) })
 	gauge("presses_dropped", "Presses of buttons that were not taken, since too many waited.", func() float64 { return float64(k.desk.Dropped()) })
+	gauge("codes_dropped", "Codes seen by the camera that were not looked at, since too many waited.", func() float64 { return float64(k.heldUp.Dropped()) })
 	gauge("board_celsius", "Temperature of the processor; 0: not known.", func() float64 { return k.machine.Board().Celsius })
 	gauge("board_memory_available_mb", "Memory that programs could still have.", func() float64 { return float64(k.machine.Board().AvailableMB) })
 	gauge("board_throttled", "What the firmware says of power and heat, in the bits of vcgencmd get_throttled.", func() float64 { return float64(k.machine.Board().Throttled) })

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"edgekit.internal/cmd/edgekit/internal/console"
+	"edgekit.internal/cmd/edgekit/internal/heldup"
 	"edgekit.internal/cmd/edgekit/internal/press"
 	"edgekit.internal/cmd/edgekit/internal/scan"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/led"
 	"edgekit.internal/hardware/pins"
@@ -27,8 +31,20 @@ func (k *Kit) openDesk() error {
 	if err != nil {
 		return prefixed(setting, err)
 	}
+	if k.config.HeldUp != "off" {
+		k.heldUp = heldup.New(heldup.Config{Ask: k.config.HeldUp == "ask", Levels: func() *pipeline.Levels { return k.store.Levels() }, Now: func() time.Duration { return k.clock.Now() }, Show: k.showOffer, Log: k.log})
+	}
 	k.counter, err = scan.New(scan.Config{Scanner: k.config.Scanner, Book: k.store, Told: k.desk.Tell, Kept: k.state.Scanner, Keep: k.state.SetScanner, Log: k.log})
 	return prefixed("scanner.device", err)
+}
+
+// showOffer puts the offer of a product on show that is held up, as a press would.
+func (k *Kit) showOffer(ctx context.Context, offer string) wire.Press {
+	out, err := k.desk.Press(ctx, wire.PressRequest{ID: ulid.Make().String(), Action: string(pipeline.ShowOffer), Offer: offer}, pipeline.ViaCamera)
+	if err != nil {
+		return wire.Press{Detail: "The kit is busy: hold it up a little longer."}
+	}
+	return out
 }
 
 // cannot is why a press is in vain, before it is recorded.

@@ -354,6 +354,9 @@ func TestWhatIsNoPress(t *testing.T) {
 			"": 400, `{"id":"1","button":"start-drop","gesture":"short"}`: 400, `{"id":"` + id + `A","button":"big","gesture":"short"}`: 400,
 			`{"id":"` + id + `A","button":"reprint","gesture":"triple"}`: 400, `{"id":"` + id + `A","action":"sell"}`: 400,
 			`{"id":"` + id + `A","button":"reprint","gesture":"short","action":"shut-down"}`: 400, `{"id":"` + id + `A","action":"call-help"}`: 200,
+			`{"id":"` + id + `A","action":"show-offer"}`: 400, `{"id":"` + id + `A","action":"call-help","offer":"mug"}`: 400,
+			`{"id":"` + id + `A","button":"reprint","gesture":"short","action":"show-offer","offer":"mug"}`: 400,
+			`{"id":"` + id + `A","action":"show-offer","offer":"` + strings.Repeat("x", 65) + `"}`:          400, `{"id":"` + id + `B","action":"show-offer","offer":"mug"}`: 200,
 		} {
 			rw := httptest.NewRecorder()
 			h.ServeHTTP(rw, httptest.NewRequest(http.MethodPost, "/press", strings.NewReader(body)))
@@ -361,8 +364,8 @@ func TestWhatIsNoPress(t *testing.T) {
 				t.Errorf("%s: %d %s", body, rw.Code, rw.Body)
 			}
 		}
-		if len(b.done) != 1 {
-			t.Error(b.done)
+		if len(b.done) != 2 || b.book.decided[id+"B"].Offer != "mug" {
+			t.Error(b.done, b.book.decided)
 		}
 	})
 }

@@ -21,6 +21,9 @@ type request struct {
 	reply  chan<- wire.Press // capacity 1; nil: nobody waits
 }
 
+// maxOffer bounds an offer's id, in bytes: see pipeline/catalog.
+const maxOffer = 64
+
 // ErrBusy says that too many presses wait. Nothing was done.
 var ErrBusy = errors.New("press: the kit is busy with other presses: try again in a moment")
 
@@ -55,10 +58,13 @@ func (d *Desk) request(p pipeline.Press) request {
 // Press takes a press from elsewhere, and answers when it is decided. A repeat of an id gets the first answer. The error is
 // ErrBusy, an Unknown, or that of ctx: then it may have been decided.
 func (d *Desk) Press(ctx context.Context, in wire.PressRequest, via pipeline.Channel) (wire.Press, error) {
-	p := pipeline.Press{ID: in.ID, Button: in.Button, Gesture: in.Gesture, Action: pipeline.Action(in.Action), Via: via}
+	p := pipeline.Press{ID: in.ID, Button: in.Button, Gesture: in.Gesture, Action: pipeline.Action(in.Action), Offer: in.Offer, Via: via}
 	switch {
 	case !pipeline.ValidTapID(p.ID):
 		return wire.Press{}, Unknown("the press's id must be a ULID: 26 characters of 0-9 and A-Z without I, L, O, U")
+	case (p.Action == pipeline.ShowOffer) != (p.Offer != ""), len(p.Offer) > maxOffer:
+		return wire.Press{}, Unknown(fmt.Sprintf("expected an offer with the action %s, and with no other, of at most %d bytes", pipeline.ShowOffer, maxOffer))
+	case p.Action == pipeline.ShowOffer && p.Button == "":
 	case p.Action != "" && (p.Button != "" || !slices.Contains(pipeline.Actions, p.Action)):
 		return wire.Press{}, Unknown(fmt.Sprintf("there is no action %.40q: expected one of %q, without a button", in.Action, pipeline.Actions))
 	case p.Action == "" && !slices.Contains(Buttons, p.Button):

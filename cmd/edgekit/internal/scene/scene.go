@@ -159,7 +159,8 @@ func (s *Scene) draw() bool {
 	levels, kit, mono := s.Levels(), s.Now(), capture.Monotonic()
 	next := capture.Scene{Rev: s.rev + 1, Prompts: []capture.Prompt{}, Lower: s.Lower, Theme: s.Theme}
 	var live []pipeline.Offer
-	for i, o := range levels.Catalogue.Offers {
+	for _, i := range drawn(levels, kit) {
+		o := levels.Catalogue.Offers[i]
 		p := capture.Prompt{Offer: o.ID, Title: o.Title, Price: pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}.String(),
 			Left: levels.Left(o.ID), Of: levels.Of(o.ID), In: contents(levels.Catalogue, o)}
 		switch levels.StateAt(o.ID, kit) {
@@ -174,12 +175,8 @@ func (s *Scene) draw() bool {
 			p.State, p.Left = capture.PromptSoldOut, 0
 		case pipeline.OfferSoon:
 			p.State = capture.PromptSoon
-		default:
-			continue
 		}
-		if next.Prompts = append(next.Prompts, p); len(next.Prompts) == maxPrompts {
-			break
-		}
+		next.Prompts = append(next.Prompts, p)
 	}
 	if s.Code != nil {
 		next.QR = s.Code(live)
@@ -198,6 +195,24 @@ func (s *Scene) draw() bool {
 	s.rev, s.news, s.last = next.Rev, false, next
 	s.Set(next)
 	return other
+}
+
+// drawn are the places of the offers that have a prompt: the first ones that visitors may see. The one on show takes the last place if it is
+// not among them: no other prompt moves away from under a finger.
+func drawn(l *pipeline.Levels, at time.Duration) (places []int) {
+	shown := -1
+	for i, o := range l.Catalogue.Offers {
+		switch l.StateAt(o.ID, at) {
+		case pipeline.OfferLive, pipeline.OfferSoldOut, pipeline.OfferSoon:
+			if places = append(places, i); o.ID == l.Shown {
+				shown = len(places) - 1
+			}
+		}
+	}
+	if shown >= maxPrompts {
+		places[maxPrompts-1] = places[shown]
+	}
+	return places[:min(len(places), maxPrompts)]
 }
 
 // contents are what is in a bundle, such as "Mug · 2 × Pen"; of one piece of one thing there is nothing to say.

@@ -144,3 +144,25 @@ func TestANewCodeIsNoNewsOfOffers(t *testing.T) {
 		t.Errorf("%d scenes", sets)
 	}
 }
+
+// TestTheOfferOnShowHasAPrompt, however many there are, and the others stay where they are.
+func TestTheOfferOnShowHasAPrompt(t *testing.T) {
+	l := &pipeline.Levels{Catalogue: pipeline.NewCatalogue("EUR", nil, []pipeline.Offer{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}, {ID: "e"}, {ID: "f"}, {ID: "g"}}), Offers: make([]pipeline.Level, 7)}
+	for i := range l.Offers {
+		l.Offers[i].State = pipeline.OfferLive
+	}
+	l.Offers[1].State, l.Offers[6].State = pipeline.OfferHidden, pipeline.OfferOver
+	for shown, want := range map[string]string{"": "a c d e", "a": "a c d e", "e": "a c d e", "f": "a c d f", "g": "a c d e", "b": "a c d e", "gone": "a c d e"} {
+		var drawn capture.Scene
+		l.Shown = shown
+		s := New(Config{Levels: func() *pipeline.Levels { return l }, Now: func() time.Duration { return 0 }, Set: func(is capture.Scene) { drawn = is }})
+		s.Update()
+		var got []string
+		for _, p := range drawn.Prompts {
+			got = append(got, p.Offer)
+		}
+		if fmt.Sprint(got) != "["+want+"]" {
+			t.Errorf("%q on show: %v, expected %s", shown, got, want)
+		}
+	}
+}

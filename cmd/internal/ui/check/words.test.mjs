@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, internetText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, heldUpText, internetText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText } = await load("console/words.js");
 
 test("a press says what it did and where it was", () => {
   const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
@@ -11,6 +11,13 @@ test("a press says what it did and where it was", () => {
   assert.equal(pressText({ ...press, gesture: "short", action: "" }), "Nothing (sold-out, short)");
   assert.equal(pressText({ action: "clear-help", via: "console" }), "Help, taken back (from a console)");
   assert.equal(pressText({ action: "new", via: "console" }), "new (from a console)");
+});
+
+test("what is held up is told as it comes", () => {
+  assert.equal(heldUpText({ title: "Mug", offer: "mug", detail: "Mug is held up: show it?" }), "Mug is held up: show it?");
+  assert.equal(heldUpText({ text: "4006381333931", detail: "No product has that code." }), "4006381333931: No product has that code.");
+  assert.equal(pressText({ action: "show-offer", via: "camera" }), "Put on show (held up to the camera)");
+  assert.equal(pressText({ action: "show-offer", via: "console" }), "Put on show (from a console)");
 });
 
 test("a scan is ours or not, in words", () => {

@@ -3,6 +3,7 @@ import { ask } from "./api.js";
 import { Buttons } from "./buttons.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
+import { HeldUp } from "./heldup.js";
 import { Link } from "./link.js";
 import { Logs } from "./logs.js";
 import { news } from "./news.js";
@@ -22,6 +23,7 @@ const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets(() => link.leave());
 const scans = new Scans(el("scans"), el("scanned"));
+const heldUp = new HeldUp(() => link.leave());
 const devices = new Devices(el("devices"), el("trouble"));
 const teach = new Teach(() => link.leave());
 const buttons = new Buttons(() => link.leave());
@@ -45,6 +47,7 @@ function show(s) {
   el("no-offers").hidden = s.offers.length > 0;
   sales.set(s.tickets);
   tickets.set(s.tickets, s.held);
+  heldUp.set(s.held_up);
   scans.set(s.scans);
   teach.set(s.scans);
   devices.set(s.devices);
@@ -58,7 +61,7 @@ function show(s) {
 
 /** What a device saw is not left on it when it is logged out. */
 function forget() {
-  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], held: 0, taken: { ...now.taken, text: "" } });
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], held_up: undefined, held: 0, taken: { ...now.taken, text: "" } });
   now = spoken = null;
   text(el("news"), "");
   text(el("link"), "");

@@ -8,8 +8,9 @@
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
  * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, lesson?: string}} Scan lesson: learned or refused
+ * @typedef {{detail: string, text?: string, title?: string, offer?: string, at?: string}} HeldUp
  * @typedef {{presses: Press[], help: boolean}} Buttons
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held: number}} State
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held_up?: HeldUp, held: number}} State
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
@@ -253,7 +254,7 @@ export function logText(r) {
 /** @type {Record<string, string>} */
 const actionWords = {
   "start-next-drop": "Next drop", "sold-out": "Sold out", "reprint-last": "Reprint", "call-help": "Help", "clear-help": "Help, taken back",
-  "setup-slip": "Set-up slip", "shut-down": "Shut down",
+  "setup-slip": "Set-up slip", "shut-down": "Shut down", "show-offer": "Put on show",
 };
 
 /**
@@ -262,7 +263,16 @@ const actionWords = {
  */
 export function pressText(p) {
   const what = (p.action && actionWords[p.action]) || p.action || "Nothing";
+  if (p.via === "camera") return `${what} (held up to the camera)`;
   return p.button ? `${what} (${p.button}, ${p.gesture}${p.via === "button" ? "" : ", from a console"})` : `${what} (from a console)`;
+}
+
+/**
+ * What is held up to the camera.
+ * @param {HeldUp} h
+ */
+export function heldUpText(h) {
+  return h.text ? `${h.text}: ${h.detail}` : h.detail;
 }
 
 /**
