@@ -143,6 +143,7 @@ type Source struct {
 	Format string `json:"format"`          // such as "MJPEG 1280x720 30/s"
 	Of     int    `json:"of,omitempty"`    // how many cameras are plugged in, if it is one that is
 	Tuned  string `json:"tuned,omitempty"` // how its own controls are set, in words
+	Held   bool   `json:"held,omitempty"`  // focus and colours were found, and are held
 	Reason string `json:"reason,omitempty"`
 }
 

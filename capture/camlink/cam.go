@@ -25,6 +25,7 @@ type Config struct {
 	OnAccessUnit func(capture.AccessUnit)
 	OnStill      func(jpeg []byte)
 	OnCode       func(capture.Code)
+	OnZones      func([]capture.Zone)
 
 	// StartAllowance is how long a new child may take to its first beat or picture: 3 s. Each that takes longer makes it
 	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.

@@ -28,6 +28,8 @@ func check(m Message) error {
 		return checkAreas(m)
 	case Source:
 		return checkSource(m)
+	case Zones:
+		return checkZones(m)
 	case Code:
 		return checkCode(m)
 	case WantStill, Refocus, NextCamera:
@@ -78,6 +80,15 @@ func checkSource(s Source) error {
 		return first(text(s.Name, s.Format, s.Tuned, s.Reason), within("cameras", int64(s.Of), 0, maxCameras))
 	}
 	return fmt.Errorf("camlink: camera state %.20q, expected absent, opening, ready or failed", s.State)
+}
+
+func checkZones(zs Zones) error {
+	err := within("zones", int64(len(zs)), 0, maxZones)
+	for _, z := range zs {
+		err = first(err, text(z.Name), within("light", int64(z.Light), 0, 100), within("white", int64(z.Blown), 0, 100), within("black", int64(z.Crushed), 0, 100),
+			within("sharpness", int64(z.Sharp), -1, 100))
+	}
+	return err
 }
 
 func checkCode(c Code) error {

@@ -81,6 +81,8 @@ func decode(kind byte, body []byte) (Message, error) {
 		return fromJSON[Areas](body)
 	case kindSource:
 		return fromJSON[Source](body)
+	case kindZones:
+		return fromJSON[Zones](body)
 	case kindCode:
 		return fromJSON[Code](body)
 	case kindKeyframe:

@@ -33,6 +33,7 @@ var everyMessage = []Message{
 	AccessUnit{RTP: 1, Data: []byte{0}},
 	Areas{RTP: 90000, Rev: 7, Areas: []capture.Area{{Offer: "mug", X: 0.1, Y: 0.7, W: 0.2, H: 1}}},
 	Source{State: "ready", Name: "HD Webcam", Format: "MJPEG 1280x720 30/s", Tuned: "focus held"},
+	Zones{{Name: "face", Light: 40, Blown: 1, Crushed: 2, Sharp: -1}},
 	Code{Kind: "ean-13", Text: "4006381333931"},
 	Beat{Frames: 3, Mean: 7 * time.Millisecond, Drops: 1},
 }
@@ -88,6 +89,9 @@ func TestMessagesOutOfBoundsAreNeitherWrittenNorRead(t *testing.T) {
 		"endless banner":  Scene{Banners: []capture.Banner{{Until: math.MaxInt64}}},
 		"camera state":    Source{State: "tired"},
 		"beat":            Beat{Mean: -1},
+		"dark":            Zones{{Name: "face", Light: -1}},
+		"too sharp":       Zones{{Name: "face", Sharp: 101}},
+		"many zones":      make(Zones, maxZones+1),
 		"kind of code":    Code{Kind: "aztec", Text: "x"},
 		"empty code":      Code{Kind: "qr"},
 		"long held code":  Code{Kind: "qr", Text: strings.Repeat("x", MaxCode+1)},

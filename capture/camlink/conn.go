@@ -141,6 +141,9 @@ func (c *Conn) SendSource(s capture.Source) error { return c.control(Source(s)) 
 // SendCode sends a code that the camera sees. Of those that wait for a slow daemon only the latest may be left.
 func (c *Conn) SendCode(code capture.Code) error { return c.control(Code(code)) }
 
+// SendZones sends what parts of the picture are like.
+func (c *Conn) SendZones(zs []capture.Zone) error { return c.control(Zones(zs)) }
+
 // SendStill sends a still picture, as JPEG.
 func (c *Conn) SendStill(jpeg []byte) error { return c.control(Still(jpeg)) }
 

@@ -35,6 +35,7 @@ const (
 	maxText    = 1024 // bytes of any one string
 	maxSide    = 8192 // pixels
 	maxCameras = 64
+	maxZones   = 8
 )
 
 // Message is what goes over the link: one of the types below.
@@ -91,6 +92,9 @@ type (
 	// Code is a code that the camera sees, sent about twice a second while it is there.
 	Code capture.Code
 
+	// Zones are what parts of the picture are like, sent twice a second while a camera gives some.
+	Zones []capture.Zone
+
 	// Still is the smallest layer's picture as JPEG, for pages that cannot play video.
 	Still []byte
 )
@@ -111,6 +115,7 @@ const (
 	kindBeat       = 20
 	kindStill      = 21
 	kindCode       = 22
+	kindZones      = 23
 )
 
 func (Scene) kind() byte      { return kindScene }
@@ -127,3 +132,4 @@ func (Refocus) kind() byte    { return kindRefocus }
 func (NextCamera) kind() byte { return kindNextCamera }
 func (Still) kind() byte      { return kindStill }
 func (Code) kind() byte       { return kindCode }
+func (Zones) kind() byte      { return kindZones }

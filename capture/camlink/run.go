@@ -181,6 +181,8 @@ func (c *Cam) take(m Message, layers *int) error {
 		call(c.cfg.OnAreas, capture.Areas(m))
 	case Source:
 		call(c.cfg.OnSource, capture.Source(m))
+	case Zones:
+		call(c.cfg.OnZones, []capture.Zone(m))
 	case Code:
 		call(c.cfg.OnCode, capture.Code(m))
 	case Still:

@@ -16,7 +16,7 @@ import (
 // ErrUnplugged is why Run ended when the camera is gone.
 var ErrUnplugged = errors.New("the camera was unplugged")
 
-// Device is an open camera, set up and ready to run. It is used by one goroutine, but for Skipped, Tuned and Refocus.
+// Device is an open camera, set up and ready to run. It is used by one goroutine, but for Skipped, Tuned, Held and Refocus.
 type Device struct {
 	Pace *capture.Pace // which pictures are read and handed out; nil: all. To be set before Run.
 
@@ -31,6 +31,7 @@ type Device struct {
 
 	tuning Tuning
 	tuned  atomic.Pointer[string] // in words
+	held   atomic.Bool            // focus and colours are
 	again  atomic.Bool            // focus and colours are to be found anew
 	holdAt time.Duration          // when they are to be held, CLOCK_MONOTONIC; 0: not
 }
@@ -144,10 +145,15 @@ func (d *Device) Tuned() string {
 // Refocus has focus and colours found anew, with PresetProduct, which holds them a few seconds later. Any goroutine may call it.
 func (d *Device) Refocus() { d.again.Store(true) }
 
-func (d *Device) tune(steps []step) {
-	if said := tune(d, steps); said != "" {
+// Held tells whether focus and colours were found, and are held.
+func (d *Device) Held() bool { return d.held.Load() }
+
+func (d *Device) tune(steps []step) (any bool) {
+	said, any := tune(d, steps)
+	if said != "" {
 		d.tuned.Store(&said)
 	}
+	return any
 }
 
 // retune does what is due of finding and holding, at an instant while pictures come.
@@ -158,9 +164,10 @@ func (d *Device) retune(now time.Duration) {
 	switch {
 	case d.again.Swap(false):
 		d.tune(d.tuning.steps())
+		d.held.Store(false)
 		d.holdAt = now + settle
 	case d.holdAt != 0 && now >= d.holdAt:
-		d.tune(holds)
+		d.held.Store(d.tune(holds))
 		d.holdAt = 0
 	}
 }

@@ -147,7 +147,10 @@ func TestLabPresets(t *testing.T) {
 	defer stop()
 	stage := 0
 	err = d.Run(ctx, func(capture.Frame) {
-		held := d.Tuned() == "focus held, white balance held"
+		held := d.Held()
+		if held != (d.Tuned() == "focus held, white balance held") {
+			t.Errorf("held %v: %s", held, d.Tuned())
+		}
 		switch {
 		case stage == 0 && held:
 			is("held", map[webcam.Control]int{webcam.FocusAuto: 0, webcam.WhiteBalanceAuto: 0, webcam.ExposureMode: 8})

@@ -71,8 +71,8 @@ var holds = []step{{"focus held", controlFocusAuto, fixed(0)}, {"white balance h
 // settle is how long a camera is given to find focus and colours before they are held. Webcams take one to three seconds.
 const settle = 4 * time.Second
 
-// tune does steps, and says in words what was done and what not.
-func tune(k knobs, steps []step) string {
+// tune does steps, and says in words what was done and what not, and whether anything was.
+func tune(k knobs, steps []step) (said string, any bool) {
 	has := map[uint32]Control{}
 	for _, c := range k.controls() {
 		has[c.ID] = c
@@ -105,5 +105,5 @@ func tune(k knobs, steps []step) string {
 			parts = append(parts, p.words+strings.Join(p.list, ", "))
 		}
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, "; "), len(done) > 0
 }

@@ -65,8 +65,8 @@ func TestPresetsSetWhatTheCameraHasAndSayTheRest(t *testing.T) {
 		{"one without any", knobbed{}, Tuning{PresetNone, 60}, nil, "cannot be set here: lamps at 60 Hz"},
 		{"left alone", knobbed{has: webcam4k}, Tuning{PresetNone, 0}, nil, ""},
 	} {
-		said := tune(&c.cam, c.t.steps())
-		if said != c.said {
+		said, any := tune(&c.cam, c.t.steps())
+		if said != c.said || any != (len(c.want) > 0) {
 			t.Errorf("%s: said %q, want %q", c.name, said, c.said)
 		}
 		if len(c.cam.values) != len(c.want) {
@@ -83,7 +83,7 @@ func TestPresetsSetWhatTheCameraHasAndSayTheRest(t *testing.T) {
 func TestFocusAndColoursAreHeld(t *testing.T) {
 	cam := knobbed{has: webcam4k}
 	tune(&cam, Tuning{PresetProduct, 50}.steps())
-	if said := tune(&cam, holds); said != "focus held, white balance held" || cam.values[controlFocusAuto] != 0 || cam.values[controlWhiteBalanceAuto] != 0 {
+	if said, any := tune(&cam, holds); said != "focus held, white balance held" || !any || cam.values[controlFocusAuto] != 0 || cam.values[controlWhiteBalanceAuto] != 0 {
 		t.Errorf("%q, %v", said, cam.values)
 	}
 }

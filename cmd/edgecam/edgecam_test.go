@@ -73,6 +73,7 @@ func startKitWith(t *testing.T, silence time.Duration, args ...string) *kit {
 		OnHello:        func(l []capture.Layer) { put(l) },
 		OnSource:       func(s capture.Source) { put(s) },
 		OnAreas:        func(a capture.Areas) { put(a) },
+		OnZones:        func(zs []capture.Zone) { put(zs) },
 		OnCode:         func(c capture.Code) { put(c) },
 		OnAccessUnit:   func(au capture.AccessUnit) { put(au) },
 	})
@@ -223,6 +224,16 @@ func TestLessWorkWithoutABreak(t *testing.T) {
 	}
 	if s := k.Stats(); s.Starts != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestWhatThePictureIsLikeIsTold(t *testing.T) {
+	k := startKit(t, small...)
+	for range 2 {
+		zs := await(k, "zones", any1[[]capture.Zone])
+		if len(zs) != 2 || zs[0].Name != "face" || zs[0].Light < 10 || zs[1].Sharp < 1 {
+			t.Errorf("%+v", zs)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
+	"edgekit.internal/capture/meter"
 	"edgekit.internal/capture/overlay"
 	"edgekit.internal/cmd/edgecam/internal/encode"
 	"edgekit.internal/cmd/edgecam/internal/openh264"
@@ -62,7 +63,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	put, setPace, looking := look(o.look, slot.Put, o.want.Pace.Set, func(c capture.Code) { warn(link.SendCode(c)) })
+	light := meter.Meter{Told: func(zs []capture.Zone) { warn(link.SendZones(zs)) }}
+	put, setPace, looking := look(o.look, func(f capture.Frame) { light.Show(f); slot.Put(f) }, o.want.Pace.Set, func(c capture.Code) { warn(link.SendCode(c)) })
 	cameras := source.New(source.Config{Open: o.open, Next: o.next, Put: put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
 		Report: func(s capture.Source) { warn(link.SendSource(s)) }})
 	if err := link.SendHello(o.layers); err != nil {

@@ -101,6 +101,10 @@ var guarded = []asked{
 	{method: "PUT", path: "/api/operator/settings", body: `{"text":"stall = \"mine\"\n"}`},
 	{method: "GET", path: "/api/operator/settings/schema"},
 	{method: "GET", path: "/api/operator/logs"},
+	{method: "GET", path: "/api/operator/camera"},
+	{method: "GET", path: "/api/operator/camera/still"},
+	{method: "POST", path: "/api/operator/camera/refocus"},
+	{method: "POST", path: "/api/operator/camera/next"},
 	{method: "POST", path: "/api/operator/restart"},
 	{method: "POST", path: "/api/operator/setup-slip"},
 	{method: "GET", path: "/api/operator/"},
@@ -355,6 +359,14 @@ func TestConsoleInABrowser(t *testing.T) {
 	see("how many are left", under("Offers")+`.match(/Mug\s+Live\s+€ 10.00\s*5 left\s*0 sold/)`)
 	see("camera and printer are ready", under("Devices")+`.match(/Camera\s+Ready[^]*Printer\s+Ready/)`)
 	kittest.Read(t, browser, `window.sameTab = true`)
+	kittest.Read(t, browser, `document.querySelector("#camera-open summary").click()`)
+	see("what the camera sees", `document.querySelector("#camera-still").naturalWidth >= 320`)
+	see("how it comes out", under("Picture")+`.match(/Face: .*(sharp|soft|blurred).*\n*Goods: .*(well lit|too)/)`)
+	see("where a face belongs", `[...document.querySelectorAll("#camera-guides li")].map(l => l.textContent + l.getBoundingClientRect().width.toFixed()).join().match(/^face[1-9][0-9]+,goods[1-9][0-9]+$/)`)
+	if got := kittest.Read(t, browser, `[...document.querySelectorAll("#camera-open button")].filter(b => b.checkVisibility()).length`); got != "0" {
+		t.Errorf("%s buttons for a camera that has no controls and no other beside it", got)
+	}
+	kittest.Read(t, browser, `document.querySelector("#camera-open summary").click()`)
 
 	visitor := k.Visit(t)
 	if a, err := visitor.Buy("mug"); err != nil || a.Ticket != "A-001" {

@@ -35,6 +35,7 @@ type Camera interface {
 type Plugged interface {
 	Of() int       // how many cameras it is one of
 	Tuned() string // how its controls are set, in words
+	Held() bool    // focus and colours were found, and are held
 	Refocus()      // has it find focus and colours anew
 }
 
@@ -124,7 +125,7 @@ func (s *Source) camera(ctx context.Context) (err error) {
 		f.Image = fit.Fit(f.Image)
 		state := capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format()}
 		if plugged != nil {
-			state.Of, state.Tuned = plugged.Of(), plugged.Tuned()
+			state.Of, state.Tuned, state.Held = plugged.Of(), plugged.Tuned(), plugged.Held()
 		}
 		s.set(state)
 		s.cfg.Put(f)

@@ -57,13 +57,21 @@ type Config struct {
 	Paired  func(code string)    // told each new pairing code
 	Status  func() wire.KitStatus
 	System  func() wire.System
-	Update  http.Handler    // of PUT /api/operator/update; bounds itself
-	Refocus func()          // has the camera find focus and colours anew
+	Update  http.Handler // of PUT /api/operator/update; bounds itself
+	Camera  Camera
 	Control http.Handler    // what edgectl asks, below /api/operator/control; bounds itself
 	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
 	// Staff is told each address that a paired device asks from, again until it says that it knows whose it is; nil: nobody is told.
 	Staff func(addr string) bool
 	Log   *slog.Logger
+}
+
+// Camera is what can be seen and wished of the camera.
+type Camera interface {
+	Status() wire.Camera
+	Still() []byte // a picture of these seconds, JPEG; nil: there is none yet
+	Refocus()      // finds focus and colours anew
+	Next()         // goes on with another camera
 }
 
 // Console serves operators.
@@ -103,7 +111,13 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/settings/schema", c.getSchema)
 	inner.HandleFunc("GET /api/operator/logs", c.getLogs)
 	inner.Handle("POST /api/operator/press", c.Press)
-	inner.HandleFunc("POST /api/operator/camera/refocus", func(rw http.ResponseWriter, _ *http.Request) { c.Refocus(); rw.WriteHeader(http.StatusNoContent) })
+	inner.HandleFunc("GET /api/operator/camera", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Camera.Status()) })
+	inner.HandleFunc("GET /api/operator/camera/still", c.getStill)
+	inner.HandleFunc("POST /api/operator/camera/refocus", func(rw http.ResponseWriter, _ *http.Request) {
+		c.Camera.Refocus()
+		rw.WriteHeader(http.StatusNoContent)
+	})
+	inner.HandleFunc("POST /api/operator/camera/next", func(rw http.ResponseWriter, _ *http.Request) { c.Camera.Next(); rw.WriteHeader(http.StatusNoContent) })
 	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
 	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 
@@ -136,6 +150,17 @@ func (c *Console) getReady(rw http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	io.WriteString(rw, "ready\n")
+}
+
+func (c *Console) getStill(rw http.ResponseWriter, _ *http.Request) {
+	picture := c.Camera.Still()
+	if picture == nil {
+		refuse(rw, http.StatusNotFound, "not-found", "There is no picture now.")
+		return
+	}
+	rw.Header().Set("Content-Type", "image/jpeg")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.Write(picture) // whoever asked may have gone
 }
 
 func (c *Console) putOffer(rw http.ResponseWriter, r *http.Request) {

@@ -184,7 +184,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.console = console.New(console.Config{
 		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Refocus: k.cam.Refocus, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Camera: operatorsCamera{k}, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
 	})
 	return k, nil
 }
@@ -239,6 +239,7 @@ func (k *Kit) openPictures() (err error) {
 		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
 		OnSource:     k.source.set,
 		OnStill:      k.stills.set,
+		OnZones:      k.source.measured,
 		OnCode:       func(c capture.Code) { k.heldUp.Saw(c) },
 	})
 	o := k.config.Overlay

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/capture/meter"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/web"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
@@ -179,8 +181,38 @@ func (k *Kit) slipPNG(number string) ([]byte, error) {
 
 // sourceWatch keeps the camera's state as the child tells it.
 type sourceWatch struct {
-	mu  sync.Mutex
-	now capture.Source
+	mu    sync.Mutex
+	now   capture.Source
+	zones []capture.Zone
+	at    time.Time // when they were measured
+}
+
+// zoneLife is how old what was measured may be to be shown.
+const zoneLife = 2 * time.Second
+
+func (w *sourceWatch) measured(zs []capture.Zone) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.zones, w.at = zs, time.Now()
+}
+
+// operatorsCamera is the camera as the console has it.
+type operatorsCamera struct{ k *Kit }
+
+func (c operatorsCamera) Still() []byte { return c.k.still() }
+func (c operatorsCamera) Refocus()      { c.k.cam.Refocus() }
+func (c operatorsCamera) Next()         { c.k.cam.NextCamera() }
+
+// Status is what the camera says of itself and what is measured in its picture.
+func (c operatorsCamera) Status() wire.Camera {
+	w := &c.k.source
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := wire.Camera{Of: w.now.Of, Held: w.now.Held, Areas: meter.Zones}
+	if w.now.State == "ready" && time.Since(w.at) < zoneLife {
+		s.Zones = w.zones
+	}
+	return s
 }
 
 func (w *sourceWatch) set(s capture.Source) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./pages.mjs";
 
-const { actions, brief, code, countdown, deviceLabel, diskText, heldUpText, internetText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText } = await load("console/words.js");
+const { actions, brief, code, countdown, deviceLabel, diskText, heldUpText, internetText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText, zoneText } = await load("console/words.js");
 
 test("a press says what it did and where it was", () => {
   const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
@@ -124,4 +124,14 @@ test("a log record and the disk read as sentences", () => {
   assert.equal(diskText({ free: 5e8, size: 1e9, written: 2e6 }), "Disk: 476 MB of 953 MB free, 1 MB written so far.");
   assert.match(diskText({ free: 1, size: 1e9, written: 0, stopped: ["recordings", "logs"] }), /recordings and logs stopped, sales go on/);
   assert.equal(diskText({ free: 0, size: 0, written: 0 }), "");
+});
+
+test("a part of the picture reads as what helps", () => {
+  const z = (light, sharp, blown = 0, crushed = 0) => zoneText({ name: "face", light, sharp, blown, crushed });
+  assert.equal(z(50, 90), "sharp (90), well lit");
+  assert.equal(z(50, 40), "a little soft (40 of 100), well lit");
+  assert.match(z(10, 20), /^blurred .* too dark/);
+  assert.match(z(60, 70, 30), /too bright/);
+  assert.match(z(40, 70, 0, 60), /too dark/);
+  assert.match(z(90, -1), /^nothing there to be sharp, too bright/);
 });

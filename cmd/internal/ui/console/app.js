@@ -1,6 +1,7 @@
 // The operators' page: pairs, then shows what the kit says of itself for as long as it is paired.
 import { ask } from "./api.js";
 import { Buttons } from "./buttons.js";
+import { Camera } from "./camera.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
 import { HeldUp } from "./heldup.js";
@@ -31,6 +32,7 @@ const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
 const system = new System(() => link.leave());
 const wifi = new Wifi(() => link.leave());
+const camera = new Camera(() => link.leave());
 const link = new Link({ state: show, line });
 
 /** @type {State | null} */
@@ -73,6 +75,7 @@ function forget() {
   logs.forget();
   system.forget();
   wifi.forget();
+  camera.forget();
 }
 
 /** @param {"live" | "lost"} is */

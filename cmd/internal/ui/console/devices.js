@@ -1,5 +1,4 @@
 // What is plugged in: its state in a word and a colour, and in a sentence when it needs somebody.
-import { ask } from "./api.js";
 import { List, label, make, text } from "./dom.js";
 import { brief, capital, deviceLabel, named } from "./words.js";
 
@@ -29,16 +28,13 @@ export class Devices {
 function row(d) {
   const li = make("li", "device"), head = make("div", "head"), state = make("span"), name = make("p", "small"), reason = make("p");
   head.append(make("h3", "", capital(d.called)), state);
-  const focus = make("button", "", "Find the focus again");
-  focus.addEventListener("click", () => ask("POST", "/api/operator/camera/refocus"));
-  li.append(head, name, reason, focus);
+  li.append(head, name, reason);
   return {
     li,
     update: (/** @type {Named} */ now) => {
       label(state, deviceLabel(now.state));
       text(name, now.name);
       text(reason, now.reason || "");
-      focus.hidden = !(now.device === "camera" && (now.reason || "").includes("focus held"));
     },
   };
 }

@@ -362,3 +362,20 @@ function spell(ms) {
   const s = Math.round(ms / 1000);
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.round(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.round(s % 3600 / 60)} min`;
 }
+
+/** @typedef {{name: string, light: number, blown: number, crushed: number, sharp: number}} Zone in percent; sharp below 0: there are no edges */
+
+/**
+ * How a part of the picture comes out, and what helps.
+ * @param {Zone} z
+ */
+export function zoneText(z) {
+  let light = "well lit";
+  if (z.blown > 15 || z.light > 85) light = "too bright: less light, or another place";
+  else if (z.light < 20 || z.crushed > 50) light = "too dark: more light from the front";
+  let focus = `sharp (${z.sharp})`;
+  if (z.sharp < 0) focus = "nothing there to be sharp";
+  else if (z.sharp < 30) focus = `blurred (${z.sharp} of 100): find the focus again, wipe the lens, or move away`;
+  else if (z.sharp < 60) focus = `a little soft (${z.sharp} of 100)`;
+  return `${focus}, ${light}`;
+}

@@ -1,0 +1,69 @@
+// The picture as the camera gives it, for who arranges it: where a face and goods belong, and how both come out. Looked at for as long as it
+// is open.
+import { ask, why } from "./api.js";
+import { el, List, make, text } from "./dom.js";
+import { zoneText } from "./words.js";
+
+/** @typedef {import("./words.js").Zone} Zone */
+
+const every = 1000; // ms
+
+export class Camera {
+  /** @param {() => void} refused called when this device turns out not to be paired any more */
+  constructor(refused) {
+    this.refused = refused;
+    this.details = /** @type {HTMLDetailsElement} */ (el("camera-open"));
+    this.still = /** @type {HTMLImageElement} */ (el("camera-still"));
+    this.zones = new List(el("camera-zones"), (/** @type {Zone} */ z) => z.name, zone);
+    this.guides = new List(el("camera-guides"), (/** @type {{offer: string}} */ a) => a.offer, guide);
+    this.timer = 0;
+    this.details.addEventListener("toggle", () => this.look());
+    el("camera-next").addEventListener("click", () => this.wish("next"));
+    el("camera-focus").addEventListener("click", () => this.wish("refocus"));
+  }
+
+  async look() {
+    clearTimeout(this.timer);
+    if (!this.details.open) return;
+    this.still.src = `/api/operator/camera/still?${Date.now()}`;
+    const a = await ask("GET", "/api/operator/camera");
+    if (!this.details.open) return;
+    text(el("camera-fault"), a.status === 200 ? "" : why(a));
+    if (a.status === 401) return this.refused();
+    if (a.status === 200) {
+      this.zones.set(a.body.zones || []);
+      this.guides.set(a.body.areas);
+      el("camera-none").hidden = !!a.body.zones;
+      el("camera-next").hidden = a.body.of < 2;
+      el("camera-focus").hidden = !a.body.held;
+    }
+    this.timer = setTimeout(() => this.look(), every);
+  }
+
+  /** @param {"next" | "refocus"} what */
+  async wish(what) {
+    const a = await ask("POST", `/api/operator/camera/${what}`);
+    text(el("camera-fault"), a.status === 204 ? "" : why(a));
+    if (a.status === 401) this.refused();
+  }
+
+  forget() {
+    this.details.open = false;
+    this.still.removeAttribute("src");
+    this.zones.set([]);
+  }
+}
+
+/** @param {Zone} z */
+function zone(z) {
+  const li = make("li"), says = make("span");
+  li.append(make("b", "", z.name === "face" ? "Face: " : "Goods: "), says);
+  return { li, update: (/** @type {Zone} */ now) => text(says, zoneText(now)) };
+}
+
+/** @param {{offer: string, x?: number, y?: number, w?: number, h?: number}} a */
+function guide(a) {
+  const li = make("li", "", a.offer);
+  Object.assign(li.style, { left: `${100 * (a.x || 0)}%`, top: `${100 * (a.y || 0)}%`, width: `${100 * (a.w || 0)}%`, height: `${100 * (a.h || 0)}%` });
+  return { li, update: () => {} };
+}
