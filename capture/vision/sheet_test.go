@@ -137,19 +137,28 @@ func hold(l label, v view, seed uint64) *image.Gray {
 	w, h := x1-x0+1, y1-y0+1
 	light := make([]float64, w*h)
 	const fine = 2
+	// on is the place on the label that is seen at one in the picture, both from their middles.
+	on := func(x, y float64) (u, w float64) {
+		x, y = x*cosRoll+y*sinRoll, -x*sinRoll+y*cosRoll
+		// Where the ray meets a plane that is turned by yaw around the upright axis through its middle.
+		k := focal * cosYaw / (focal*cosYaw - x*sinYaw)
+		u, w = (x*k*cosYaw+(k*focal-focal)*sinYaw)/v.module, y*k/v.module
+		if v.radius > 0 {
+			u = v.radius * math.Asin(min(max(u/v.radius, -1), 1))
+		}
+		return u + l.w/2, w + l.h/2
+	}
 	for py := range h {
 		for px := range w {
+			x, y, behind := float64(x0+px)-cx, float64(y0+py)-cy, float64(img.Pix[(y0+py)*img.Stride+x0+px])
+			light[py*w+px] = behind
+			if u, w := on(x, y); u < -quiet-2 || w < -quiet-2 || u > l.w+quiet+2 || w > l.h+quiet+2 {
+				continue
+			}
 			sum := 0.0
 			for s := range fine * fine {
-				x, y := float64(x0+px)+(float64(s%fine)+0.5)/fine-0.5-cx, float64(y0+py)+(float64(s/fine)+0.5)/fine-0.5-cy
-				x, y = x*cosRoll+y*sinRoll, -x*sinRoll+y*cosRoll
-				// Where the ray meets a plane that is turned by yaw around the upright axis through its middle.
-				k := focal * cosYaw / (focal*cosYaw - x*sinYaw)
-				u, w := (x*k*cosYaw+(k*focal-focal)*sinYaw)/v.module, y*k/v.module
-				if v.radius > 0 {
-					u = v.radius * math.Asin(min(max(u/v.radius, -1), 1))
-				}
-				sum += l.light(u+l.w/2, w+l.h/2, v, float64(img.Pix[(y0+py)*img.Stride+x0+px]))
+				u, w := on(x+(float64(s%fine)+0.5)/fine-0.5, y+(float64(s/fine)+0.5)/fine-0.5)
+				sum += l.light(u, w, v, behind)
 			}
 			light[py*w+px] = sum / (fine * fine)
 		}

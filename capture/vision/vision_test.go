@@ -6,6 +6,7 @@ import (
 	"image"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"rsc.io/qr"
@@ -93,25 +94,31 @@ func TestSheet(t *testing.T) {
 	for _, l := range labels {
 		fmt.Fprintf(&table, "%9s", l.code.Kind)
 	}
-	var r Reader
 	for _, g := range groups {
-		fmt.Fprintf(&table, "\n%-20s", g.name)
-		for _, l := range labels {
-			hits := 0
-			for seed := range uint64(seeds) {
-				v := g.view
-				v.roll += float64(seed%5) - 2
-				for _, c := range r.Read(hold(l, v, seed)) {
-					if c == l.code {
-						hits++
-					} else {
-						t.Errorf("%s, %s: read as %+v", g.name, l.code.Kind, c)
+		hits := make([]int, len(labels))
+		var reading sync.WaitGroup
+		for i, l := range labels {
+			reading.Go(func() {
+				var r Reader
+				for seed := range uint64(seeds) {
+					v := g.view
+					v.roll += float64(seed%5) - 2
+					for _, c := range r.Read(hold(l, v, seed)) {
+						if c == l.code {
+							hits[i]++
+						} else {
+							t.Errorf("%s, %s: read as %+v", g.name, l.code.Kind, c)
+						}
 					}
 				}
-			}
-			fmt.Fprintf(&table, "%9d", hits)
-			if hits < g.want[l.code.Kind] {
-				t.Errorf("%s: %s read %d of %d times, expected %d", g.name, l.code.Kind, hits, seeds, g.want[l.code.Kind])
+			})
+		}
+		reading.Wait()
+		fmt.Fprintf(&table, "\n%-20s", g.name)
+		for i, l := range labels {
+			fmt.Fprintf(&table, "%9d", hits[i])
+			if hits[i] < g.want[l.code.Kind] {
+				t.Errorf("%s: %s read %d of %d times, expected %d", g.name, l.code.Kind, hits[i], seeds, g.want[l.code.Kind])
 			}
 		}
 	}
