@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"flag"
 	"image"
+	"image/draw"
 	_ "image/jpeg"
 	_ "image/png"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"edgekit.internal/capture/overlay"
+	"edgekit.internal/capture/vision"
 	"edgekit.internal/cmd/internal/kittest"
 )
 
@@ -140,6 +144,68 @@ func TestATapBecomesASlip(t *testing.T) {
 	kittest.See(t, b, "sold out prompt", `[...document.querySelectorAll("button")].some(b => b.ariaLabel === "Buy Mug for € 10.00" && b.getAttribute("aria-disabled") === "true")`)
 	kittest.Press(t, b, "Buy Mug for € 10.00")
 	kittest.See(t, b, "honest answer", status+`.startsWith("Sold out")`)
+}
+
+// TestACodeInThePictureSells reads the code out of the picture that a browser decoded, as a passer-by's phone does from a screen at the
+// stall: it buys by its button, once, and the picture has another one then.
+func TestACodeInThePictureSells(t *testing.T) {
+	k := kittest.Start(t, "-config", kittest.File(t, "edgekit.toml", "[overlay]\ncode = \"offer\"\nname = \"Blue Door\"\ntheme = \"light\"\naccent = \"#0A6E5C\"\n"))
+	b := kittest.Browser(t)
+	kittest.Open(t, b, k.Viewer+"/")
+	kittest.Press(t, b, "Continue without")
+	kittest.See(t, b, "moving picture", seen+` > 30`)
+	var reader vision.Reader
+	read := func(other string) (link string) {
+		t.Helper()
+		kittest.Until(t, "another code in the picture than "+other, func() bool {
+			img := picture(t, b, "video")
+			grey := image.NewGray(img.Bounds())
+			draw.Draw(grey, grey.Rect, img, img.Bounds().Min, draw.Src)
+			for _, c := range reader.Read(grey) {
+				if c.Kind == vision.QR && c.Text != other {
+					link = c.Text
+				}
+			}
+			return link != ""
+		})
+		return link
+	}
+	visit := func(method, link string) (status int, text string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, link, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := k.Visit(t).Client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		page, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(page)
+	}
+	first := read("")
+	if !strings.HasPrefix(first, k.Viewer+"/t/") {
+		t.Fatalf("the picture has %q", first)
+	}
+	for range 2 { // phones look at links by themselves
+		if status, page := visit("GET", first); status != http.StatusOK || !strings.Contains(page, "<button class=\"buy\">Buy ") {
+			t.Fatalf("%d %s", status, page)
+		}
+	}
+	if status, page := visit("POST", first); status != http.StatusOK || !strings.Contains(page, "Confirmed · ticket A-001") {
+		t.Fatalf("%d %s", status, page)
+	}
+	second := read(first)
+	if status, page := visit("POST", first); status != http.StatusConflict || !strings.Contains(page, "This code was used already") {
+		t.Errorf("%d %s", status, page)
+	}
+	if status, page := visit("POST", second); status != http.StatusOK || !strings.Contains(page, "Confirmed · ticket A-002") {
+		t.Errorf("%d %s", status, page)
+	}
 }
 
 // TestATapWithoutWebRTC: a browser that has none sees stills, and buys by SSE and POST.
