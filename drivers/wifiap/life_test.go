@@ -1,13 +1,10 @@
 package wifiap
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
-	"net/netip"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,204 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
-
-// TestMain makes of the test's program a hostapd where it is started as one.
-func TestMain(m *testing.M) {
-	if how := os.Getenv("FAKE_HOSTAPD"); how != "" && len(os.Args) == 2 && strings.HasSuffix(os.Args[1], "hostapd.conf") {
-		fakeHostapd(how, os.Args[1])
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
-
-// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", "crowd" to have everybody on who is asked
-// about, or a line it complains with and ends.
-func fakeHostapd(how, conf string) {
-	if how != "good" && how != "crowd" {
-		fmt.Println(how)
-		os.Exit(1)
-	}
-	text, err := os.Open(conf)
-	if err != nil {
-		panic(err)
-	}
-	is, denied := map[string]string{}, map[string]bool{}
-	for lines := bufio.NewScanner(text); lines.Scan(); {
-		key, value, _ := strings.Cut(lines.Text(), "=")
-		is[key] = value
-	}
-	os.MkdirAll(is["ctrl_interface"], 0o700)
-	path := filepath.Join(is["ctrl_interface"], is["interface"])
-	os.Remove(path)
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		panic(err)
-	}
-	b := make([]byte, 4096)
-	for {
-		n, from, err := conn.ReadFromUnix(b)
-		if err != nil {
-			panic(err)
-		}
-		answer := "OK\n"
-		if word := strings.Fields(string(b[:n])); word[0] == "DENY_ACL" {
-			switch word[1] {
-			case "ADD_MAC":
-				denied[word[2]] = true
-			case "DEL_MAC":
-				deaf := filepath.Join(filepath.Dir(conf), "deaf") // as the test has it: once
-				if os.Rename(deaf, deaf+".was") == nil {
-					answer = "FAIL\n"
-					break
-				}
-				delete(denied, word[2])
-			case "CLEAR":
-				clear(denied)
-			case "SHOW":
-				answer = strings.Join(slices.Sorted(maps.Keys(denied)), "\n")
-			}
-		}
-		switch command, _, _ := strings.Cut(string(b[:n]), " "); command {
-		case "STATUS":
-			stations, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "stations")) // as the test has it; none: 0
-			answer = fmt.Sprintf("state=ENABLED\nfreq=2437\nnum_sta[0]=%s\n", stations)
-		case "STA":
-			mac := strings.Fields(string(b[:n]))[1]
-			if answer = "FAIL\n"; how == "crowd" || strings.HasSuffix(mac, "01:00") {
-				answer = mac + "\nAKMSuiteSelector=00-0f-ac-8\n"
-			}
-		}
-		conn.WriteToUnix([]byte(answer), from)
-		switch text := string(b[:n]); {
-		case text == "ATTACH":
-			events, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "news")) // as the test has them; none: none
-			for event := range strings.Lines(string(events)) {
-				conn.WriteToUnix([]byte(event), from)
-			}
-		case strings.HasPrefix(text, "DEAUTHENTICATE"):
-			os.WriteFile(filepath.Join(filepath.Dir(conf), "goodbye"), []byte(text), 0o600)
-		}
-	}
-}
-
-// machine is a kernel whose radios come and go.
-type machine struct {
-	mu      sync.Mutex
-	all     []nl80211.Radio
-	address netip.Prefix
-	country error
-	air     nl80211.Air
-	deaf    error
-	quiet   time.Duration
-	during  func() // the listening
-	listens int    // how often it was listened
-	halt    error  // what the radio's driver answers; nil: its chip lives
-	rebinds []chip
-	out     bool // the radio was pulled out
-}
-
-func (m *machine) listen(context.Context, int, []int) (nl80211.Air, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.listens++
-	if m.during != nil {
-		m.during()
-	}
-	return m.air, m.deaf
-}
-
-// hear has networks be in the air, and is how often it was listened so far.
-func (m *machine) hear(air nl80211.Air, deaf error) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.air, m.deaf = air, deaf
-	return m.listens
-}
-
-func (m *machine) plug(all ...nl80211.Radio) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.all = all
-}
-
-// pull takes the radios out of the machine.
-func (m *machine) pull() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.all, m.out = nil, true
-}
-
-func (m *machine) radios() ([]nl80211.Radio, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.all, nil
-}
-
-func (m *machine) chip(phy string) (chip, error) { return chip{device: "of " + phy}, nil }
-
-func (m *machine) plugged(chip) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.out
-}
-
-// rebind has the chip live again under another number.
-func (m *machine) rebind(c chip) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rebinds = append(m.rebinds, c)
-	m.halt = nil
-	r := pi()
-	r.Index += 10 * len(m.rebinds)
-	m.all = []nl80211.Radio{r}
-	return nil
-}
-
-func (m *machine) stations(int) ([]Station, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.halt != nil {
-		return nil, m.halt
-	}
-	return []Station{{MAC: "02:00:00:00:01:00", Authorized: true, SignalDBm: -40}, {MAC: "02:00:00:00:02:00"}}, nil
-}
-
-func (m *machine) setCountry(string) error          { return m.country }
-func (m *machine) hardware(string) (string, string) { return "brcmfmac", "0xa9bf" }
-
-func (m *machine) setAddress(_ int, a netip.Prefix) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.address = a
-	return nil
-}
-
-func (m *machine) takeAddress(a netip.Prefix) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.address == a {
-		m.address = netip.Prefix{}
-	}
-	return nil
-}
-
-func (m *machine) index(iface string) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, r := range m.all {
-		if r.Interface == iface {
-			return r.Index
-		}
-	}
-	return 0
-}
 
 // start runs an access point over a machine; stop ends it as SIGTERM does.
 func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
@@ -225,13 +29,17 @@ func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
 // startOn is start with more than that decided.
 func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) {
 	t.Helper()
-	me, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	if m, ok := m.(*machine); ok && m.dir == "" {
+		m.dir = dir
 	}
-	timing := standard()
-	timing.scan, timing.beat, timing.pulse, timing.missing, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	c.Dir, c.Hostapd, c.system, c.timing = dir, me, m, timing
+	if c.timing == (timing{}) {
+		c.timing = standard()
+		c.timing.scan, c.timing.beat, c.timing.pulse, c.timing.missing, c.timing.retry, c.timing.refused = 5*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+	}
+	if c.Hostapd == "" {
+		c.Hostapd = me(t)
+	}
+	c.Dir, c.system = dir, m
 	a = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -244,6 +52,16 @@ func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) 
 	})
 	t.Cleanup(stop)
 	return a, stop
+}
+
+// me is the test's program, as a hostapd: see TestMain.
+func me(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // await waits for the access point to come to a state.
@@ -274,153 +92,243 @@ func network() Network {
 	return Network{SSID: "Stall", Password: "correct horse", Security: WPA2, Country: "DE"}
 }
 
-func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
-	t.Setenv("FAKE_HOSTAPD", "good")
-	m := &machine{}
-	a, stop := start(t, t.TempDir(), m)
-	a.Want(network())
-	await(t, a, func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
+// bed is what an access point lives on: a radio, hostapd and phones, made up here or the kernel's own, and how they do.
+type bed struct {
+	dir        string // the run folder
+	system     system
+	hostapd    string
+	timing     timing
+	plug, pull func()              // the radio
+	bring      func(n int) handset // a phone that wants in, by the number in its address; 1 or 2
+	hasAddress func() bool         // the kernel has the access point's
+}
+
+// handset is a phone. It comes back by itself, as long as it is not taken away.
+type handset interface {
+	try(how, password string) // SAE or WPA-PSK, from now on
+	joined() int              // how often it has
+	refused() int             // how often it was not let in
+	nudge()                   // it need not wait until it tries again
+	away()
+}
+
+// testLife is the life of an access point, from a hostapd that an earlier program left, through everything that can end, to its being
+// switched off.
+func testLife(t *testing.T, b bed) {
+	const right, wrong = "correct horse", "battery staple"
+	n := network()
+	n.Security = Mixed
+	dir := b.dir
+	until := func(what string, yes func() bool, want ...handset) {
+		t.Helper()
+		until(t, dir, what, yes, want...)
+	}
+	earlier := leave(t, b, dir, n, 6)
+	if err := hostapd.Deny(filepath.Join(dir, hostapd.DenyName), mac(9)); err != nil {
+		t.Fatal(err)
+	}
+	one, two := b.bring(1), b.bring(2)
+	one.try("SAE", right)
+	until("a phone on what an earlier program left", func() bool { return one.joined() == 1 }, one)
+	keepOut(t, dir, mac(8)) // who was to rest for that program
+	var log strings.Builder // whose handler takes one at a time
+	a, stop := startOn(t, dir, b.system, Config{Hostapd: b.hostapd, timing: b.timing, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	state := func(what string, yes func(State) bool) (s State) {
+		t.Helper()
+		until(what, func() bool { s = a.State(); return yes(s) })
+		return s
+	}
+	up := func(what string, not int) State {
+		t.Helper()
+		return state(what, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != not })
+	}
+	on := func(what string, phones ...int) {
+		t.Helper()
+		until(what, func() bool {
+			all, err := a.Stations(t.Context())
+			var are []int
+			for _, s := range all {
+				for n := range 3 {
+					if s.Authorized && s.MAC == mac(n) && s.SAE == (n == 1) && s.SignalDBm < 0 {
+						are = append(are, n)
+					}
+				}
+			}
+			slices.Sort(are)
+			return err == nil && slices.Equal(are, phones)
+		}, one, two)
+	}
+	again := func(what string, p handset, do func()) {
+		t.Helper()
+		was := p.joined()
+		do()
+		until(what, func() bool { return p.joined() > was }, p)
+	}
+	no := func(what string, p handset, do func()) {
+		t.Helper()
+		was := p.refused()
+		do()
+		until(what, func() bool { return p.refused() > was }, p)
+	}
+	may := func(errs ...error) {
+		t.Helper()
+		if err := errors.Join(errs...); err != nil {
+			t.Error(err)
+		}
+	}
+
+	a.Want(n)
+	is := up("taken over", 0)
+	if !is.Adopted || is.PID != earlier.PID || is.Starts != 0 || is.SSID != n.SSID || is.Security != Mixed || is.Channel != 6 || is.Why != "It was quiet." || !b.hasAddress() {
+		t.Errorf("%+v, where %d was left", is, earlier.PID)
+	}
+	on("taken over", 1)
+	if one.joined() != 1 {
+		t.Errorf("the phone joined %d times", one.joined())
+	}
+	until("who was to rest is let in again, and who was blocked is not", func() bool { return keptOut(t, a) == mac(9) })
+	ends := func(what string, signal syscall.Signal) {
+		t.Helper()
+		again(what+": a phone comes back that would not notice", one, func() {
+			began := time.Now()
+			syscall.Kill(is.PID, signal)
+			is = up(what, is.PID)
+			t.Logf("%s: up again after %v", what, time.Since(began).Round(time.Millisecond))
+		})
+	}
+	ends("hostapd killed that was taken over", syscall.SIGKILL)
+	two.try("WPA-PSK", right)
+	on("by WPA2", 1, 2)
+
+	no("a wrong password", two, func() { two.away(); two.try("WPA-PSK", wrong) })
+	until("it is counted", func() bool { n, _ := a.Wrong(); return n == 1 })
+	on("with a wrong password", 1)
+	again("the right one", two, func() { two.away(); two.try("WPA-PSK", right) })
+	until("it is well", func() bool { n, _ := a.Wrong(); return n == 0 })
+	no("a wrong password of WPA3", one, func() { one.away(); one.try("SAE", wrong) })
+	on("with a wrong password of WPA3", 2)
+	again("the right one of WPA3", one, func() { one.away(); one.try("SAE", right) })
+
+	again("kicked", two, func() { may(a.Kick(t.Context(), mac(2))) })
+	again("rested", two, func() { may(a.Rest(t.Context(), mac(2), time.Millisecond)) })
+	no("blocked", two, func() { may(a.Block(t.Context(), mac(2))) })
+	on("with one blocked", 1)
+	again("let in again", two, func() { may(a.Unblock(t.Context(), mac(2))) })
+	if err := a.Kick(t.Context(), mac(9)); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+
+	ends("hostapd killed", syscall.SIGKILL)
+	on("hostapd killed", 1, 2)
+	ends("hostapd hangs", syscall.SIGSTOP)
+	on("hostapd hangs", 1, 2)
+	b.pull()
+	state("no radio", func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
 	if _, err := a.Stations(t.Context()); !errors.Is(err, ErrDown) {
 		t.Error(err)
 	}
-	m.plug(pi())
-	up := await(t, a, is(drivers.Ready))
-	if up.Radio != "wlan0" || up.SSID != "Stall" || up.Channel != 6 || up.Capacity.Stations != 7 || up.Country != "DE" || m.address != Address {
-		t.Errorf("%+v, address %v", up, m.address)
+	b.plug()
+	if is = up("a radio", is.PID); is.Starts != 4 || is.Adopted {
+		t.Errorf("%+v", is)
 	}
-	if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SignalDBm != -40 || all[0].SAE || all[1].SAE {
-		t.Error(all, err)
+	on("a radio", 1, 2)
+	n.SSID = "Another"
+	a.Want(n)
+	if s := state("another network", func(s State) bool { return s.Status.State == drivers.Ready && s.SSID == n.SSID }); s.PID == is.PID || s.Adopted {
+		t.Errorf("%+v, then %+v", is, s)
 	}
-	if err := errors.Join(a.Kick(t.Context(), "02:00:00:00:01:00"), a.Block(t.Context(), "02:00:00:00:09:00"), a.Unblock(t.Context(), "02:00:00:00:09:00")); err != nil {
-		t.Error(err)
-	}
-	if err := a.Kick(t.Context(), "02:00:00:00:09:00"); !errors.Is(err, ErrUnknown) {
-		t.Error(err)
-	}
-
-	syscall.Kill(up.PID, syscall.SIGKILL)
-	second := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != up.PID })
-	syscall.Kill(second.PID, syscall.SIGSTOP) // it hangs
-	third := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != second.PID })
-	if third.Starts != 3 {
-		t.Errorf("%+v", third)
-	}
-	m.pull()
-	await(t, a, is(drivers.Absent))
-	again := pi()
-	again.Index++
-	m.plug(again)
-	await(t, a, is(drivers.Ready))
 	a.Off("Switched off.")
-	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
-	if m.address.IsValid() {
-		t.Errorf("%v is left, which others would be told as the kit's", m.address)
+	state("off", func(s State) bool { return s.Reason == "Switched off." })
+	if b.hasAddress() {
+		t.Error("the address is left, which others would be told as the kit's")
 	}
 	stop()
+	<-earlier.Done
+	if strings.Contains(log.String(), right) || strings.Contains(log.String(), mac(1)) {
+		t.Errorf("a secret or a phone's address in the log:\n%s", log.String())
+	}
 }
 
-// TestHowAStationJoinedIsKnownOfThoseThatCouldChoose: the kernel does not tell.
-func TestHowAStationJoinedIsKnownOfThoseThatCouldChoose(t *testing.T) {
+// until waits for something that takes a radio its time, and has phones that it waits for try at once now and then.
+func until(t *testing.T, dir, what string, yes func() bool, want ...handset) {
+	t.Helper()
+	tick, again, late := time.NewTicker(20*time.Millisecond), time.NewTicker(10*time.Second), time.After(3*time.Minute)
+	defer tick.Stop()
+	defer again.Stop()
+	for !yes() {
+		select {
+		case <-tick.C:
+		case <-again.C:
+			for _, p := range want {
+				p.nudge()
+			}
+		case <-late:
+			said, _ := os.ReadFile(filepath.Join(dir, "hostapd.log"))
+			t.Fatalf("%s: not in time\n%s", what, said)
+		}
+	}
+}
+
+// mac is a phone's address, as the kernel makes them up for its virtual radios.
+func mac(n int) string { return fmt.Sprintf("02:00:00:00:%02d:00", n) }
+
+// leave is a hostapd that a program started that is gone.
+func leave(t *testing.T, b bed, dir string, n Network, channel int) *hostapd.Process {
+	t.Helper()
+	all, err := b.system.radios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	capacity := func(r nl80211.Radio) Capacity {
+		driver, chip := b.system.hardware(r.Phy)
+		return capacityOf(driver, chip, r)
+	}
+	r, _ := choose(all, capacity)
+	at := slices.IndexFunc(r.Channels, func(c nl80211.Channel) bool { return c.Number == channel })
+	p, err := planFor(n, r, capacity(r), choice{r.Channels[at], "It was quiet."}, n.Country, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, _, err := hostapd.Take(b.hostapd, dir, p.conf.Text(), func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+func TestLifeOverTheTwin(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
-	m := &machine{}
-	m.plug(stick())
-	a, _ := start(t, t.TempDir(), m)
+	testLife(t, twin(t))
+}
+
+// TestHowAStationJoinedIsKnownWhenItDid, of those that could choose: the kernel does not tell, and no list asks.
+func TestHowAStationJoinedIsKnownWhenItDid(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	b := twin(t)
+	a, _ := startOn(t, b.dir, b.system, Config{})
 	known := func(n int) {
 		t.Helper()
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if len(a.sae) != n {
-			t.Errorf("asked of %v, want %d", a.sae, n)
-		}
+		await(t, a, func(State) bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return len(a.sae) == n
+		})
 	}
 	for _, security := range []Security{WPA2, WPA3, Mixed} {
-		sae := security != WPA2
-		n := network()
-		n.Security = security
+		how, n := "SAE", network()
+		if n.Security = security; security == WPA2 {
+			how = "WPA-PSK"
+		}
 		a.Want(n)
 		await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Security == security })
-		for range 2 {
-			if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SAE != sae || all[1].SAE {
-				t.Errorf("%s: %+v, %v", security, all, err)
-			}
-		}
+		hears(b.dir, mac(1), how, n.Password, "off")
 		known(map[bool]int{true: 1}[security == Mixed])
-	}
-	a.tried(hostap.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
-	known(0)
-}
-
-// TestPhonesAreToldThatHostapdForgotThem when it ended without a word, and not when it said goodbye.
-func TestPhonesAreToldThatHostapdForgotThem(t *testing.T) {
-	t.Setenv("FAKE_HOSTAPD", "good")
-	dir, m := t.TempDir(), &machine{}
-	m.plug(pi())
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		if all, err := a.Stations(t.Context()); err != nil || len(all) != 1 || all[0].SAE != (how == "SAE") {
+			t.Errorf("%s: %+v, %v", security, all, err)
 		}
 	}
-	const came = "<3>AP-STA-CONNECTED 02:00:00:00:01:00\n<3>AP-STA-CONNECTED 02:00:00:00:02:00\n<3>AP-STA-DISCONNECTED 02:00:00:00:02:00\n"
-	write("news", came+"<3>AP-STA-POSSIBLE-PSK-MISMATCH 02:00:00:00:03:00\n")
-	write("goodbye", "")
-	a, _ := start(t, dir, m)
-	a.Want(network())
-	up := await(t, a, func(s State) bool { n, _ := a.Wrong(); return s.Status.State == drivers.Ready && n == 1 })
-	a.tried(hostap.Event{Name: "AP-STA-CONNECTED", MAC: "02:00:00:00:03:00"}, time.Now()) // so that the next one's news are known from these
-	other := network()
-	other.SSID = "Another"
-	a.Want(other)
-	second := await(t, a, func(s State) bool {
-		n, _ := a.Wrong()
-		return s.Status.State == drivers.Ready && s.PID != up.PID && n == 1
-	})
-	if text, err := os.ReadFile(filepath.Join(dir, "goodbye")); err != nil || len(text) > 0 {
-		t.Errorf("after an orderly end: %q %v", text, err)
-	}
-	syscall.Kill(second.PID, syscall.SIGKILL)
-	await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != second.PID })
-	await(t, a, func(State) bool {
-		text, _ := os.ReadFile(filepath.Join(dir, "goodbye"))
-		return string(text) == "DEAUTHENTICATE 02:00:00:00:01:00 reason=7"
-	})
-}
-
-// TestTheNextOneTakesOver: a hostapd that was left running is taken over by one that wants the same, and replaced by one
-// that wants something else.
-func TestTheNextOneTakesOver(t *testing.T) {
-	t.Setenv("FAKE_HOSTAPD", "good")
-	dir, m := t.TempDir(), &machine{}
-	m.plug(pi())
-	p, err := planFor(network(), pi(), capacityOf("brcmfmac", "0xa9bf", pi()), choice{pi().Channels[0], "It was quiet."}, "DE", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	me, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	left, _, err := hostapd.Take(me, dir, p.conf.Text(), func() {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := hostapd.Deny(filepath.Join(dir, hostapd.DenyName), "02:00:00:00:09:00"); err != nil {
-		t.Fatal(err)
-	}
-	keepOut(t, dir, "02:00:00:00:08:00") // who was to rest for the program before
-	a, _ := start(t, dir, m)
-	a.Want(network())
-	if s := await(t, a, is(drivers.Ready)); !s.Adopted || s.PID != left.PID || s.Starts != 0 || s.Channel != 1 || s.Why != "It was quiet." {
-		t.Errorf("%+v, want %d taken over", s, left.PID)
-	}
-	await(t, a, func(State) bool { return keptOut(t, a) == "02:00:00:00:09:00" })
-	other := network()
-	other.SSID = "Another"
-	a.Want(other)
-	if s := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.SSID == "Another" }); s.Adopted || s.PID == left.PID {
-		t.Errorf("%+v, want another than %d", s, left.PID)
-	}
-	<-left.Done
+	hears(b.dir, mac(1), "SAE", network().Password, "leaves")
+	known(0)
 }
 
 func TestWhatHostapdRefusesIsSaidAndNoSecret(t *testing.T) {
@@ -449,11 +357,7 @@ func TestACountryThatCannotBeSetIsSaidAndLeavesTheNetworkUp(t *testing.T) {
 // TestNoNetworkWithoutItsGuard: it is there before the first phone can be, stays while hostapd is started anew, and goes last.
 func TestNoNetworkWithoutItsGuard(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
-	me, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, dir := &machine{}, t.TempDir()
+	m, dir, path := &machine{}, t.TempDir(), me(t)
 	m.plug(pi())
 	var mu sync.Mutex
 	var calls []string
@@ -461,7 +365,7 @@ func TestNoNetworkWithoutItsGuard(t *testing.T) {
 	guard := func(i string) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if p, _, err := (hostap.Program{Path: me, Dir: dir, Name: "hostapd"}).Find(nil); err != nil || i == "" && p != nil {
+		if p, _, err := (hostap.Program{Path: path, Dir: dir, Name: "hostapd"}).Find(nil); err != nil || i == "" && p != nil {
 			t.Errorf("taken away while hostapd runs: %v %v", p, err)
 		}
 		calls = append(calls, i)
@@ -503,7 +407,12 @@ func keptOut(t *testing.T, a *AP) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer
+	var all []string
+	for line := range strings.Lines(answer) {
+		mac, _, _ := strings.Cut(strings.TrimSpace(line), " ") // what follows is its VLAN
+		all = append(all, mac)
+	}
+	return strings.Join(all, "\n")
 }
 
 // keepOut tells a hostapd that nobody watches over.

@@ -52,16 +52,13 @@ func (s *session) run(ctx context.Context, w wanted) error {
 		if err := s.sync(control); err != nil {
 			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
 		}
-		if all, err := s.Stations(ctx); err == nil { // else hostapd will tell of those who come
-			for _, on := range all {
-				s.left[on.MAC] = true
-			}
-		}
 	} else if err := s.left.tell(control); err != nil {
 		s.config.Log.Warn("phones that were on may not notice that they are not", "err", err)
 	}
-	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
+	up := &reach{control, s.radio.Index, s.plan.state.Security}
+	s.setUp(up) // whoever sees that it is ready may ask
 	defer s.setUp(nil)
+	s.meet(up)
 	if words := s.revivals.words(time.Now()); words != "" {
 		s.plan.notes = append(s.plan.notes, words)
 	}
@@ -95,6 +92,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			}
 			s.tried(e, time.Now())
 			s.left.hear(e)
+			s.came(e)
 		case <-pulse.C:
 			if err := s.beats(); err != nil {
 				return s.why(err)
