@@ -206,8 +206,10 @@ func testLife(t *testing.T, b bed) {
 	again("the right one", two, func() { two.away(); two.try("WPA-PSK", right) })
 	until("it is well", func() bool { n, _ := a.Wrong(); return n == 0 })
 	no("a wrong password of WPA3", one, func() { one.away(); one.try("SAE", wrong) })
+	until("it is counted too", func() bool { n, _ := a.Wrong(); return n == 1 })
 	on("with a wrong password of WPA3", 2)
 	again("the right one of WPA3", one, func() { one.away(); one.try("SAE", right) })
+	until("it is well too", func() bool { n, _ := a.Wrong(); return n == 0 })
 
 	again("kicked", two, func() { may(a.Kick(t.Context(), mac(2))) })
 	again("rested", two, func() { may(a.Rest(t.Context(), mac(2), time.Millisecond)) })

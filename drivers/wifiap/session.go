@@ -21,6 +21,7 @@ type session struct {
 	channels []nl80211.Channel // that it may be on
 	process  *hostapd.Process
 	secret   string
+	shows    string // the station whose password is being judged, see overheard; "": none
 }
 
 // errHung, errGone and errDown are how an access point fails that was up.
@@ -118,6 +119,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			if err := s.rested(control, time.Now()); err != nil {
 				s.config.Log.Warn("a phone that was to be let in again is kept out", "err", err)
 			}
+			s.overheard(s.process.Said(), time.Now())
 			s.process.Trim()
 		}
 	}
