@@ -115,140 +115,186 @@ type handset interface {
 // testLife is the life of an access point, from a hostapd that an earlier program left, through everything that can end, to its being
 // switched off.
 func testLife(t *testing.T, b bed) {
-	const right, wrong = "correct horse", "battery staple"
-	n := network()
-	n.Security = Mixed
-	dir := b.dir
-	until := func(what string, yes func() bool, want ...handset) {
-		t.Helper()
-		until(t, dir, what, yes, want...)
+	l := &life{bed: b, t: t, network: network(), one: b.bring(1), two: b.bring(2)}
+	l.network.Security = Mixed
+	stop := l.takenOver()
+	l.passwords()
+	l.sentAway()
+	l.ends("hostapd killed", syscall.SIGKILL)
+	l.on("hostapd killed", 1, 2)
+	l.ends("hostapd hangs", syscall.SIGSTOP)
+	l.on("hostapd hangs", 1, 2)
+	l.radio()
+	l.otherwise()
+	stop()
+	if log := l.log.String(); strings.Contains(log, l.network.Password) || strings.Contains(log, mac(1)) {
+		t.Errorf("a secret or a phone's address in the log:\n%s", log)
 	}
-	earlier := leave(t, b, dir, n, 6)
-	if err := hostapd.Deny(filepath.Join(dir, hostapd.DenyName), mac(9)); err != nil {
+}
+
+// life is one that goes on.
+type life struct {
+	bed
+	t        *testing.T
+	network  Network
+	one, two handset // by WPA3, with protected management frames, and by WPA2
+	ap       *AP
+	is       State           // as of the last time it came up
+	log      strings.Builder // whose handler takes one line at a time
+}
+
+// takenOver has the access point go on with a hostapd that was left running, with a phone on.
+func (l *life) takenOver() (stop func()) {
+	t := l.t
+	left := leave(t, l.bed, l.network, 6)
+	if err := hostapd.Deny(filepath.Join(l.dir, hostapd.DenyName), mac(9)); err != nil {
 		t.Fatal(err)
 	}
-	one, two := b.bring(1), b.bring(2)
-	one.try("SAE", right)
-	until("a phone on what an earlier program left", func() bool { return one.joined() == 1 }, one)
-	keepOut(t, dir, mac(8)) // who was to rest for that program
-	var log strings.Builder // whose handler takes one at a time
-	a, stop := startOn(t, dir, b.system, Config{Hostapd: b.hostapd, timing: b.timing, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	state := func(what string, yes func(State) bool) (s State) {
-		t.Helper()
-		until(what, func() bool { s = a.State(); return yes(s) })
-		return s
+	l.one.try("SAE", l.network.Password)
+	l.until("a phone on what an earlier program left", func() bool { return l.one.joined() == 1 }, l.one)
+	keepOut(t, l.dir, mac(8)) // who was to rest for that program
+	l.ap, stop = startOn(t, l.dir, l.system, Config{Hostapd: l.hostapd, timing: l.timing, Log: slog.New(slog.NewTextHandler(&l.log, nil))})
+	l.ap.Want(l.network)
+	s := l.up("taken over")
+	if !s.Adopted || s.PID != left.PID || s.Starts != 0 || s.SSID != l.network.SSID || s.Security != Mixed || s.Channel != 6 || s.Why != "It was quiet." || !l.hasAddress() {
+		t.Errorf("%+v, where %d was left", s, left.PID)
 	}
-	up := func(what string, not int) State {
-		t.Helper()
-		return state(what, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != not })
+	l.on("taken over", 1)
+	if n := l.one.joined(); n != 1 {
+		t.Errorf("the phone joined %d times", n)
 	}
-	on := func(what string, phones ...int) {
-		t.Helper()
-		until(what, func() bool {
-			all, err := a.Stations(t.Context())
-			var are []int
-			for _, s := range all {
-				for n := range 3 {
-					if s.Authorized && s.MAC == mac(n) && s.SAE == (n == 1) && s.SignalDBm < 0 {
-						are = append(are, n)
-					}
-				}
-			}
-			slices.Sort(are)
-			return err == nil && slices.Equal(are, phones)
-		}, one, two)
+	l.until("who was to rest is let in again, and who was blocked is not", func() bool { return keptOut(t, l.ap) == mac(9) })
+	l.ends("hostapd killed that was taken over", syscall.SIGKILL)
+	<-left.Done
+	l.two.try("WPA-PSK", l.network.Password)
+	l.on("by WPA2", 1, 2)
+	return stop
+}
+
+// passwords has phones try wrong ones, which are counted until they have the right one.
+func (l *life) passwords() {
+	wrong := func(want int) {
+		l.t.Helper()
+		l.until(fmt.Sprint(want, " known by a wrong password"), func() bool { n, _ := l.ap.Wrong(); return n == want })
 	}
-	again := func(what string, p handset, do func()) {
-		t.Helper()
-		was := p.joined()
-		do()
-		until(what, func() bool { return p.joined() > was }, p)
+	try := func(p handset, how string, other int) {
+		l.t.Helper()
+		l.no("a wrong password, by "+how, p, func() { p.away(); p.try(how, "not "+l.network.Password) })
+		wrong(1)
+		l.on("with a wrong password, by "+how, other)
+		l.again("the right one, by "+how, p, func() { p.away(); p.try(how, l.network.Password) })
+		wrong(0)
 	}
-	no := func(what string, p handset, do func()) {
+	try(l.two, "WPA-PSK", 1)
+	try(l.one, "SAE", 2)
+}
+
+// sentAway has a phone be so, by every way that there is.
+func (l *life) sentAway() {
+	t := l.t
+	may := func(err error) {
 		t.Helper()
-		was := p.refused()
-		do()
-		until(what, func() bool { return p.refused() > was }, p)
-	}
-	may := func(errs ...error) {
-		t.Helper()
-		if err := errors.Join(errs...); err != nil {
+		if err != nil {
 			t.Error(err)
 		}
 	}
-
-	a.Want(n)
-	is := up("taken over", 0)
-	if !is.Adopted || is.PID != earlier.PID || is.Starts != 0 || is.SSID != n.SSID || is.Security != Mixed || is.Channel != 6 || is.Why != "It was quiet." || !b.hasAddress() {
-		t.Errorf("%+v, where %d was left", is, earlier.PID)
-	}
-	on("taken over", 1)
-	if one.joined() != 1 {
-		t.Errorf("the phone joined %d times", one.joined())
-	}
-	until("who was to rest is let in again, and who was blocked is not", func() bool { return keptOut(t, a) == mac(9) })
-	ends := func(what string, signal syscall.Signal) {
-		t.Helper()
-		again(what+": a phone comes back that would not notice", one, func() {
-			began := time.Now()
-			syscall.Kill(is.PID, signal)
-			is = up(what, is.PID)
-			t.Logf("%s: up again after %v", what, time.Since(began).Round(time.Millisecond))
-		})
-	}
-	ends("hostapd killed that was taken over", syscall.SIGKILL)
-	two.try("WPA-PSK", right)
-	on("by WPA2", 1, 2)
-
-	no("a wrong password", two, func() { two.away(); two.try("WPA-PSK", wrong) })
-	until("it is counted", func() bool { n, _ := a.Wrong(); return n == 1 })
-	on("with a wrong password", 1)
-	again("the right one", two, func() { two.away(); two.try("WPA-PSK", right) })
-	until("it is well", func() bool { n, _ := a.Wrong(); return n == 0 })
-	no("a wrong password of WPA3", one, func() { one.away(); one.try("SAE", wrong) })
-	until("it is counted too", func() bool { n, _ := a.Wrong(); return n == 1 })
-	on("with a wrong password of WPA3", 2)
-	again("the right one of WPA3", one, func() { one.away(); one.try("SAE", right) })
-	until("it is well too", func() bool { n, _ := a.Wrong(); return n == 0 })
-
-	again("kicked", two, func() { may(a.Kick(t.Context(), mac(2))) })
-	again("rested", two, func() { may(a.Rest(t.Context(), mac(2), time.Millisecond)) })
-	no("blocked", two, func() { may(a.Block(t.Context(), mac(2))) })
-	on("with one blocked", 1)
-	again("let in again", two, func() { may(a.Unblock(t.Context(), mac(2))) })
-	if err := a.Kick(t.Context(), mac(9)); !errors.Is(err, ErrUnknown) {
+	l.again("kicked", l.two, func() { may(l.ap.Kick(t.Context(), mac(2))) })
+	l.again("rested", l.two, func() { may(l.ap.Rest(t.Context(), mac(2), time.Millisecond)) })
+	l.no("blocked", l.two, func() { may(l.ap.Block(t.Context(), mac(2))) })
+	l.on("with one blocked", 1)
+	l.again("let in again", l.two, func() { may(l.ap.Unblock(t.Context(), mac(2))) })
+	if err := l.ap.Kick(t.Context(), mac(9)); !errors.Is(err, ErrUnknown) {
 		t.Error(err)
 	}
+}
 
-	ends("hostapd killed", syscall.SIGKILL)
-	on("hostapd killed", 1, 2)
-	ends("hostapd hangs", syscall.SIGSTOP)
-	on("hostapd hangs", 1, 2)
-	b.pull()
-	state("no radio", func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
-	if _, err := a.Stations(t.Context()); !errors.Is(err, ErrDown) {
-		t.Error(err)
+// radio takes it out and puts it in again.
+func (l *life) radio() {
+	l.pull()
+	l.state("no radio", func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
+	if _, err := l.ap.Stations(l.t.Context()); !errors.Is(err, ErrDown) {
+		l.t.Error(err)
 	}
-	b.plug()
-	if is = up("a radio", is.PID); is.Starts != 4 || is.Adopted {
-		t.Errorf("%+v", is)
+	l.plug()
+	if s := l.up("a radio"); s.Starts != 4 || s.Adopted {
+		l.t.Errorf("%+v", s)
 	}
-	on("a radio", 1, 2)
+	l.on("a radio", 1, 2)
+}
+
+// otherwise has another network be wanted, and none.
+func (l *life) otherwise() {
+	n := l.network
 	n.SSID = "Another"
-	a.Want(n)
-	if s := state("another network", func(s State) bool { return s.Status.State == drivers.Ready && s.SSID == n.SSID }); s.PID == is.PID || s.Adopted {
-		t.Errorf("%+v, then %+v", is, s)
+	l.ap.Want(n)
+	if s := l.up("another network"); s.SSID != n.SSID || s.Adopted {
+		l.t.Errorf("%+v", s)
 	}
-	a.Off("Switched off.")
-	state("off", func(s State) bool { return s.Reason == "Switched off." })
-	if b.hasAddress() {
-		t.Error("the address is left, which others would be told as the kit's")
+	l.ap.Off("Switched off.")
+	l.state("off", func(s State) bool { return s.Reason == "Switched off." })
+	if l.hasAddress() {
+		l.t.Error("the address is left, which others would be told as the kit's")
 	}
-	stop()
-	<-earlier.Done
-	if strings.Contains(log.String(), right) || strings.Contains(log.String(), mac(1)) {
-		t.Errorf("a secret or a phone's address in the log:\n%s", log.String())
-	}
+}
+
+// ends has hostapd end, or hang, and a phone come back that would not notice.
+func (l *life) ends(what string, signal syscall.Signal) {
+	l.t.Helper()
+	l.again(what+": a phone comes back", l.one, func() {
+		began := time.Now()
+		syscall.Kill(l.is.PID, signal)
+		l.up(what)
+		l.t.Logf("%s: up again after %v", what, time.Since(began).Round(time.Millisecond))
+	})
+}
+
+func (l *life) until(what string, yes func() bool, want ...handset) {
+	l.t.Helper()
+	until(l.t, l.dir, what, yes, want...)
+}
+
+func (l *life) state(what string, yes func(State) bool) (s State) {
+	l.t.Helper()
+	l.until(what, func() bool { s = l.ap.State(); return yes(s) })
+	return s
+}
+
+// up waits until the access point is, with another hostapd than before.
+func (l *life) up(what string) State {
+	l.t.Helper()
+	l.is = l.state(what, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != l.is.PID })
+	return l.is
+}
+
+// on waits until those phones are, and no others.
+func (l *life) on(what string, phones ...int) {
+	l.t.Helper()
+	l.until(what, func() bool {
+		all, err := l.ap.Stations(l.t.Context())
+		var are []int
+		for n := range 3 {
+			if slices.ContainsFunc(all, func(s Station) bool { return s.Authorized && s.MAC == mac(n) && s.SAE == (n == 1) && s.SignalDBm < 0 }) {
+				are = append(are, n)
+			}
+		}
+		return err == nil && slices.Equal(are, phones)
+	}, l.one, l.two)
+}
+
+// again waits until a phone has joined once more.
+func (l *life) again(what string, p handset, do func()) {
+	l.t.Helper()
+	was := p.joined()
+	do()
+	l.until(what, func() bool { return p.joined() > was }, p)
+}
+
+// no waits until a phone is refused.
+func (l *life) no(what string, p handset, do func()) {
+	l.t.Helper()
+	was := p.refused()
+	do()
+	l.until(what, func() bool { return p.refused() > was }, p)
 }
 
 // until waits for something that takes a radio its time, and has phones that it waits for try at once now and then.
@@ -275,7 +321,7 @@ func until(t *testing.T, dir, what string, yes func() bool, want ...handset) {
 func mac(n int) string { return fmt.Sprintf("02:00:00:00:%02d:00", n) }
 
 // leave is a hostapd that a program started that is gone.
-func leave(t *testing.T, b bed, dir string, n Network, channel int) *hostapd.Process {
+func leave(t *testing.T, b bed, n Network, channel int) *hostapd.Process {
 	t.Helper()
 	all, err := b.system.radios()
 	if err != nil {
@@ -287,11 +333,11 @@ func leave(t *testing.T, b bed, dir string, n Network, channel int) *hostapd.Pro
 	}
 	r, _ := choose(all, capacity)
 	at := slices.IndexFunc(r.Channels, func(c nl80211.Channel) bool { return c.Number == channel })
-	p, err := planFor(n, r, capacity(r), choice{r.Channels[at], "It was quiet."}, n.Country, dir)
+	p, err := planFor(n, r, capacity(r), choice{r.Channels[at], "It was quiet."}, n.Country, b.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, _, err := hostapd.Take(b.hostapd, dir, p.conf.Text(), func() {})
+	left, _, err := hostapd.Take(b.hostapd, b.dir, p.conf.Text(), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
