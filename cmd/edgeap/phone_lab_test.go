@@ -169,7 +169,9 @@ func (p *phone) lease(t *testing.T) *nclient4.Lease {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	l, err := c.Request(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*kittest.Limit) // it waits twice as long each time
+	defer cancel()
+	l, err := c.Request(ctx)
 	if err != nil {
 		t.Fatalf("phone %d: no address: %v", p.n, err)
 	}
