@@ -108,32 +108,6 @@ func TestLabFiveGHz(t *testing.T) {
 	}
 }
 
-// TestLabAWrongPasswordIsTold until the phone has the right one. Of WPA3 hostapd says nothing, but lets nobody in either.
-func TestLabAWrongPasswordIsTold(t *testing.T) {
-	l := newLab(t)
-	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\n")
-	l.start()
-	defer l.kill()
-	l.ready("access point")
-	wrong := l.phone(t, 1, "WPA-PSK", "not "+l.join.Password)
-	w := l.until("the kit to say that somebody tried", func(w wire.Wifi) bool { return w.Wrong.Phones == 1 })
-	if w.Device.State != "ready" || authorized(w, 1) {
-		t.Errorf("%+v", w)
-	}
-	three := l.phone(t, 2, "SAE", "not "+l.join.Password)
-	kittest.Until(t, "a phone to be refused by WPA3", func() bool { return strings.Contains(three.log(), "CTRL-EVENT-AUTH-REJECT") })
-	if authorized(l.status(), 2) {
-		t.Error("it is on")
-	}
-	three.end()
-	wrong.end()
-	l.phone(t, 1, "WPA-PSK", l.join.Password)
-	l.until("that all is well with the right one", func(w wire.Wifi) bool { return authorized(w, 1) && w.Wrong == (wire.WifiWrong{}) })
-	if log := l.log(); strings.Contains(log, mac(1)) || strings.Contains(log, l.join.Password) {
-		t.Errorf("a phone's address or a secret in the log:\n%s", log)
-	}
-}
-
 // TestLabAWrongCountry: a code that is none, one whose rules the kernel does not know, and one that forbids the channel. hostapd is
 // started for none of them again and again, and each way out leads out.
 func TestLabAWrongCountry(t *testing.T) {

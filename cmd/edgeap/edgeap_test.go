@@ -105,9 +105,9 @@ func TestTheNetworkIsTheOneOfTheSetUpSlip(t *testing.T) {
 		t.Errorf("%+v", ap.visitors)
 	}
 	f.listen = ":80" // as on the card, where edgekit has it as a flag
-	put("[wifi]\nmode = \"ap\"\nssid = \"Blau\"\nsecurity = \"open\"\ncountry = \"DE\"\nband = 5\nchannel = 36\n")
+	put("[wifi]\nmode = \"ap\"\nssid = \"Blau\"\nsecurity = \"open\"\ncountry = \"DE\"\nband = 5\nchannel = 36\nphones = 5\n")
 	f.look()
-	if want := (wifiap.Network{SSID: "Blau", Security: wifiap.Open, Band: "5", Country: "DE", Channel: 36}); ap.network != want {
+	if want := (wifiap.Network{SSID: "Blau", Security: wifiap.Open, Band: "5", Country: "DE", Channel: 36, Phones: 5}); ap.network != want {
 		t.Errorf("%+v, want %+v", ap.network, want)
 	}
 	if ap.visitors != (visitors{port: 80}) {

@@ -152,7 +152,7 @@ func other(s settings.Settings) venue.Network {
 func network(s settings.Settings, who *identity.Identity) wifiap.Network {
 	j, _ := s.Join(who.ID, who.Secret(settings.JoinSecret))
 	w := s.Wifi
-	return wifiap.Network{SSID: j.SSID, Password: j.Password, Security: wifiap.Security(w.Security), Band: w.Band, Country: w.Country, Channel: w.Channel}
+	return wifiap.Network{SSID: j.SSID, Password: j.Password, Security: wifiap.Security(w.Security), Band: w.Band, Country: w.Country, Channel: w.Channel, Phones: w.Phones}
 }
 
 // portOf is the port of an address such as :8080.

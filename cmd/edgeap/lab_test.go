@@ -26,7 +26,8 @@ import (
 )
 
 // TestLabAccessPoint is a market day of the access point, with the very program of the image, Debian's hostapd and the kernel's
-// own 802.11 (mac80211_hwsim: three radios that hear one another): phones join by WPA3 and WPA2, and everything that can end is ended.
+// own 802.11 (mac80211_hwsim: three radios that hear one another): phones join by WPA3 and WPA2, reach the kit, and stay. What becomes of
+// hostapd itself is drivers/wifiap's TestLabLife.
 func TestLabAccessPoint(t *testing.T) {
 	l := newLab(t)
 	l.set("mode = \"ap\"\nsecurity = \"mixed\"\ncountry = \"DE\"\n")
@@ -46,16 +47,6 @@ func TestLabAccessPoint(t *testing.T) {
 	if st, err := os.Stat("/run/edgeap/hostapd.conf"); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("hostapd.conf: %v, %v", st, err)
 	}
-
-	t.Run("a wrong password is refused", func(t *testing.T) {
-		p := l.phone(t, 1, "WPA-PSK", "not "+l.join.Password)
-		kittest.Until(t, "the phone to say that its password is wrong", func() bool { return strings.Contains(p.log(), "WRONG_KEY") })
-		for _, s := range l.status().Stations {
-			if s.Authorized {
-				t.Errorf("let in: %+v", s)
-			}
-		}
-	})
 
 	one, two := l.phone(t, 1, "SAE", l.join.Password), l.phone(t, 2, "WPA-PSK", l.join.Password)
 	began = time.Now()
@@ -116,35 +107,14 @@ func TestLabAccessPoint(t *testing.T) {
 		}
 	})
 
-	t.Run("kick and block", func(t *testing.T) {
-		since := station(l.status(), 2).ConnectedMS
-		l.post(mac(2), "kick", http.StatusNoContent)
-		l.until("the phone is back", func(w wire.Wifi) bool { return authorized(w, 2) && station(w, 2).ConnectedMS < since })
-		l.post(mac(2), "block", http.StatusNoContent)
-		l.until("the phone is gone", func(w wire.Wifi) bool { return !authorized(w, 2) })
-		l.post(mac(9), "kick", http.StatusNotFound)
-		two.cli("reassociate") // it may not have heard that it was sent away, and has nothing to say by which it would find out
-		kittest.Until(t, "it was refused", func() bool {
-			return strings.Count(two.log(), "CTRL-EVENT-ASSOC-REJECT")+strings.Count(two.log(), "CTRL-EVENT-AUTH-REJECT") > 0
-		})
-		l.post(mac(2), "unblock", http.StatusNoContent)
-		two.cli("reassociate")
-		l.until("the phone is let in again", func(w wire.Wifi) bool { return authorized(w, 2) })
+	t.Run("the interface is taken down", func(t *testing.T) {
+		was := l.status()
+		began := time.Now()
+		l.run("ip", "link", "set", "wlan0", "down")
+		l.until("another hostapd", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.PID != was.PID })
+		t.Logf("up again after %v", time.Since(began).Round(time.Millisecond))
+		l.until("the phone is back by itself", func(w wire.Wifi) bool { return authorized(w, 1) })
 	})
-
-	again := func(what string, end func(pid int)) {
-		t.Run(what, func(t *testing.T) {
-			was := l.status()
-			began := time.Now()
-			end(was.PID)
-			l.until("another hostapd", func(w wire.Wifi) bool { return w.Device.State == "ready" && w.PID != was.PID })
-			t.Logf("up again after %v", time.Since(began).Round(time.Millisecond))
-			l.until("the phone is back by itself", func(w wire.Wifi) bool { return authorized(w, 1) })
-		})
-	}
-	again("hostapd killed", func(pid int) { syscall.Kill(pid, syscall.SIGKILL) })
-	again("hostapd hangs", func(pid int) { syscall.Kill(pid, syscall.SIGSTOP) })
-	again("the interface is taken down", func(int) { l.run("ip", "link", "set", "wlan0", "down") })
 
 	t.Run("the radio is taken out and put in again", func(t *testing.T) {
 		hwsim(t, delRadio)
@@ -290,18 +260,6 @@ func (l *lab) get(socket, path string, answer any) {
 	if res, err := l.client(socket).Get("http://kit" + path); err == nil {
 		defer res.Body.Close()
 		json.NewDecoder(res.Body).Decode(answer)
-	}
-}
-
-func (l *lab) post(mac, verb string, want int) {
-	l.t.Helper()
-	res, err := l.client(wire.WifiSocket).Post("http://kit/stations/"+mac+"/"+verb, "", nil)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != want {
-		l.t.Errorf("%s %s: %s, want %d", verb, mac, res.Status, want)
 	}
 }
 

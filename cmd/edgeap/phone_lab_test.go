@@ -169,7 +169,9 @@ func (p *phone) lease(t *testing.T) *nclient4.Lease {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	l, err := c.Request(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*kittest.Limit) // it waits twice as long each time
+	defer cancel()
+	l, err := c.Request(ctx)
 	if err != nil {
 		t.Fatalf("phone %d: no address: %v", p.n, err)
 	}
@@ -213,10 +215,9 @@ func (p *phone) ask(t *testing.T, name string) (answer string) {
 	return answer
 }
 
-// open has a phone open a page, by its name, as a browser does.
-func (p *phone) open(t *testing.T, url string) (status int, body string, err error) {
-	t.Helper()
-	client := http.Client{Timeout: kittest.Limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// browser is one of the phone's: it finds pages by their names.
+func (p *phone) browser(t *testing.T) *http.Client {
+	return &http.Client{Timeout: kittest.Limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
 			host, port, err := net.SplitHostPort(address)
 			if err != nil {
@@ -234,7 +235,17 @@ func (p *phone) open(t *testing.T, url string) (status int, body string, err err
 			})
 			return c, err
 		}}}
-	res, err := client.Get(url)
+}
+
+// open has a phone open a page, as a person does.
+func (p *phone) open(t *testing.T, url string) (status int, body string, err error) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/html")
+	res, err := p.browser(t).Do(req)
 	if err != nil {
 		return 0, "", err
 	}

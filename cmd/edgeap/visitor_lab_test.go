@@ -36,7 +36,10 @@ func TestLabVisitors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer secret.Close()
-	kitMAC := net.HardwareAddr{2, 0, 0, 0, 0, 0}
+	air, err := net.InterfaceByName("wlan0")
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	began := time.Now()
 	one := l.phone(t, 1, "SAE", l.join.Password)
@@ -113,7 +116,7 @@ func TestLabVisitors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one.send(t, kitMAC, func(int) []byte { return datagram(a, [4]byte{10, 66, 0, 1}, 5353, 53, q) }, 20)
+		one.send(t, air.HardwareAddr, func(int) []byte { return datagram(a, [4]byte{10, 66, 0, 1}, 5353, 53, q) }, 20)
 		one.ask(t, "edgekit.internal") // behind them on the air
 		if after := l.status().Portal.Questions; after != before+1 {
 			t.Errorf("%d questions answered, expected one", after-before)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
 
@@ -55,21 +56,30 @@ func told(t *testing.T, n byte) []byte {
 }
 
 // TestBenchStations lists 50 stations of a mixed network through a socket that answers HTTP, as edgeap's does, from a kernel's own
-// bytes and a hostapd in a process of its own. The times in ms are in two lines, for who runs it: those with everybody's way in known,
-// and those where hostapd is asked about each, as after a start. The kernel's own work is not in them.
+// bytes and a hostapd in a process of its own. The times in ms are in three lines, for who runs it: any list; the first one after all have
+// joined; and one of phones that were missed when they joined, where hostapd is asked about each. The kernel's own work is not in them.
 func TestBenchStations(t *testing.T) {
 	const phones = 50
-	t.Setenv("FAKE_HOSTAPD", "crowd")
+	t.Setenv("FAKE_HOSTAPD", "good")
 	c := &crowded{}
 	for n := range byte(phones) {
 		c.dump = append(c.dump, told(t, n))
 	}
-	c.plug(stick())
-	a, _ := startOn(t, t.TempDir(), c, Config{})
+	r := stick()
+	r.Interface = "wlan0"
+	c.plug(r)
+	dir := t.TempDir()
+	a, _ := startOn(t, dir, c, Config{})
 	n := network()
-	n.Security = Mixed
+	n.Security, n.Phones = Mixed, phones
 	a.Want(n)
 	await(t, a, is(drivers.Ready))
+	var joined []hostap.Event
+	for n := range phones {
+		e := hostap.Event{Name: "AP-STA-CONNECTED", MAC: fmt.Sprintf("02:00:00:00:%02x:00", n)}
+		hears(dir, e.MAC, "SAE", network().Password, "off")
+		joined = append(joined, e)
+	}
 
 	path := filepath.Join(t.TempDir(), "sock")
 	l, err := net.Listen("unix", path)
@@ -104,13 +114,16 @@ func TestBenchStations(t *testing.T) {
 		}
 		return float64(time.Since(begun)) / float64(time.Millisecond)
 	}
-	for _, first := range []bool{false, true} {
+	for _, anew := range [][]hostap.Event{nil, joined, {}} {
 		var took []float64
 		for range 500 {
-			if first {
+			if anew != nil {
 				a.mu.Lock()
 				clear(a.sae)
 				a.mu.Unlock()
+			}
+			for _, e := range anew {
+				a.came(e)
 			}
 			took = append(took, list())
 		}

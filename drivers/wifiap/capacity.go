@@ -58,6 +58,14 @@ func capacityOf(driver, chip string, r nl80211.Radio) Capacity {
 	return Capacity{max(1, t.most-1), fmt.Sprintf("one fewer than it takes: %s", t.source)}
 }
 
+// with is the capacity where somebody who may know better has set another; 0: nobody has.
+func (c Capacity) with(phones int) Capacity {
+	if phones == 0 {
+		return c
+	}
+	return Capacity{phones, fmt.Sprintf("as the settings say (wifi.phones); without that %d, %s", c.Stations, c.Source)}
+}
+
 // hardware is a radio's driver and its chip's device id, as the kernel has them below root, which is "/" but in tests.
 func hardware(root, phy string) (driver, chip string) {
 	device := filepath.Join(root, "sys/class/ieee80211", phy, "device")

@@ -2,8 +2,6 @@ package wifiap
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -185,10 +183,9 @@ func TestTheChannelIsLeftOnlyForAClearlyBetterOne(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
 	dir, m := t.TempDir(), &machine{quiet: time.Nanosecond}
 	m.plug(pi())
-	stations := filepath.Join(dir, "stations")
-	on := func(n string) {
-		if err := errors.Join(os.WriteFile(stations+".new", []byte(n), 0o600), os.Rename(stations+".new", stations)); err != nil {
-			t.Error(err)
+	phone := func(thinks, want string) {
+		if is := hears(dir, mac(1), "WPA-PSK", network().Password, thinks); is != want {
+			t.Errorf("a phone that is %s hears %q", thinks, is)
 		}
 	}
 	a, _ := start(t, dir, m)
@@ -205,13 +202,13 @@ func TestTheChannelIsLeftOnlyForAClearlyBetterOne(t *testing.T) {
 		return strings.Contains(s.Why, "No other is clearly quieter: 6 (1 network), 1 (0 networks)")
 	}))
 	m.mu.Lock()
-	m.air, m.during = nl80211.Air{Neighbours: networks(2, 2437, -50)}, func() { on("1") }
+	m.air, m.during = nl80211.Air{Neighbours: networks(2, 2437, -50)}, func() { phone("off", "on") }
 	m.mu.Unlock()
 	same(await(t, a, func(s State) bool { return strings.Contains(s.Why, "somebody came") }))
 	m.mu.Lock()
 	m.during = nil
 	m.mu.Unlock()
-	on("0")
+	phone("leaves", "off")
 	moved := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Channel == 1 })
 	if moved.PID == up.PID || !strings.Contains(moved.Why, "while nobody was on: 1 (0 networks), 6 (2 networks)") {
 		t.Errorf("%+v", moved)

@@ -3,13 +3,15 @@
 package wifiap
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -66,49 +68,43 @@ func hwsim(command uint8, flags netlink.HeaderFlags, attributes func(*netlink.At
 	return err
 }
 
+// Commands and attributes of the virtual radios.
+const newRadio, delRadio, radioName = 4, 5, 17
+
+func pullRadio(phy string) error {
+	return hwsim(delRadio, netlink.Acknowledge, func(e *netlink.AttributeEncoder) { e.String(radioName, phy) })
+}
+
+// plugRadio is answered by the radio's number, in an error's place.
+func plugRadio() error { return hwsim(newRadio, 0, func(*netlink.AttributeEncoder) {}) }
+
 // TestLabAHaltedRadioIsBoundAnew, with Debian's hostapd and a phone on, which comes back by itself.
 func TestLabAHaltedRadioIsBoundAnew(t *testing.T) {
 	h := &halting{}
 	h.anew = func(phy string) error {
-		const newRadio, delRadio, radioName = 4, 5, 17
 		h.halted.Store(false)
-		if err := hwsim(delRadio, netlink.Acknowledge, func(e *netlink.AttributeEncoder) { e.String(radioName, phy) }); err != nil {
+		if err := pullRadio(phy); err != nil {
 			return err
 		}
-		return hwsim(newRadio, 0, func(*netlink.AttributeEncoder) {}) // answered by the radio's number, in an error's place
+		return plugRadio()
 	}
 	dir := t.TempDir()
-	a := New(Config{Dir: dir, system: h, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	a, _ := startOn(t, dir, h, Config{Hostapd: "/usr/sbin/hostapd", timing: standard(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	n := network()
 	n.Channel = 6
 	a.Want(n)
-	up := func(what string, yes func(State) bool) State {
+	up := func(what string, yes func(State) bool) (s State) {
 		t.Helper()
-		late := time.After(3 * time.Minute)
-		for {
-			_, changed := a.Watch().Get()
-			if s := a.State(); yes(s) {
-				return s
-			}
-			select {
-			case <-changed:
-			case <-late:
-				said, _ := os.ReadFile(filepath.Join(dir, "hostapd.log"))
-				t.Fatalf("%s: it stays %+v\n%s", what, a.State(), said)
-			}
-		}
+		until(t, dir, what, func() bool { s = a.State(); return yes(s) })
+		return s
 	}
 	was := up("the first start", is(drivers.Ready))
-	on := phoneOn(t, n)
+	p := bring(t, 1)
+	p.try("WPA-PSK", n.Password)
+	on := func(times int) {
+		t.Helper()
+		until(t, dir, "a phone", func() bool { return p.joined() >= times })
+	}
 	on(1)
 	if all, err := a.Stations(t.Context()); err != nil || len(all) != 1 || !all[0].Authorized {
 		t.Fatalf("%+v, %v", all, err)
@@ -125,67 +121,104 @@ func TestLabAHaltedRadioIsBoundAnew(t *testing.T) {
 	t.Logf("phone back by itself after %v", time.Since(began).Round(time.Millisecond))
 }
 
-// phoneOn has a phone join, which is wpa_supplicant in a network namespace of its own, and returns what waits until it has joined so many
-// times.
-func phoneOn(t *testing.T, n Network) (joined func(times int)) {
-	t.Helper()
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "conf")
-	text := fmt.Sprintf("network={\nssid=%q\nscan_freq=2437\nkey_mgmt=WPA-PSK\npsk=%q\n}\n", n.SSID, n.Password)
+// labPhone is wpa_supplicant in a network namespace of its own (image/lab).
+type labPhone struct {
+	t    *testing.T
+	n    int
+	dir  string
+	stop func()
+
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+func (p *labPhone) try(how, password string) {
+	p.t.Helper()
+	secret, mfp := "psk", 1
+	if how == "SAE" {
+		secret, mfp = "sae_password", 2
+	}
+	conf := filepath.Join(p.dir, "conf")
+	text := fmt.Sprintf("ctrl_interface=%s\nnetwork={\nssid=%q\nscan_freq=2437\nkey_mgmt=%s\nieee80211w=%d\n%s=%q\n}\n", p.dir, network().SSID, how, mfp, secret, password)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	said, say, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command("in-ns", "c1", "wpa_supplicant", "-i", "wlan1", "-c", conf)
-	c.Stdout, c.Stderr = say, say
+	c := exec.Command("in-ns", fmt.Sprint("c", p.n), "wpa_supplicant", "-i", fmt.Sprint("wlan", p.n), "-c", conf)
+	c.Stdout = p // and so it is waited for until all is read
+	c.Stderr = p
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	say.Close()
-	times := make(chan int, 64)
-	var log strings.Builder
-	go func() {
-		defer close(times)
-		b, n := make([]byte, 4096), 0
-		for {
-			k, err := said.Read(b)
-			if err != nil {
-				return
-			}
-			log.Write(b[:k])
-			if now := strings.Count(log.String(), "CTRL-EVENT-CONNECTED"); now != n {
-				n = now
-				times <- n
-			}
-		}
-	}()
-	t.Cleanup(func() {
+	p.stop = sync.OnceFunc(func() {
 		c.Process.Signal(syscall.SIGTERM)
 		c.Wait()
-		said.Close()
-		for range times {
-		}
+	})
+	p.t.Cleanup(p.stop)
+}
+
+// Write takes in what it says.
+func (p *labPhone) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *labPhone) said(any ...string) (times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, what := range any {
+		times += strings.Count(p.log.String(), what)
+	}
+	return times
+}
+
+func (p *labPhone) joined() int { return p.said("CTRL-EVENT-CONNECTED") }
+func (p *labPhone) refused() int {
+	return p.said("CTRL-EVENT-AUTH-REJECT", "CTRL-EVENT-ASSOC-REJECT", "WRONG_KEY")
+}
+func (p *labPhone) away() { p.stop() }
+
+// nudge has it try now: after failures it waits ever longer.
+func (p *labPhone) nudge() {
+	exec.Command("wpa_cli", "-p", p.dir, "-i", fmt.Sprint("wlan", p.n), "reassociate").Run() // it may not run yet; it is told again
+}
+
+func bring(t *testing.T, n int) *labPhone {
+	t.Helper()
+	p := &labPhone{t: t, n: n, dir: t.TempDir()}
+	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the phone's log:\n%s", log.String())
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			t.Logf("phone %d's log:\n%s", n, p.log.String())
 		}
 	})
-	return func(want int) {
+	return p
+}
+
+// TestLabLife is testLife over the kernel's own 802.11 (mac80211_hwsim) and Debian's hostapd.
+func TestLabLife(t *testing.T) {
+	phy := func() string {
+		b, err := os.ReadFile("/sys/class/net/wlan0/phy80211/name")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(b))
+	}
+	must := func(err error) {
 		t.Helper()
-		late := time.After(3 * time.Minute)
-		for {
-			select {
-			case n := <-times:
-				if n >= want {
-					return
-				}
-			case <-late:
-				t.Fatalf("the phone did not join %d times", want)
-			}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
+	testLife(t, bed{dir: t.TempDir(), system: kernel{}, hostapd: "/usr/sbin/hostapd", timing: standard(),
+		plug:  func() { must(plugRadio()) },
+		pull:  func() { must(pullRadio(phy())) },
+		bring: func(n int) handset { return bring(t, n) },
+		hasAddress: func() bool {
+			all, err := net.InterfaceAddrs()
+			return err == nil && slices.ContainsFunc(all, func(a net.Addr) bool { return a.String() == Address.String() })
+		}})
 }
 
 // TestLabADeviceIsBoundAnew over the kernel's own files: a USB device, found by one of its interfaces as a radio's is.

@@ -1,13 +1,10 @@
 package wifiap
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
-	"net/netip"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,204 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/wifiap/internal/hostap"
 	"edgekit.internal/drivers/wifiap/internal/hostapd"
 	"edgekit.internal/drivers/wifiap/internal/nl80211"
 )
-
-// TestMain makes of the test's program a hostapd where it is started as one.
-func TestMain(m *testing.M) {
-	if how := os.Getenv("FAKE_HOSTAPD"); how != "" && len(os.Args) == 2 && strings.HasSuffix(os.Args[1], "hostapd.conf") {
-		fakeHostapd(how, os.Args[1])
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
-
-// fakeHostapd speaks as much of the real one's protocol as is asked here. how: "good", "crowd" to have everybody on who is asked
-// about, or a line it complains with and ends.
-func fakeHostapd(how, conf string) {
-	if how != "good" && how != "crowd" {
-		fmt.Println(how)
-		os.Exit(1)
-	}
-	text, err := os.Open(conf)
-	if err != nil {
-		panic(err)
-	}
-	is, denied := map[string]string{}, map[string]bool{}
-	for lines := bufio.NewScanner(text); lines.Scan(); {
-		key, value, _ := strings.Cut(lines.Text(), "=")
-		is[key] = value
-	}
-	os.MkdirAll(is["ctrl_interface"], 0o700)
-	path := filepath.Join(is["ctrl_interface"], is["interface"])
-	os.Remove(path)
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		panic(err)
-	}
-	b := make([]byte, 4096)
-	for {
-		n, from, err := conn.ReadFromUnix(b)
-		if err != nil {
-			panic(err)
-		}
-		answer := "OK\n"
-		if word := strings.Fields(string(b[:n])); word[0] == "DENY_ACL" {
-			switch word[1] {
-			case "ADD_MAC":
-				denied[word[2]] = true
-			case "DEL_MAC":
-				deaf := filepath.Join(filepath.Dir(conf), "deaf") // as the test has it: once
-				if os.Rename(deaf, deaf+".was") == nil {
-					answer = "FAIL\n"
-					break
-				}
-				delete(denied, word[2])
-			case "CLEAR":
-				clear(denied)
-			case "SHOW":
-				answer = strings.Join(slices.Sorted(maps.Keys(denied)), "\n")
-			}
-		}
-		switch command, _, _ := strings.Cut(string(b[:n]), " "); command {
-		case "STATUS":
-			stations, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "stations")) // as the test has it; none: 0
-			answer = fmt.Sprintf("state=ENABLED\nfreq=2437\nnum_sta[0]=%s\n", stations)
-		case "STA":
-			mac := strings.Fields(string(b[:n]))[1]
-			if answer = "FAIL\n"; how == "crowd" || strings.HasSuffix(mac, "01:00") {
-				answer = mac + "\nAKMSuiteSelector=00-0f-ac-8\n"
-			}
-		}
-		conn.WriteToUnix([]byte(answer), from)
-		switch text := string(b[:n]); {
-		case text == "ATTACH":
-			events, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "news")) // as the test has them; none: none
-			for event := range strings.Lines(string(events)) {
-				conn.WriteToUnix([]byte(event), from)
-			}
-		case strings.HasPrefix(text, "DEAUTHENTICATE"):
-			os.WriteFile(filepath.Join(filepath.Dir(conf), "goodbye"), []byte(text), 0o600)
-		}
-	}
-}
-
-// machine is a kernel whose radios come and go.
-type machine struct {
-	mu      sync.Mutex
-	all     []nl80211.Radio
-	address netip.Prefix
-	country error
-	air     nl80211.Air
-	deaf    error
-	quiet   time.Duration
-	during  func() // the listening
-	listens int    // how often it was listened
-	halt    error  // what the radio's driver answers; nil: its chip lives
-	rebinds []chip
-	out     bool // the radio was pulled out
-}
-
-func (m *machine) listen(context.Context, int, []int) (nl80211.Air, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.listens++
-	if m.during != nil {
-		m.during()
-	}
-	return m.air, m.deaf
-}
-
-// hear has networks be in the air, and is how often it was listened so far.
-func (m *machine) hear(air nl80211.Air, deaf error) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.air, m.deaf = air, deaf
-	return m.listens
-}
-
-func (m *machine) plug(all ...nl80211.Radio) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.all = all
-}
-
-// pull takes the radios out of the machine.
-func (m *machine) pull() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.all, m.out = nil, true
-}
-
-func (m *machine) radios() ([]nl80211.Radio, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.all, nil
-}
-
-func (m *machine) chip(phy string) (chip, error) { return chip{device: "of " + phy}, nil }
-
-func (m *machine) plugged(chip) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return !m.out
-}
-
-// rebind has the chip live again under another number.
-func (m *machine) rebind(c chip) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.rebinds = append(m.rebinds, c)
-	m.halt = nil
-	r := pi()
-	r.Index += 10 * len(m.rebinds)
-	m.all = []nl80211.Radio{r}
-	return nil
-}
-
-func (m *machine) stations(int) ([]Station, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.halt != nil {
-		return nil, m.halt
-	}
-	return []Station{{MAC: "02:00:00:00:01:00", Authorized: true, SignalDBm: -40}, {MAC: "02:00:00:00:02:00"}}, nil
-}
-
-func (m *machine) setCountry(string) error          { return m.country }
-func (m *machine) hardware(string) (string, string) { return "brcmfmac", "0xa9bf" }
-
-func (m *machine) setAddress(_ int, a netip.Prefix) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.address = a
-	return nil
-}
-
-func (m *machine) takeAddress(a netip.Prefix) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.address == a {
-		m.address = netip.Prefix{}
-	}
-	return nil
-}
-
-func (m *machine) index(iface string) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, r := range m.all {
-		if r.Interface == iface {
-			return r.Index
-		}
-	}
-	return 0
-}
 
 // start runs an access point over a machine; stop ends it as SIGTERM does.
 func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
@@ -225,13 +29,17 @@ func start(t *testing.T, dir string, m *machine) (a *AP, stop func()) {
 // startOn is start with more than that decided.
 func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) {
 	t.Helper()
-	me, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	if m, ok := m.(*machine); ok && m.dir == "" {
+		m.dir = dir
 	}
-	timing := standard()
-	timing.scan, timing.beat, timing.pulse, timing.missing, timing.retry, timing.refused = 5*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
-	c.Dir, c.Hostapd, c.system, c.timing = dir, me, m, timing
+	if c.timing == (timing{}) {
+		c.timing = standard()
+		c.timing.scan, c.timing.beat, c.timing.pulse, c.timing.missing, c.timing.retry, c.timing.refused = 5*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 5*time.Millisecond
+	}
+	if c.Hostapd == "" {
+		c.Hostapd = me(t)
+	}
+	c.Dir, c.system = dir, m
 	a = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -244,6 +52,16 @@ func startOn(t *testing.T, dir string, m system, c Config) (a *AP, stop func()) 
 	})
 	t.Cleanup(stop)
 	return a, stop
+}
+
+// me is the test's program, as a hostapd: see TestMain.
+func me(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // await waits for the access point to come to a state.
@@ -274,153 +92,291 @@ func network() Network {
 	return Network{SSID: "Stall", Password: "correct horse", Security: WPA2, Country: "DE"}
 }
 
-func TestLifeFollowsRadioProgramAndWishes(t *testing.T) {
-	t.Setenv("FAKE_HOSTAPD", "good")
-	m := &machine{}
-	a, stop := start(t, t.TempDir(), m)
-	a.Want(network())
-	await(t, a, func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
-	if _, err := a.Stations(t.Context()); !errors.Is(err, ErrDown) {
-		t.Error(err)
-	}
-	m.plug(pi())
-	up := await(t, a, is(drivers.Ready))
-	if up.Radio != "wlan0" || up.SSID != "Stall" || up.Channel != 6 || up.Capacity.Stations != 7 || up.Country != "DE" || m.address != Address {
-		t.Errorf("%+v, address %v", up, m.address)
-	}
-	if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SignalDBm != -40 || all[0].SAE || all[1].SAE {
-		t.Error(all, err)
-	}
-	if err := errors.Join(a.Kick(t.Context(), "02:00:00:00:01:00"), a.Block(t.Context(), "02:00:00:00:09:00"), a.Unblock(t.Context(), "02:00:00:00:09:00")); err != nil {
-		t.Error(err)
-	}
-	if err := a.Kick(t.Context(), "02:00:00:00:09:00"); !errors.Is(err, ErrUnknown) {
-		t.Error(err)
-	}
-
-	syscall.Kill(up.PID, syscall.SIGKILL)
-	second := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != up.PID })
-	syscall.Kill(second.PID, syscall.SIGSTOP) // it hangs
-	third := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != second.PID })
-	if third.Starts != 3 {
-		t.Errorf("%+v", third)
-	}
-	m.pull()
-	await(t, a, is(drivers.Absent))
-	again := pi()
-	again.Index++
-	m.plug(again)
-	await(t, a, is(drivers.Ready))
-	a.Off("Switched off.")
-	await(t, a, func(s State) bool { return s.Reason == "Switched off." })
-	if m.address.IsValid() {
-		t.Errorf("%v is left, which others would be told as the kit's", m.address)
-	}
-	stop()
+// bed is what an access point lives on: a radio, hostapd and phones, made up here or the kernel's own, and how they do.
+type bed struct {
+	dir        string // the run folder
+	system     system
+	hostapd    string
+	timing     timing
+	plug, pull func()              // the radio
+	bring      func(n int) handset // a phone that wants in, by the number in its address; 1 or 2
+	hasAddress func() bool         // the kernel has the access point's
 }
 
-// TestHowAStationJoinedIsKnownOfThoseThatCouldChoose: the kernel does not tell.
-func TestHowAStationJoinedIsKnownOfThoseThatCouldChoose(t *testing.T) {
-	t.Setenv("FAKE_HOSTAPD", "good")
-	m := &machine{}
-	m.plug(stick())
-	a, _ := start(t, t.TempDir(), m)
-	known := func(n int) {
+// handset is a phone. It comes back by itself, as long as it is not taken away.
+type handset interface {
+	try(how, password string) // SAE or WPA-PSK, from now on
+	joined() int              // how often it has
+	refused() int             // how often it was not let in
+	nudge()                   // it need not wait until it tries again
+	away()
+}
+
+// testLife is the life of an access point, from a hostapd that an earlier program left, through everything that can end, to its being
+// switched off.
+func testLife(t *testing.T, b bed) {
+	l := &life{bed: b, t: t, network: network(), one: b.bring(1), two: b.bring(2)}
+	l.network.Security = Mixed
+	stop := l.takenOver()
+	l.passwords()
+	l.sentAway()
+	l.ends("hostapd killed", syscall.SIGKILL)
+	l.on("hostapd killed", 1, 2)
+	l.ends("hostapd hangs", syscall.SIGSTOP)
+	l.on("hostapd hangs", 1, 2)
+	l.radio()
+	l.otherwise()
+	stop()
+	if log := l.log.String(); strings.Contains(log, l.network.Password) || strings.Contains(log, mac(1)) {
+		t.Errorf("a secret or a phone's address in the log:\n%s", log)
+	}
+}
+
+// life is one that goes on.
+type life struct {
+	bed
+	t        *testing.T
+	network  Network
+	one, two handset // by WPA3, with protected management frames, and by WPA2
+	ap       *AP
+	is       State           // as of the last time it came up
+	log      strings.Builder // whose handler takes one line at a time
+}
+
+// takenOver has the access point go on with a hostapd that was left running, with a phone on.
+func (l *life) takenOver() (stop func()) {
+	t := l.t
+	left := leave(t, l.bed, l.network, 6)
+	if err := hostapd.Deny(filepath.Join(l.dir, hostapd.DenyName), mac(9)); err != nil {
+		t.Fatal(err)
+	}
+	l.one.try("SAE", l.network.Password)
+	l.until("a phone on what an earlier program left", func() bool { return l.one.joined() == 1 }, l.one)
+	keepOut(t, l.dir, mac(8)) // who was to rest for that program
+	l.ap, stop = startOn(t, l.dir, l.system, Config{Hostapd: l.hostapd, timing: l.timing, Log: slog.New(slog.NewTextHandler(&l.log, nil))})
+	l.ap.Want(l.network)
+	s := l.up("taken over")
+	if !s.Adopted || s.PID != left.PID || s.Starts != 0 || s.SSID != l.network.SSID || s.Security != Mixed || s.Channel != 6 || s.Why != "It was quiet." || !l.hasAddress() {
+		t.Errorf("%+v, where %d was left", s, left.PID)
+	}
+	l.on("taken over", 1)
+	if n := l.one.joined(); n != 1 {
+		t.Errorf("the phone joined %d times", n)
+	}
+	l.until("who was to rest is let in again, and who was blocked is not", func() bool { return keptOut(t, l.ap) == mac(9) })
+	l.ends("hostapd killed that was taken over", syscall.SIGKILL)
+	<-left.Done
+	l.two.try("WPA-PSK", l.network.Password)
+	l.on("by WPA2", 1, 2)
+	return stop
+}
+
+// passwords has phones try wrong ones, which are counted until they have the right one.
+func (l *life) passwords() {
+	wrong := func(want int) {
+		l.t.Helper()
+		l.until(fmt.Sprint(want, " known by a wrong password"), func() bool { n, _ := l.ap.Wrong(); return n == want })
+	}
+	try := func(p handset, how string, other int) {
+		l.t.Helper()
+		l.no("a wrong password, by "+how, p, func() { p.away(); p.try(how, "not "+l.network.Password) })
+		wrong(1)
+		l.on("with a wrong password, by "+how, other)
+		l.again("the right one, by "+how, p, func() { p.away(); p.try(how, l.network.Password) })
+		wrong(0)
+	}
+	try(l.two, "WPA-PSK", 1)
+	try(l.one, "SAE", 2)
+}
+
+// sentAway has a phone be so, by every way that there is.
+func (l *life) sentAway() {
+	t := l.t
+	may := func(err error) {
 		t.Helper()
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if len(a.sae) != n {
-			t.Errorf("asked of %v, want %d", a.sae, n)
+		if err != nil {
+			t.Error(err)
 		}
 	}
-	for _, security := range []Security{WPA2, WPA3, Mixed} {
-		sae := security != WPA2
-		n := network()
-		n.Security = security
-		a.Want(n)
-		await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Security == security })
-		for range 2 {
-			if all, err := a.Stations(t.Context()); err != nil || len(all) != 2 || all[0].SAE != sae || all[1].SAE {
-				t.Errorf("%s: %+v, %v", security, all, err)
+	l.again("kicked", l.two, func() { may(l.ap.Kick(t.Context(), mac(2))) })
+	l.again("rested", l.two, func() { may(l.ap.Rest(t.Context(), mac(2), time.Millisecond)) })
+	l.no("blocked", l.two, func() { may(l.ap.Block(t.Context(), mac(2))) })
+	l.on("with one blocked", 1)
+	l.again("let in again", l.two, func() { may(l.ap.Unblock(t.Context(), mac(2))) })
+	if err := l.ap.Kick(t.Context(), mac(9)); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+}
+
+// radio takes it out and puts it in again.
+func (l *life) radio() {
+	l.pull()
+	l.state("no radio", func(s State) bool { return s.Status.State == drivers.Absent && strings.Contains(s.Reason, "no radio") })
+	if _, err := l.ap.Stations(l.t.Context()); !errors.Is(err, ErrDown) {
+		l.t.Error(err)
+	}
+	l.plug()
+	if s := l.up("a radio"); s.Starts != 4 || s.Adopted {
+		l.t.Errorf("%+v", s)
+	}
+	l.on("a radio", 1, 2)
+}
+
+// otherwise has another network be wanted, and none.
+func (l *life) otherwise() {
+	n := l.network
+	n.SSID = "Another"
+	l.ap.Want(n)
+	if s := l.up("another network"); s.SSID != n.SSID || s.Adopted {
+		l.t.Errorf("%+v", s)
+	}
+	l.ap.Off("Switched off.")
+	l.state("off", func(s State) bool { return s.Reason == "Switched off." })
+	if l.hasAddress() {
+		l.t.Error("the address is left, which others would be told as the kit's")
+	}
+}
+
+// ends has hostapd end, or hang, and a phone come back that would not notice.
+func (l *life) ends(what string, signal syscall.Signal) {
+	l.t.Helper()
+	l.again(what+": a phone comes back", l.one, func() {
+		began := time.Now()
+		syscall.Kill(l.is.PID, signal)
+		l.up(what)
+		l.t.Logf("%s: up again after %v", what, time.Since(began).Round(time.Millisecond))
+	})
+}
+
+func (l *life) until(what string, yes func() bool, want ...handset) {
+	l.t.Helper()
+	until(l.t, l.dir, what, yes, want...)
+}
+
+func (l *life) state(what string, yes func(State) bool) (s State) {
+	l.t.Helper()
+	l.until(what, func() bool { s = l.ap.State(); return yes(s) })
+	return s
+}
+
+// up waits until the access point is, with another hostapd than before.
+func (l *life) up(what string) State {
+	l.t.Helper()
+	l.is = l.state(what, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != l.is.PID })
+	return l.is
+}
+
+// on waits until those phones are, and no others.
+func (l *life) on(what string, phones ...int) {
+	l.t.Helper()
+	l.until(what, func() bool {
+		all, err := l.ap.Stations(l.t.Context())
+		var are []int
+		for n := range 3 {
+			if slices.ContainsFunc(all, func(s Station) bool { return s.Authorized && s.MAC == mac(n) && s.SAE == (n == 1) && s.SignalDBm < 0 }) {
+				are = append(are, n)
 			}
 		}
-		known(map[bool]int{true: 1}[security == Mixed])
-	}
-	a.tried(hostap.Event{Name: "AP-STA-DISCONNECTED", MAC: "02:00:00:00:01:00"}, time.Now())
-	known(0)
+		return err == nil && slices.Equal(are, phones)
+	}, l.one, l.two)
 }
 
-// TestPhonesAreToldThatHostapdForgotThem when it ended without a word, and not when it said goodbye.
-func TestPhonesAreToldThatHostapdForgotThem(t *testing.T) {
-	t.Setenv("FAKE_HOSTAPD", "good")
-	dir, m := t.TempDir(), &machine{}
-	m.plug(pi())
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+// again waits until a phone has joined once more.
+func (l *life) again(what string, p handset, do func()) {
+	l.t.Helper()
+	was := p.joined()
+	do()
+	l.until(what, func() bool { return p.joined() > was }, p)
+}
+
+// no waits until a phone is refused.
+func (l *life) no(what string, p handset, do func()) {
+	l.t.Helper()
+	was := p.refused()
+	do()
+	l.until(what, func() bool { return p.refused() > was }, p)
+}
+
+// until waits for something that takes a radio its time, and has phones that it waits for try at once now and then.
+func until(t *testing.T, dir, what string, yes func() bool, want ...handset) {
+	t.Helper()
+	tick, again, late := time.NewTicker(20*time.Millisecond), time.NewTicker(10*time.Second), time.After(3*time.Minute)
+	defer tick.Stop()
+	defer again.Stop()
+	for !yes() {
+		select {
+		case <-tick.C:
+		case <-again.C:
+			for _, p := range want {
+				p.nudge()
+			}
+		case <-late:
+			said, _ := os.ReadFile(filepath.Join(dir, "hostapd.log"))
+			t.Fatalf("%s: not in time\n%s", what, said)
 		}
 	}
-	const came = "<3>AP-STA-CONNECTED 02:00:00:00:01:00\n<3>AP-STA-CONNECTED 02:00:00:00:02:00\n<3>AP-STA-DISCONNECTED 02:00:00:00:02:00\n"
-	write("news", came+"<3>AP-STA-POSSIBLE-PSK-MISMATCH 02:00:00:00:03:00\n")
-	write("goodbye", "")
-	a, _ := start(t, dir, m)
-	a.Want(network())
-	up := await(t, a, func(s State) bool { n, _ := a.Wrong(); return s.Status.State == drivers.Ready && n == 1 })
-	a.tried(hostap.Event{Name: "AP-STA-CONNECTED", MAC: "02:00:00:00:03:00"}, time.Now()) // so that the next one's news are known from these
-	other := network()
-	other.SSID = "Another"
-	a.Want(other)
-	second := await(t, a, func(s State) bool {
-		n, _ := a.Wrong()
-		return s.Status.State == drivers.Ready && s.PID != up.PID && n == 1
-	})
-	if text, err := os.ReadFile(filepath.Join(dir, "goodbye")); err != nil || len(text) > 0 {
-		t.Errorf("after an orderly end: %q %v", text, err)
-	}
-	syscall.Kill(second.PID, syscall.SIGKILL)
-	await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.PID != second.PID })
-	await(t, a, func(State) bool {
-		text, _ := os.ReadFile(filepath.Join(dir, "goodbye"))
-		return string(text) == "DEAUTHENTICATE 02:00:00:00:01:00 reason=7"
-	})
 }
 
-// TestTheNextOneTakesOver: a hostapd that was left running is taken over by one that wants the same, and replaced by one
-// that wants something else.
-func TestTheNextOneTakesOver(t *testing.T) {
+// mac is a phone's address, as the kernel makes them up for its virtual radios.
+func mac(n int) string { return fmt.Sprintf("02:00:00:00:%02d:00", n) }
+
+// leave is a hostapd that a program started that is gone.
+func leave(t *testing.T, b bed, n Network, channel int) *hostapd.Process {
+	t.Helper()
+	all, err := b.system.radios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	capacity := func(r nl80211.Radio) Capacity {
+		driver, chip := b.system.hardware(r.Phy)
+		return capacityOf(driver, chip, r)
+	}
+	r, _ := choose(all, capacity)
+	at := slices.IndexFunc(r.Channels, func(c nl80211.Channel) bool { return c.Number == channel })
+	p, err := planFor(n, r, capacity(r), choice{r.Channels[at], "It was quiet."}, n.Country, b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, _, err := hostapd.Take(b.hostapd, b.dir, p.conf.Text(), func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+func TestLifeOverTheTwin(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
-	dir, m := t.TempDir(), &machine{}
-	m.plug(pi())
-	p, err := planFor(network(), pi(), capacityOf("brcmfmac", "0xa9bf", pi()), choice{pi().Channels[0], "It was quiet."}, "DE", dir)
-	if err != nil {
-		t.Fatal(err)
+	testLife(t, twin(t))
+}
+
+// TestHowAStationJoinedIsKnownWhenItDid, of those that could choose: the kernel does not tell, and no list asks.
+func TestHowAStationJoinedIsKnownWhenItDid(t *testing.T) {
+	t.Setenv("FAKE_HOSTAPD", "good")
+	b := twin(t)
+	a, _ := startOn(t, b.dir, b.system, Config{})
+	known := func(n int) {
+		t.Helper()
+		await(t, a, func(State) bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return len(a.sae) == n
+		})
 	}
-	me, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	for _, security := range []Security{WPA2, WPA3, Mixed} {
+		how, n := "SAE", network()
+		if n.Security = security; security == WPA2 {
+			how = "WPA-PSK"
+		}
+		a.Want(n)
+		await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.Security == security })
+		hears(b.dir, mac(1), how, n.Password, "off")
+		known(map[bool]int{true: 1}[security == Mixed])
+		if all, err := a.Stations(t.Context()); err != nil || len(all) != 1 || all[0].SAE != (how == "SAE") {
+			t.Errorf("%s: %+v, %v", security, all, err)
+		}
 	}
-	left, _, err := hostapd.Take(me, dir, p.conf.Text(), func() {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := hostapd.Deny(filepath.Join(dir, hostapd.DenyName), "02:00:00:00:09:00"); err != nil {
-		t.Fatal(err)
-	}
-	keepOut(t, dir, "02:00:00:00:08:00") // who was to rest for the program before
-	a, _ := start(t, dir, m)
-	a.Want(network())
-	if s := await(t, a, is(drivers.Ready)); !s.Adopted || s.PID != left.PID || s.Starts != 0 || s.Channel != 1 || s.Why != "It was quiet." {
-		t.Errorf("%+v, want %d taken over", s, left.PID)
-	}
-	await(t, a, func(State) bool { return keptOut(t, a) == "02:00:00:00:09:00" })
-	other := network()
-	other.SSID = "Another"
-	a.Want(other)
-	if s := await(t, a, func(s State) bool { return s.Status.State == drivers.Ready && s.SSID == "Another" }); s.Adopted || s.PID == left.PID {
-		t.Errorf("%+v, want another than %d", s, left.PID)
-	}
-	<-left.Done
+	hears(b.dir, mac(1), "SAE", network().Password, "leaves")
+	known(0)
 }
 
 func TestWhatHostapdRefusesIsSaidAndNoSecret(t *testing.T) {
@@ -449,11 +405,7 @@ func TestACountryThatCannotBeSetIsSaidAndLeavesTheNetworkUp(t *testing.T) {
 // TestNoNetworkWithoutItsGuard: it is there before the first phone can be, stays while hostapd is started anew, and goes last.
 func TestNoNetworkWithoutItsGuard(t *testing.T) {
 	t.Setenv("FAKE_HOSTAPD", "good")
-	me, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, dir := &machine{}, t.TempDir()
+	m, dir, path := &machine{}, t.TempDir(), me(t)
 	m.plug(pi())
 	var mu sync.Mutex
 	var calls []string
@@ -461,7 +413,7 @@ func TestNoNetworkWithoutItsGuard(t *testing.T) {
 	guard := func(i string) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if p, _, err := (hostap.Program{Path: me, Dir: dir, Name: "hostapd"}).Find(nil); err != nil || i == "" && p != nil {
+		if p, _, err := (hostap.Program{Path: path, Dir: dir, Name: "hostapd"}).Find(nil); err != nil || i == "" && p != nil {
 			t.Errorf("taken away while hostapd runs: %v %v", p, err)
 		}
 		calls = append(calls, i)
@@ -503,7 +455,12 @@ func keptOut(t *testing.T, a *AP) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer
+	var all []string
+	for line := range strings.Lines(answer) {
+		mac, _, _ := strings.Cut(strings.TrimSpace(line), " ") // what follows is its VLAN
+		all = append(all, mac)
+	}
+	return strings.Join(all, "\n")
 }
 
 // keepOut tells a hostapd that nobody watches over.

@@ -148,7 +148,11 @@ func TestCapacityStaysBelowWhatTheRadioTakes(t *testing.T) {
 		"one of which nothing is known":  {"rtl8xxxu", "", 0, 32},
 		"one that takes one":             {"x", "", 1, 1},
 	} {
-		if got := capacityOf(c.driver, c.chip, nl80211.Radio{Stations: c.says}); got.Stations != c.most || got.Source == "" {
+		got := capacityOf(c.driver, c.chip, nl80211.Radio{Stations: c.says})
+		if is := got.with(3); is.Stations != 3 || !strings.Contains(is.Source, got.Source) || got.with(0) != got {
+			t.Errorf("%s: %+v, where 3 are asked for", name, is)
+		}
+		if got.Stations != c.most || got.Source == "" {
 			t.Errorf("%s: %+v, want %d", name, got, c.most)
 		}
 	}

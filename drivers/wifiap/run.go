@@ -158,7 +158,7 @@ func (a *AP) radio(n Network) (nl80211.Radio, Capacity, error) {
 	if !ok {
 		return r, Capacity{}, absence("There is no radio that can be an access point. Phones come by cable or the venue's network; a USB Wi-Fi adapter is found when it is plugged in.")
 	}
-	return r, capacity(r), nil
+	return r, capacity(r).with(n.Phones), nil
 }
 
 // process is a hostapd with this configuration: one that runs already, so that its stations stay on, or a new one.

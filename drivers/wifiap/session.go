@@ -21,6 +21,7 @@ type session struct {
 	channels []nl80211.Channel // that it may be on
 	process  *hostapd.Process
 	secret   string
+	shows    string // the station whose password is being judged, see overheard; "": none
 }
 
 // errHung, errGone and errDown are how an access point fails that was up.
@@ -52,16 +53,13 @@ func (s *session) run(ctx context.Context, w wanted) error {
 		if err := s.sync(control); err != nil {
 			s.config.Log.Warn("who is kept out may not be who should be", "err", err)
 		}
-		if all, err := s.Stations(ctx); err == nil { // else hostapd will tell of those who come
-			for _, on := range all {
-				s.left[on.MAC] = true
-			}
-		}
 	} else if err := s.left.tell(control); err != nil {
 		s.config.Log.Warn("phones that were on may not notice that they are not", "err", err)
 	}
-	s.setUp(&reach{control, s.radio.Index, s.plan.state.Security}) // whoever sees that it is ready may ask
+	up := &reach{control, s.radio.Index, s.plan.state.Security}
+	s.setUp(up) // whoever sees that it is ready may ask
 	defer s.setUp(nil)
+	s.meet(up)
 	if words := s.revivals.words(time.Now()); words != "" {
 		s.plan.notes = append(s.plan.notes, words)
 	}
@@ -95,6 +93,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			}
 			s.tried(e, time.Now())
 			s.left.hear(e)
+			s.came(e)
 		case <-pulse.C:
 			if err := s.beats(); err != nil {
 				return s.why(err)
@@ -120,6 +119,7 @@ func (s *session) keep(ctx context.Context, w wanted, control *hostapd.Control, 
 			if err := s.rested(control, time.Now()); err != nil {
 				s.config.Log.Warn("a phone that was to be let in again is kept out", "err", err)
 			}
+			s.overheard(s.process.Said(), time.Now())
 			s.process.Trim()
 		}
 	}

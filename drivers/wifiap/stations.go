@@ -10,8 +10,8 @@ import (
 // mostAsked bounds of how many stations it is remembered how they joined.
 const mostAsked = 256
 
-// Stations lists who is on, at most 2007. It is one question to the kernel, however many are on; hostapd is asked once about each
-// station that could choose between WPA2 and WPA3.
+// Stations lists who is on, at most 2007. It is one question to the kernel, however many are on. How they joined is known since they did
+// (see came); of whom that was missed hostapd is asked here.
 func (a *AP) Stations(context.Context) ([]Station, error) {
 	up, err := a.ask()
 	if err != nil {
@@ -55,6 +55,30 @@ func (a *AP) byWPA3(up *reach, mac string) (bool, error) {
 		a.sae[mac] = sae
 	}
 	return sae, nil
+}
+
+// came asks hostapd how a station joined that just did, so that no list has to wait for it.
+func (a *AP) came(e hostap.Event) {
+	if e.Name != "AP-STA-CONNECTED" {
+		return
+	}
+	if up, err := a.ask(); err == nil {
+		a.byWPA3(up, e.MAC) // what stays unknown is asked for by a list, and that hostapd hangs is seen at the next beat
+	}
+}
+
+// meet takes in who was on before hostapd was listened to, which tells of them no more.
+func (s *session) meet(up *reach) {
+	all, err := s.config.system.stations(up.index)
+	if err != nil {
+		s.config.Log.Warn("phones that are on may not notice if hostapd ends", "err", err)
+	}
+	for _, on := range all {
+		if on.Authorized {
+			s.left[on.MAC] = true
+			s.came(hostap.Event{Name: "AP-STA-CONNECTED", MAC: on.MAC})
+		}
+	}
 }
 
 // left is which stations hostapd said are on. When it ends without a word to them and is up again within a second, those whose

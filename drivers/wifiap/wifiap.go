@@ -28,6 +28,7 @@ type Network struct {
 	Band     string // "2.4" or "5" (GHz); anything else: what every phone has, 2.4, if the radio has it
 	Country  string // ISO 3166-1, two letters; "": the rules that hold everywhere
 	Channel  int    // 0: this package chooses, by listening
+	Phones   int    // the most that are let in; 0: as many as the radio is known to carry
 }
 
 // Security is how phones are let in.

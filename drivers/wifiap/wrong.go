@@ -1,6 +1,7 @@
 package wifiap
 
 import (
+	"strings"
 	"time"
 
 	"edgekit.internal/drivers/wifiap/internal/hostap"
@@ -13,7 +14,7 @@ const (
 )
 
 // Wrong is how many stations tried to join with a wrong password within the last 10 minutes and have not joined since, and how long
-// ago the last one did. hostapd tells so of WPA2 only (wpa_auth_glue.c); of WPA3, 2.10 says nothing, and the phone alone knows.
+// ago the last one did.
 func (a *AP) Wrong() (stations int, ago time.Duration) { return a.wrongAt(time.Now()) }
 
 func (a *AP) wrongAt(now time.Time) (stations int, ago time.Duration) {
@@ -33,7 +34,7 @@ func (a *AP) wrongAt(now time.Time) (stations int, ago time.Duration) {
 	return stations, ago
 }
 
-// tried notes what hostapd tells of a station that joins, or could not.
+// tried notes what hostapd tells of a station that joins, or could not by WPA2 (wpa_auth_glue.c).
 func (a *AP) tried(e hostap.Event, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -45,8 +46,44 @@ func (a *AP) tried(e hostap.Event, now time.Time) {
 	case "AP-STA-CONNECTED":
 		delete(a.wrong, e.MAC)
 	case "AP-STA-POSSIBLE-PSK-MISMATCH":
-		if _, known := a.wrong[e.MAC]; known || len(a.wrong) < mostWrong {
-			a.wrong[e.MAC] = now
+		a.mistook(e.MAC, now)
+	}
+}
+
+// mistook notes a wrong password. a.mu is held.
+func (a *AP) mistook(mac string, now time.Time) {
+	if _, known := a.wrong[mac]; known || len(a.wrong) < mostWrong {
+		a.wrong[mac] = now
+	}
+}
+
+// What hostapd 2.10 writes into its log, after the station, when one shows that it knows the password of WPA3, and in the next line when
+// it does (ieee802_11.c, handle_auth_sae, and mlme.c). It tells of neither by events.
+const (
+	showed   = "IEEE 802.11: SAE authentication (RX confirm, status=0 "
+	accepted = "MLME: MLME-AUTHENTICATE.indication("
+)
+
+// overheard takes in what hostapd wrote into its log; "": nothing for a while, so that no next line comes. A station that is on is
+// none whose password is wrong: what it had to show was lost in the air, and came again.
+func (s *session) overheard(log string, now time.Time) {
+	judge := func(right bool) {
+		if s.shows != "" && !right && !s.left[s.shows] {
+			s.mu.Lock()
+			s.mistook(s.shows, now)
+			s.mu.Unlock()
+		}
+		s.shows = ""
+	}
+	if log == "" {
+		judge(false)
+	}
+	for line := range strings.Lines(log) {
+		_, of, _ := strings.Cut(line, ": STA ")
+		mac, what, _ := strings.Cut(of, " ")
+		judge(mac == s.shows && strings.HasPrefix(what, accepted))
+		if hostap.IsMAC(mac) && strings.HasPrefix(what, showed) {
+			s.shows = strings.ToLower(mac)
 		}
 	}
 }

@@ -36,3 +36,49 @@ func TestWrongPasswordsAreCountedByPhoneAndForgotten(t *testing.T) {
 	}
 	are(mostWrong, 0)
 }
+
+// TestAWrongPasswordOfWPA3IsKnownByWhatIsMissing in hostapd's log.
+func TestAWrongPasswordOfWPA3IsKnownByWhatIsMissing(t *testing.T) {
+	line := func(n int, what string) string { return fmt.Sprintf("wlan0: STA %s %s\n", mac(n), what) }
+	shows := func(n int) string { return line(n, showed+"(SUCCESS))") }
+	accept := func(n int) string { return line(n, accepted+mac(n)+", SAE)") }
+	for name, c := range map[string]struct {
+		logs  []string // a beat each
+		wrong int
+	}{
+		"right":                              {[]string{shows(1) + accept(1)}, 0},
+		"right, in two looks":                {[]string{shows(1), accept(1), ""}, 0},
+		"wrong, and nothing more":            {[]string{shows(1), ""}, 1},
+		"wrong, and another's":               {[]string{shows(1) + accept(2)}, 1},
+		"wrong, and again":                   {[]string{shows(1) + shows(1), ""}, 1},
+		"two":                                {[]string{shows(1) + shows(2), ""}, 2},
+		"not known yet":                      {[]string{shows(1)}, 0},
+		"what the phone itself broke off":    {[]string{line(1, "IEEE 802.11: SAE authentication (RX confirm, status=1 (UNSPECIFIED_FAILURE))"), ""}, 0},
+		"of one that is on":                  {[]string{shows(3), ""}, 0},
+		"no station's":                       {[]string{"wlan0: STA nobody " + showed + "\n", ""}, 0},
+		"an open system's, as it joins anew": {[]string{line(1, "MLME: MLME-AUTHENTICATE.indication("+mac(1)+", OPEN_SYSTEM)"), ""}, 0},
+	} {
+		s := &session{AP: New(Config{system: &machine{}})}
+		s.left[mac(3)] = true
+		for _, log := range c.logs {
+			s.overheard(log, time.Now())
+		}
+		if n, _ := s.Wrong(); n != c.wrong {
+			t.Errorf("%s: %d, want %d", name, n, c.wrong)
+		}
+	}
+}
+
+func FuzzOverheard(f *testing.F) {
+	f.Add("wlan0: STA 02:00:00:00:01:00 " + showed + "(SUCCESS))\nwlan0: STA 02:00:00:00:01:00 " + accepted + "02:00:00:00:01:00, SAE)\n")
+	f.Fuzz(func(t *testing.T, log string) {
+		s := &session{AP: New(Config{system: &machine{}})}
+		s.overheard(log, time.Now())
+		s.overheard("", time.Now())
+		for mac := range s.wrong {
+			if !hostap.IsMAC(mac) || len(s.wrong) > mostWrong {
+				t.Errorf("%q of %d", mac, len(s.wrong))
+			}
+		}
+	})
+}

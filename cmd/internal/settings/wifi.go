@@ -16,6 +16,8 @@ type Wifi struct {
 	Band     string `toml:"band" default:"auto" enum:"auto,2.4,5" help:"GHz: ${enum}."`
 	Country  string `toml:"country" is:"country" help:"Where the kit is, two letters (ISO 3166-1): which channels are allowed."`
 	Channel  int    `toml:"channel" default:"0" min:"0" max:"177" help:"Channel; 0: the kit listens, and takes the quietest."`
+	Phones   int    `toml:"phones" default:"0" min:"0" max:"200" help:"The most phones in the kit's network; 0: as many as its radio is known to carry. More than that may stop it."`
+	Stay     int    `toml:"stay" default:"10" min:"1" max:"240" help:"When the kit's network is full: after how many minutes those are asked for their place who only look. Phones that nobody looks at go after half of that. A tap begins it anew."`
 	Internet bool   `toml:"internet" default:"false" help:"Visitors reach the internet too, slowly, by the network the kit is in; never what else is in that network."`
 	Firmware string `toml:"firmware" default:"standard" enum:"standard,minimal" help:"Of the Wi-Fi chip in a Pi 3B+, 4B and 5. standard takes 7 phones. minimal takes 18; it speaks no WPA3, with visitors or a venue. It counts from the next time the kit is switched on."`
 

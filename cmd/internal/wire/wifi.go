@@ -46,7 +46,7 @@ type Wifi struct {
 	Blocked  []string      `json:"blocked"` // addresses of phones that are let in no more
 }
 
-// WifiWrong is who tried to join with a wrong password within the last 10 minutes, and has not joined since. Of WPA3 it is not known.
+// WifiWrong is who tried to join with a wrong password within the last 10 minutes, and has not joined since.
 type WifiWrong struct {
 	Phones int   `json:"phones"`
 	AgoMS  int64 `json:"ago_ms"` // the last one

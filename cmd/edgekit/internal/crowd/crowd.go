@@ -16,19 +16,24 @@ import (
 const (
 	// look is how often the network is looked at.
 	look = 2 * time.Second
-	// settle is how long a phone that has come keeps its place in any case.
-	settle = 3 * time.Minute
-	// silent is for how long a phone with no page open has sent nothing when it goes, and unlooked for how long it has asked the kit
-	// for nothing when it goes although it sends: a phone in a pocket is never silent, its apps ask the internet for news.
-	silent   = 45 * time.Second
-	unlooked = 5 * time.Minute
-	// watched is for how long the kit has been only looked at when its phone may be asked for its place, and full for how long the
-	// network has been full by then: an empty place is of use to few, and a picture to who watches it.
-	watched = 10 * time.Minute
-	full    = time.Minute
+	// silent is for how long a phone with no page open has sent nothing when it goes.
+	silent = 45 * time.Second
+	// full is for how long the network has been full when a watcher may be asked: an empty place is of use to few, and a picture to who
+	// watches it.
+	full = time.Minute
 	// notice is how long a person is told before.
 	notice = 20 * time.Second
 )
+
+// watched is for how long the kit has been only looked at when its phone may be asked for its place.
+func (c *Crowd) watched() time.Duration { return c.stay }
+
+// unlooked is for how long a phone with no page open has asked the kit for nothing when it goes although it sends: a phone in a pocket
+// is never silent, its apps ask the internet for news.
+func (c *Crowd) unlooked() time.Duration { return c.stay / 2 }
+
+// settle is how long a phone that has come keeps its place in any case.
+func (c *Crowd) settle() time.Duration { return min(3*time.Minute, c.stay/3) }
 
 // Phone is one that is in the network.
 type Phone struct {
@@ -63,15 +68,16 @@ type Pages interface {
 type Crowd struct {
 	air   Air
 	pages Pages
+	stay  time.Duration
 	log   *slog.Logger
 
 	asked Phone     // who was told to go; MAC "": nobody
 	goes  time.Time // and when
 }
 
-// New makes a rule for a network and its pages.
-func New(air Air, pages Pages, log *slog.Logger) *Crowd {
-	return &Crowd{air: air, pages: pages, log: log}
+// New makes a rule for a network and its pages. stay is for how long somebody may only look; the other times follow from it.
+func New(air Air, pages Pages, stay time.Duration, log *slog.Logger) *Crowd {
+	return &Crowd{air: air, pages: pages, stay: stay, log: log}
 }
 
 // Run looks again and again until ctx ends.
@@ -144,8 +150,8 @@ func (c *Crowd) stays() {
 // unseen is the phone that nobody has looked at for longest.
 func (c *Crowd) unseen(now time.Time, phones []Phone) (Phone, bool) {
 	return longest(phones, func(p Phone) (time.Duration, bool) {
-		d := c.unlooked(now, p)
-		return d, (p.Idle >= silent || d >= unlooked) && c.still(now, p) >= settle && (p.IP == "" || !c.pages.Open(p.IP))
+		d := c.away(now, p)
+		return d, (p.Idle >= silent || d >= c.unlooked()) && c.still(now, p) >= c.settle() && (p.IP == "" || !c.pages.Open(p.IP))
 	})
 }
 
@@ -156,15 +162,15 @@ func (c *Crowd) watcher(now time.Time, phones []Phone) (Phone, bool) {
 	}
 	return longest(phones, func(p Phone) (time.Duration, bool) {
 		d := c.still(now, p)
-		return d, d >= watched && p.IP != ""
+		return d, d >= c.watched() && p.IP != ""
 	})
 }
 
 // still is for how long a phone's person has done nothing: since they last tapped, or came.
 func (c *Crowd) still(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Acted) }
 
-// unlooked is for how long a phone has asked the kit for nothing: since it last did, or came.
-func (c *Crowd) unlooked(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Looked) }
+// away is for how long a phone has asked the kit for nothing: since it last did, or came.
+func (c *Crowd) away(now time.Time, p Phone) time.Duration { return since(now, p, c.pages.Looked) }
 
 func since(now time.Time, p Phone, last func(addr string) time.Time) time.Duration {
 	if p.IP == "" {

@@ -30,7 +30,7 @@ type stall struct {
 
 func newStall(most int) *stall {
 	s := &stall{most: most, open: map[string]bool{}, looked: map[string]time.Time{}, acted: map[string]time.Time{}, chatty: map[string]bool{}, now: time.Unix(1_000_000, 0)}
-	s.Crowd = New(s, s, slog.New(slog.DiscardHandler))
+	s.Crowd = New(s, s, 10*time.Minute, slog.New(slog.DiscardHandler))
 	return s
 }
 
@@ -112,7 +112,7 @@ func TestPhonesInPocketsGiveWay(t *testing.T) {
 		s.chatty[name] = true
 		s.join(name, false)
 	}
-	s.pass(unlooked - time.Minute)
+	s.pass(s.unlooked() - time.Minute)
 	s.looked["ip-a"] = s.now // a page that is told no news, such as the one that opens by itself
 	s.join("new", true)
 	s.pass(time.Minute - look)
@@ -120,7 +120,7 @@ func TestPhonesInPocketsGiveWay(t *testing.T) {
 	s.pass(look)
 	s.is(t, "nobody looks", "b", "ip-b 0s")
 	s.join("newer", true)
-	s.pass(unlooked)
+	s.pass(s.unlooked())
 	s.is(t, "nobody looks any more", "a", "ip-a 0s")
 }
 
@@ -129,7 +129,7 @@ func TestWhoLooksWithoutNewsIsAWatcher(t *testing.T) {
 	s := newStall(1)
 	s.join("a", false)
 	s.chatty["a"] = true
-	for s.now.Before(time.Unix(1_000_000, 0).Add(watched - 2*look)) {
+	for s.now.Before(time.Unix(1_000_000, 0).Add(s.watched() - 2*look)) {
 		s.looked["ip-a"] = s.now
 		s.pass(look)
 	}
@@ -145,7 +145,7 @@ func TestAWatcherIsAskedAndMayStay(t *testing.T) {
 	s.join("a", true)
 	s.pass(time.Minute)
 	s.join("b", true)
-	s.pass(watched - time.Minute - look)
+	s.pass(s.watched() - time.Minute - look)
 	s.is(t, "not long enough", "", "")
 	s.pass(2 * look)
 	s.is(t, "asked", "", "ip-a 20s")
@@ -170,7 +170,7 @@ func TestAnOperatorsPhoneStays(t *testing.T) {
 	s.join("boss", false)
 	s.phones[0].Staff = true
 	s.join("watcher", true)
-	s.pass(watched + notice)
+	s.pass(s.watched() + notice)
 	s.is(t, "the other goes", "watcher", "ip-watcher 20s, ip-watcher 0s")
 	s.join("new", true)
 	s.phones[1].Staff = true
@@ -182,9 +182,9 @@ func TestWhoHasJustBoughtStays(t *testing.T) {
 	s := newStall(2)
 	s.join("buyer", false)
 	s.join("b", true)
-	s.pass(settle - look)
+	s.pass(s.settle() - look)
 	s.act("ip-buyer")
-	s.pass(settle - look)
+	s.pass(s.settle() - look)
 	s.is(t, "bought, and put the phone away", "", "")
 	s.pass(2 * look)
 	s.is(t, "long after", "buyer", "ip-buyer 0s")
@@ -194,17 +194,18 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 	s := newStall(1)
 	s.join("a", false)
 	s.fails = true
-	s.pass(settle + 2*look)
+	s.pass(s.settle() + 2*look)
 	s.fails, s.told = false, nil
 	s.pass(2 * look)
 	s.is(t, "then", "a", "ip-a 0s")
 }
 
 // TestTheRule in any course of things: nobody goes who has a place to spare, has just come, has just tapped, or is an operator;
-// who has a page open is told in time; and a network does not stay full for ten minutes with phones in it that nobody looks at.
+// who has a page open is told in time; and a network is not full for as long as one may look, nor two minutes, with phones in it that nobody looks at.
 func TestTheRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStall(rapid.IntRange(1, 4).Draw(t, "most"))
+		s.stay = time.Duration(rapid.IntRange(1, 15).Draw(t, "stay")) * time.Minute
 		warned := map[string]time.Time{}
 		idle := map[string]time.Duration{} // how long each had no page, and nobody tapped, while it was full
 		for i := range rapid.IntRange(1, 60).Draw(t, "events") {
@@ -231,7 +232,7 @@ func TestTheRule(t *testing.T) {
 				}
 				for _, mac := range s.rested {
 					p := before[slices.IndexFunc(before, func(p Phone) bool { return p.MAC == mac })]
-					if len(before) < s.most || p.Staff || p.Connected+look < settle || s.now.Sub(s.acted[p.IP]) < settle {
+					if len(before) < s.most || p.Staff || p.Connected+look < s.settle() || s.now.Sub(s.acted[p.IP]) < s.settle() {
 						t.Fatalf("%+v went: %d of %d on, tapped %v ago", p, len(before), s.most, s.now.Sub(s.acted[p.IP]))
 					}
 					if s.open[p.IP] && s.now.Sub(warned[p.IP]) > notice+look {
@@ -243,7 +244,7 @@ func TestTheRule(t *testing.T) {
 					if len(before) < s.most || len(s.rested) > 0 || s.open[p.IP] || p.Staff || s.now.Sub(s.acted[p.IP]) <= look {
 						idle[p.MAC] = 0
 					}
-					if idle[p.MAC] > 10*time.Minute {
+					if idle[p.MAC] > max(s.stay, 2*time.Minute) {
 						t.Fatalf("%+v has its place, and it is full", p)
 					}
 				}

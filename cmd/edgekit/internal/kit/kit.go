@@ -326,7 +326,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.tell)
 	run(k.machine.Run)
 	run(k.wifi.Run)
-	run(crowd.New(k.wifi, pages{k.web, visitors}, k.log).Run)
+	run(crowd.New(k.wifi, pages{k.web, visitors}, time.Duration(k.config.Wifi.Stay)*time.Minute, k.log).Run)
 	run(func(ctx context.Context) error { return k.scene.SayFull(ctx, k.wifi.Phones) })
 	run(k.desk.Run)
 	run(k.counter.Run)

@@ -2,6 +2,7 @@ package wifi
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -9,12 +10,22 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/crowd"
 )
 
-// Phones are those in the kit's own network as of the last look, and how many it takes; 0: it is not up, or not known to be.
+// lingers is for how long one that was sent away may be listed as if it were on: hostapd 2.10 tells the kernel 5 s later
+// (sta_info.c, AP_MAX_INACTIVITY_AFTER_DEAUTH), and a look is as old as it is.
+const lingers = 10 * time.Second
+
+// Phones are those in the kit's own network as of the last look, without those that were sent away since, and how many it takes; 0: it
+// is not up, or not known to be.
 func (l *Link) Phones() (list []crowd.Phone, most int) {
 	staff := l.staff().Stations
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(l.sent, func(_ string, at time.Time) bool { return now.Sub(at) > lingers })
 	for _, s := range l.last.Stations {
+		if _, sent := l.sent[s.MAC]; sent {
+			continue
+		}
 		list = append(list, crowd.Phone{MAC: s.MAC, IP: s.IP, Idle: time.Duration(s.IdleMS) * time.Millisecond, Connected: time.Duration(s.ConnectedMS) * time.Millisecond,
 			Staff: slices.Contains(staff, s.MAC)})
 	}
@@ -25,6 +36,11 @@ func (l *Link) Phones() (list []crowd.Phone, most int) {
 func (l *Link) Rest(ctx context.Context, mac string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := l.call(ctx, http.MethodPost, "/stations/"+mac+"/rest", nil, nil)
-	return err
+	if _, err := l.call(ctx, http.MethodPost, "/stations/"+mac+"/rest", nil, nil); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[mac] = time.Now()
+	return nil
 }

@@ -43,8 +43,9 @@ type Link struct {
 
 	mu   sync.Mutex
 	row  drivers.Status
-	net  netip.Prefix // the kit's own network; not valid: there is none
-	last wire.Wifi    // as of the last look; zero: edgeap did not answer
+	net  netip.Prefix         // the kit's own network; not valid: there is none
+	last wire.Wifi            // as of the last look; zero: edgeap did not answer
+	sent map[string]time.Time // see Rest: by MAC, when
 }
 
 // maxConns bounds the connections to edgeap: what visitors' requests ask may wait for one, and so may the next look.
@@ -53,7 +54,7 @@ const maxConns = 4
 // New makes a link to the edgeap of a data folder. wanted tells whether the settings ask for an access point, staff who reaches the
 // operators' door from there.
 func New(data string, wanted bool, staff func() wire.WifiStaff) *Link {
-	l := &Link{data: data, wanted: wanted, staff: staff}
+	l := &Link{data: data, wanted: wanted, staff: staff, sent: map[string]time.Time{}}
 	l.stays.of = map[string]stay{}
 	l.guests.ask, l.guests.known = l.guest, map[netip.Addr]*guest{}
 	l.to = &http.Transport{MaxConnsPerHost: maxConns, MaxIdleConnsPerHost: maxConns, IdleConnTimeout: 10 * time.Second, DisableCompression: true,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -141,5 +142,24 @@ func TestWhoReachesTheConsoleIsTold(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhoWasSentAwayCountsNoMore although hostapd has them in its list for seconds: else the next one would go too.
+func TestWhoWasSentAwayCountsNoMore(t *testing.T) {
+	data := t.TempDir()
+	edgeap(t, data, nil)
+	l := New(data, true, func() wire.WifiStaff { return wire.WifiStaff{} })
+	t.Cleanup(l.to.CloseIdleConnections)
+	l.last = wire.Wifi{Most: 2, Stations: []wire.WifiStation{{MAC: "a"}, {MAC: "b"}}}
+	if err := l.Rest(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if list, most := l.Phones(); most != 2 || len(list) != 1 || list[0].MAC != "b" {
+		t.Errorf("%+v of %d", list, most)
+	}
+	l.sent["a"] = time.Now().Add(-2 * lingers)
+	if list, _ := l.Phones(); len(list) != 2 || len(l.sent) > 0 {
+		t.Errorf("long after: %+v, %v", list, l.sent)
 	}
 }

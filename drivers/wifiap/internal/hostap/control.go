@@ -96,12 +96,37 @@ func (c *Control) Do(command string) error {
 	return err
 }
 
-// Events attaches the connection, which from then on is for this only, and hands over events until it is closed, which is an
-// error too.
-func (c *Control) Events(each func(Event)) error {
-	if err := c.Do("ATTACH"); err != nil {
-		return err
-	}
+// Listener hands on what a program tells of by itself. What nobody takes is dropped when 64 wait: whoever asks for its state finds
+// out too.
+type Listener struct {
+	Events <-chan Event
+	Ended  <-chan struct{} // closed at the end
+	Err    error           // why, once Ended is closed
+	conn   *Control
+}
+
+// Listen attaches a connection, which from then on is for this only, until Close. Nothing that happens after it returned is missed.
+func Listen(c *Control) *Listener {
+	events, ended := make(chan Event, 64), make(chan struct{})
+	l := &Listener{Events: events, Ended: ended, conn: c}
+	l.Err = c.Do("ATTACH")
+	go func() {
+		defer close(ended)
+		if l.Err != nil {
+			return
+		}
+		l.Err = c.read(func(e Event) {
+			select {
+			case events <- e:
+			default:
+			}
+		})
+	}()
+	return l
+}
+
+// read hands over events until the connection is closed, which is an error too.
+func (c *Control) read(each func(Event)) error {
 	if err := c.conn.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("%s: events: %w", c.name, err)
 	}
@@ -115,31 +140,6 @@ func (c *Control) Events(each func(Event)) error {
 			each(e)
 		}
 	}
-}
-
-// Listener hands on what a program tells of by itself. What nobody takes is dropped when 64 wait: whoever asks for its state finds
-// out too.
-type Listener struct {
-	Events <-chan Event
-	Ended  <-chan struct{} // closed at the end
-	Err    error           // why, once Ended is closed
-	conn   *Control
-}
-
-// Listen attaches a connection, which from then on is for this only, until Close.
-func Listen(c *Control) *Listener {
-	events, ended := make(chan Event, 64), make(chan struct{})
-	l := &Listener{Events: events, Ended: ended, conn: c}
-	go func() {
-		defer close(ended)
-		l.Err = c.Events(func(e Event) {
-			select {
-			case events <- e:
-			default:
-			}
-		})
-	}()
-	return l
 }
 
 // Close gives the connection up, and returns when nothing more comes.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,15 +31,20 @@ type Program struct {
 func (p Program) conf() string { return filepath.Join(p.Dir, p.Name+".conf") }
 func (p Program) log() string  { return filepath.Join(p.Dir, p.Name+".log") }
 
-// maxLog bounds a program's own log, of which only the end is ever read.
-const maxLog = 256 << 10
+// maxLog bounds a program's own log, of which only the end is ever read, while somebody looks after the program. mostLog is how far the
+// kernel lets it grow meanwhile, whatever is sent over the air: what does not fit is lost.
+const (
+	maxLog  = 256 << 10
+	mostLog = 1 << 20
+)
 
 // Process is a program that runs, started here or found.
 type Process struct {
 	PID  int
 	Done <-chan struct{} // closed when it has ended
 	log  string
-	fd   int // a pidfd: the number may be another process's once this one has ended
+	read int64 // of the log, see Said
+	fd   int   // a pidfd: the number may be another process's once this one has ended
 }
 
 // Start writes the configuration into the run folder and starts the program with it, in a session of its own: it lives on when
@@ -58,8 +64,14 @@ func (p Program) Start(conf []byte) (*Process, error) {
 	c := exec.Command(p.Path, append(slices.Clone(p.Args), p.conf())...)
 	c.Stdout, c.Stderr = log, log // a file: a pipe would end the program when this process ends
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	signal.Ignore(unix.SIGXFSZ) // in the program too (execve(2)): a log that is full is an error to it, and no end
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	if err := unix.Prlimit(c.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: mostLog, Max: mostLog}, nil); err != nil {
+		c.Process.Kill()
+		c.Wait()
+		return nil, fmt.Errorf("%s: bound its log: %w", p.Name, err)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -129,7 +141,11 @@ func (p Program) Find(conf []byte) (found *Process, same bool, err error) {
 			wait(fd)
 			close(done)
 		}()
-		return &Process{PID: pid, Done: done, log: p.log(), fd: fd}, err == nil && bytes.Equal(has, conf), nil
+		found = &Process{PID: pid, Done: done, log: p.log(), fd: fd}
+		if st, err := os.Stat(p.log()); err == nil { // what it said to another is past
+			found.read = st.Size()
+		}
+		return found, err == nil && bytes.Equal(has, conf), nil
 	}
 	return nil, false, nil
 }
@@ -211,6 +227,29 @@ func (p *Process) Trim() {
 	if st, err := os.Stat(p.log); err == nil && st.Size() > maxLog {
 		os.Truncate(p.log, 0) // it appends; one that cannot be emptied stays in memory, and is tried again
 	}
+}
+
+// Said is what the program wrote into its log since it was last asked, in whole lines; of a program that was taken over, since then. At
+// most the last 256 KB of it.
+func (p *Process) Said() string {
+	f, err := os.Open(p.log)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	if st.Size() < p.read { // it was emptied
+		p.read = 0
+	}
+	from := max(p.read, st.Size()-maxLog)
+	b := make([]byte, st.Size()-from)
+	n, _ := f.ReadAt(b, from) // what is not there any more was emptied
+	n = bytes.LastIndexByte(b[:n], '\n') + 1
+	p.read = from + int64(n)
+	return string(b[:n])
 }
 
 // Complaint is the line of the program's log that tells best why it ended, without any secret given; "": none does.

@@ -115,6 +115,8 @@ func (c Config) Text() []byte {
 			akm = append(akm, "SAE")
 			line("sae_pwe=2") // both ways to make the password element: old phones know one, new ones ask for the other
 			line("sae_require_mfp=1")
+			line("logger_stdout=65") // of IEEE 802.11 and MLME (wpa_debug.h), by which wrong passwords are known
+			line("logger_stdout_level=1")
 		}
 		line("wpa=2")
 		line("wpa_key_mgmt=%s", strings.Join(akm, " "))

@@ -126,14 +126,12 @@ func TestEventsComeUntilTheConnectionIsClosed(t *testing.T) {
 	})
 	here <- f
 	c := f.dial(t.Context(), t)
-	err := c.Events(func(e hostap.Event) {
-		if e.Name != "AP-STA-CONNECTED" || e.MAC != "02:00:00:00:01:00" {
-			t.Errorf("%+v", e)
-		}
-		c.Close()
-	})
-	if !errors.Is(err, net.ErrClosed) {
-		t.Error(err)
+	l := hostap.Listen(c.Control)
+	if e := <-l.Events; e.Name != "AP-STA-CONNECTED" || e.MAC != "02:00:00:00:01:00" {
+		t.Errorf("%+v", e)
+	}
+	if l.Close(); !errors.Is(l.Err, net.ErrClosed) {
+		t.Error(l.Err)
 	}
 }
 

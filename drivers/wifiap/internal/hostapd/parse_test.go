@@ -55,8 +55,8 @@ func TestConfigAsksForWhatTheSecurityNeeds(t *testing.T) {
 		has, lack []string
 	}{
 		"wpa2": {func(c *Config) { c.WPA2 = true }, []string{"wpa_key_mgmt=WPA-PSK\n", "ieee80211w=0\n", "wpa_passphrase= pass=word #1 \n", "ssid2=426c61753b2054c3bc72\n", "ap_isolate=1\n", "max_num_sta=7\n", "hw_mode=g\n"},
-			[]string{"SAE", "sae_", "country", "ieee80211n"}},
-		"wpa3":    {func(c *Config) { c.WPA3, c.MFP = true, MFPRequired }, []string{"wpa_key_mgmt=SAE\n", "ieee80211w=2\n", "sae_pwe=2\n"}, []string{"WPA-PSK"}},
+			[]string{"SAE", "sae_", "country", "ieee80211n", "logger"}},
+		"wpa3":    {func(c *Config) { c.WPA3, c.MFP = true, MFPRequired }, []string{"wpa_key_mgmt=SAE\n", "ieee80211w=2\n", "sae_pwe=2\n", "logger_stdout_level=1\n"}, []string{"WPA-PSK"}},
 		"mixed":   {func(c *Config) { c.WPA2, c.WPA3, c.MFP = true, true, MFPOptional }, []string{"wpa_key_mgmt=WPA-PSK SAE\n", "ieee80211w=1\n", "sae_require_mfp=1\n"}, nil},
 		"open":    {func(c *Config) { c.Password = "" }, []string{"auth_algs=1\n", "ap_isolate=1\n"}, []string{"wpa", "sae", "ieee80211w"}},
 		"country": {func(c *Config) { c.Country, c.Band5, c.Channel, c.HT = "DE", true, 36, true }, []string{"country_code=DE\n", "ieee80211d=1\n", "hw_mode=a\n", "channel=36\n", "ieee80211n=1\n"}, nil},
