@@ -11,14 +11,19 @@ echo "building for arm64"
 CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -o "$out/programs/" ./cmd/edgekit ./cmd/edgeap
 CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
 	go build -trimpath -tags netgo,osusergo -ldflags '-linkmode external -extldflags "-static"' -o "$out/programs/" ./cmd/edgecam
-test() { # test PACKAGE: built, and its name
+build() { # build PACKAGE: its tests, as $name
 	name=$(echo "${1#./}" | tr / -).test
 	CGO_ENABLED=0 GOARCH=arm64 go test -c -tags lab -o "$out/$name" "$1"
-	echo "$name"
 }
 wired=() radio=()
-for package in ./capture/v4l2 ./drivers/thermal ./drivers/button ./drivers/led ./drivers/scanner ./drivers/kmod; do wired+=("$(test "$package")"); done
-for package in ./drivers/portal/dhcp ./drivers/portal/firewall ./drivers/wifiap ./cmd/edgeap ./cmd/edgekit; do radio+=("$(test "$package")"); done
+for package in ./capture/v4l2 ./drivers/thermal ./drivers/button ./drivers/led ./drivers/scanner ./drivers/kmod; do
+	build "$package"
+	wired+=("$name")
+done
+for package in ./drivers/portal/dhcp ./drivers/portal/firewall ./drivers/wifiap ./cmd/edgeap ./cmd/edgekit; do
+	build "$package"
+	radio+=("$name")
+done
 
 # A network that fills is minutes of waiting for its own clocks: they pass beside the tests that use no radio.
 {

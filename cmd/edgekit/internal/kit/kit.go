@@ -19,7 +19,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/capture/fanout"
 	"edgekit.internal/capture/overlay"
@@ -207,52 +206,6 @@ func (k *Kit) openStore() (err error) {
 	}
 	k.clock = clock.System(anchor)
 	k.began = k.clock.Now()
-	return nil
-}
-
-func (k *Kit) openPictures() (err error) {
-	if err := k.config.camera(); err != nil {
-		return err
-	}
-	layers, err := k.config.layers()
-	if err != nil {
-		return err
-	}
-	size, rate, err := k.config.picture()
-	if err != nil {
-		return err
-	}
-	if err := k.config.program(); err != nil {
-		return err
-	}
-	k.fan, err = fanout.New(fanout.Config{Conn: k.media, Log: k.log, MaxViewers: maxViewers, WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) }})
-	if err != nil {
-		return err
-	}
-	k.cam = camlink.New(camlink.Config{
-		Path: k.config.edgecam(),
-		Args: []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes(),
-			"-framing", k.config.Framing, "-mains", fmt.Sprint(k.config.MainsHz()), "-look", k.config.look()},
-		Log:          k.log,
-		OnAccessUnit: func(au capture.AccessUnit) { k.fan.Publish(au); k.scene.Picture(au.RTP) },
-		OnAreas:      func(a capture.Areas) { k.scene.Coming(a); k.web.Areas(a) },
-		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
-		OnSource:     k.source.set,
-		OnStill:      k.stills.set,
-		OnZones:      k.source.measured,
-		OnCode:       func(c capture.Code) { k.heldUp.Saw(c) },
-	})
-	o := k.config.Overlay
-	look := scene.Config{Levels: k.store.Levels, Now: k.clock.Now, Set: k.cam.SetScene, Span: k.traces.Since, Lower: capture.Lower{Name: o.Name, Line: o.Line},
-		Theme: capture.Theme{Light: o.Theme == "light", Accent: o.Colour()}}
-	switch o.Code {
-	case "offer":
-		k.codes = &scene.Codes{Link: k.link, Now: k.clock.Now}
-		look.Code = k.codes.Show
-	case "wifi":
-		look.Code = k.joinCode
-	}
-	k.scene = scene.New(look)
 	return nil
 }
 

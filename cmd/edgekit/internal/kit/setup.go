@@ -8,14 +8,12 @@ import (
 	"strconv"
 	"time"
 
-	"edgekit.internal/capture"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
-	"edgekit.internal/pipeline"
 )
 
 // ErrRestart ends Run when an operator asked for it: the program is to start again, with the settings that were saved.
@@ -131,23 +129,6 @@ func (k *Kit) pages(name string) (all []string) {
 		all = append(all, "http://"+h+"/")
 	}
 	return all
-}
-
-// link is the address of a new code that sells an offer once, for who can reach the kit.
-func (k *Kit) link(offer string, life time.Duration) string {
-	page := "http://" + k.visitors.Addr().String() + "/" // of a kit that nobody else reaches
-	if all := k.pages(""); len(all) > 0 {
-		page = all[0]
-	}
-	return page + "t/" + k.mint.Link(offer, k.clock.Now(), life)
-}
-
-// joinCode is the code that joins the kit's own Wi-Fi, if it makes one.
-func (k *Kit) joinCode([]pipeline.Offer) capture.QR {
-	if j := k.join(); j != nil {
-		return capture.QR{Text: j.QR(), Label: "Join the Wi-Fi"}
-	}
-	return capture.QR{}
 }
 
 // named tells whether nothing is missing of the name by which the kit is found with mode venue.

@@ -11,14 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
-	"edgekit.internal/capture"
-	"edgekit.internal/capture/meter"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/web"
-	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
@@ -179,48 +175,6 @@ func (k *Kit) slipPNG(number string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// sourceWatch keeps the camera's state as the child tells it.
-type sourceWatch struct {
-	mu    sync.Mutex
-	now   capture.Source
-	zones []capture.Zone
-	at    time.Time // when they were measured
-}
-
-// zoneLife is how old what was measured may be to be shown.
-const zoneLife = 2 * time.Second
-
-func (w *sourceWatch) measured(zs []capture.Zone) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.zones, w.at = zs, time.Now()
-}
-
-// operatorsCamera is the camera as the console has it.
-type operatorsCamera struct{ k *Kit }
-
-func (c operatorsCamera) Still() []byte { return c.k.still() }
-func (c operatorsCamera) Refocus()      { c.k.cam.Refocus() }
-func (c operatorsCamera) Next()         { c.k.cam.NextCamera() }
-
-// Status is what the camera says of itself and what is measured in its picture.
-func (c operatorsCamera) Status() wire.Camera {
-	w := &c.k.source
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s := wire.Camera{Of: w.now.Of, Held: w.now.Held, Areas: meter.Zones}
-	if w.now.State == "ready" && time.Since(w.at) < zoneLife {
-		s.Zones = w.zones
-	}
-	return s
-}
-
-func (w *sourceWatch) set(s capture.Source) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = s
-}
-
 // devices lists what is plugged in, for the console.
 func (k *Kit) devices() []drivers.Status {
 	k.source.mu.Lock()
@@ -248,36 +202,4 @@ func (k *Kit) ready() error {
 		return errors.New("there is no catalogue yet: give one with --catalog")
 	}
 	return nil
-}
-
-func joinDirs(dirs []string) string { return strings.Join(dirs, ",") }
-
-// stillWatch keeps the latest still picture.
-type stillWatch struct {
-	mu   sync.Mutex
-	jpeg []byte
-	at   time.Time
-}
-
-// stillLife is how old a still may be that is shown: older ones would look like a picture that lives.
-const stillLife = 3 * time.Second
-
-func (w *stillWatch) set(jpeg []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.jpeg, w.at = jpeg, time.Now()
-}
-
-// still is the latest still picture, and asks for the next: none is made that nobody looks at.
-func (k *Kit) still() []byte {
-	w := &k.stills
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if time.Since(w.at) > 500*time.Millisecond {
-		k.cam.WantStill()
-	}
-	if time.Since(w.at) > stillLife {
-		return nil
-	}
-	return w.jpeg
 }
