@@ -16,6 +16,7 @@ const (
 	CallHelp      Action = "call-help"       // the console and the light call somebody; once more takes it back
 	ClearHelp     Action = "clear-help"      // takes it back
 	NewSetupSlip  Action = "setup-slip"      // a set-up slip with a new pairing code
+	NextCamera    Action = "next-camera"     // the picture is another camera's, if several are plugged in
 	ShutDown      Action = "shut-down"
 
 	// ShowOffer is no button's: it needs an offer, which goes live if it was prepared, and has a place in the picture.
@@ -23,7 +24,7 @@ const (
 )
 
 // Actions lists those that a button can be for.
-var Actions = []Action{StartNextDrop, MarkSoldOut, ReprintLast, CallHelp, ClearHelp, NewSetupSlip, ShutDown}
+var Actions = []Action{StartNextDrop, MarkSoldOut, ReprintLast, CallHelp, ClearHelp, NewSetupSlip, NextCamera, ShutDown}
 
 // MayRepeat tells whether an action may be asked for again and again by one press, while the button stays down: only what has a bound of
 // its own, in the show or in paper, and is seen at once. What rings on and off, takes things out of the sale, makes codes worthless or ends

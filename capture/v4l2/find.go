@@ -35,20 +35,25 @@ type Info struct {
 
 // Find lists the cameras among /dev/video*, in the order of their numbers: devices that capture pictures in a format that
 // is understood. Codecs, scalers and metadata nodes are left out. A device that cannot be opened (in use, or just pulled)
-// is left out too; the error is for an unreadable /dev.
-func Find() ([]Info, error) {
-	paths, err := filepath.Glob("/dev/video*")
-	if err != nil {
-		return nil, fmt.Errorf("v4l2: look for cameras: %w", err)
-	}
+// is left out too.
+func Find() (found []Info) {
+	paths := Nodes()
 	slices.SortFunc(paths, func(a, b string) int { return number(a) - number(b) })
-	var found []Info
 	for _, path := range paths {
 		if info, err := inspect(path); err == nil {
 			found = append(found, info)
 		}
 	}
-	return found, nil
+	return found
+}
+
+// Nodes are the names of what Find looks at. That they are the same is a sign that nothing was plugged in or pulled.
+func Nodes() []string {
+	paths, err := filepath.Glob("/dev/video*")
+	if err != nil {
+		return nil // the pattern is none that can be wrong
+	}
+	return paths
 }
 
 // number orders /dev/video10 after /dev/video9.

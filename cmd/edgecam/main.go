@@ -65,7 +65,7 @@ func run(ctx context.Context, o options) error {
 	}
 	light := meter.Meter{Told: func(zs []capture.Zone) { warn(link.SendZones(zs)) }}
 	put, setPace, looking := look(o.look, func(f capture.Frame) { light.Show(f); slot.Put(f) }, o.want.Pace.Set, func(c capture.Code) { warn(link.SendCode(c)) })
-	cameras := source.New(source.Config{Open: o.open, Next: o.next, Put: put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
+	cameras := source.New(source.Config{Open: o.open, Choice: o.choice, Put: put, Size: o.want.Size, Slate: source.Slate(fonts, o.want.Size),
 		Report: func(s capture.Source) { warn(link.SendSource(s)) }})
 	if err := link.SendHello(o.layers); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 type options struct {
 	want   source.Want
 	open   func() (source.Camera, error)
-	next   func() // chooses another camera; nil: there is no choice
+	choice source.Choice
 	layers []capture.Layer
 	fonts  []string
 	link   int
@@ -79,7 +79,7 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("-link %d, expected the file descriptor of a socket, 3 or more", o.link)
 	}
 	var err error
-	if o.open, o.next, err = source.Opener(o.want); err != nil {
+	if o.open, o.choice, err = source.Opener(o.want); err != nil {
 		return o, fmt.Errorf("-camera: %w", err)
 	}
 	if o.layers, err = parseLayers(layers, o.want); err != nil {

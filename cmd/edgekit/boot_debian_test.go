@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"flag"
 	"net"
 	"net/http"
@@ -158,21 +157,6 @@ func TestBootDebianUpdates(t *testing.T) {
 func (u *updates) onTheAir() {
 	u.t.Helper()
 	kittest.UntilWithin(u.t, "the kit's Wi-Fi", boottest.Limit, func() bool { return deviceOf(u.op, "wifi").State == drivers.Ready })
-}
-
-// deviceOf is what the console says of a device.
-func deviceOf(op *kittest.Operator, device string) drivers.Status {
-	var now struct{ Devices []drivers.Status }
-	_, b, err := op.Get("/api/operator/state")
-	if err != nil || json.Unmarshal(b, &now) != nil {
-		return drivers.Status{} // asked again
-	}
-	for _, d := range now.Devices {
-		if d.Device == device {
-			return d
-		}
-	}
-	return drivers.Status{}
 }
 
 // paperOf reads what comes out at the printer's end of the machine's USB cable, slip by slip, and says that there is paper.

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"image"
 	"image/color"
@@ -20,6 +19,7 @@ import (
 
 	usbcam "edgekit.internal/capture/v4l2/webcam"
 	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
 )
 
@@ -49,17 +49,7 @@ func TestLabCameraBringsItsDriver(t *testing.T) {
 
 	k := kittest.Start(t, "-camera", "auto", "-picture", "320x180@5")
 	v, op := k.Watch(t), k.Pair(t)
-	device := func(what string) (now drivers.Status) {
-		var state struct{ Devices []drivers.Status }
-		if _, b, err := op.Get("/api/operator/state"); err == nil && json.Unmarshal(b, &state) == nil {
-			for _, d := range state.Devices {
-				if d.Device == what {
-					now = d
-				}
-			}
-		}
-		return now
-	}
+	device := func(what string) drivers.Status { return deviceOf(op, what) }
 	kittest.Until(t, "kit without a camera", func() bool { return device("camera").State == drivers.Absent })
 	kittest.Until(t, "slate", func() bool { return v.Pictures.Load() > 5 })
 	if moduleThere("uvcvideo") {
@@ -85,6 +75,62 @@ func TestLabCameraBringsItsDriver(t *testing.T) {
 	n := v.Pictures.Load()
 	kittest.UntilWithin(t, "pictures of the camera", 2*time.Minute, func() bool { return v.Pictures.Load() > n+10 })
 	kittest.UntilWithin(t, "a still of what the camera sees", 2*time.Minute, func() bool { return red(still(t, k)) })
+}
+
+// TestLabOneOfTwoCameras: another camera is chosen from the console and by a button, is gone on without when it is pulled, and is found
+// again; while none of it is any sale's business.
+func TestLabOneOfTwoCameras(t *testing.T) {
+	cam, err := usbcam.Plug(redPhoto(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cam.Unplug() }()
+	k := kittest.Start(t, "-camera", "auto", "-picture", "320x180@5", "-buttons", "virtual", "-framing", "product", "-mains", "50",
+		"-config", kittest.File(t, "edgekit.toml", "[press.call-help]\nshort = \"next-camera\"\n"))
+	op := k.Pair(t)
+	is := func(what, name string) time.Duration {
+		t.Helper()
+		began := time.Now()
+		kittest.UntilWithin(t, what, 2*time.Minute, func() bool {
+			d := deviceOf(op, "camera")
+			return d.State == drivers.Ready && strings.HasPrefix(d.Name, name)
+		})
+		return time.Since(began).Round(time.Millisecond)
+	}
+	post := func(path string, body any) {
+		t.Helper()
+		if status, b, err := op.Do("POST", path, body); err != nil || status/100 != 2 {
+			t.Fatalf("%s: %d %s %v", path, status, b, err)
+		}
+	}
+	is("the first camera", "vivid")
+	post("/api/operator/camera/next", nil)
+	t.Logf("the other one after %v", is("the other one", usbcam.Name))
+	kittest.UntilWithin(t, "its picture", 2*time.Minute, func() bool { return red(still(t, k)) })
+	if got := cam.Value(usbcam.Mains); got != 1 {
+		t.Errorf("lamps are set to %d in the camera", got)
+	}
+	kittest.UntilWithin(t, "its focus to be held", 2*time.Minute, func() bool { return cam.Value(usbcam.FocusAuto) == 0 })
+	if out := pressing(t, op, wire.PressRequest{ID: kittest.NewTap(), Button: "call-help", Gesture: "short"}); !out.OK {
+		t.Errorf("%+v", out)
+	}
+	is("the first one again, by a button", "vivid")
+	post("/api/operator/camera/next", nil)
+	is("the other one again", usbcam.Name)
+	confirmed(t, k.Visit(t), "pen")
+	if err := cam.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("gone on with the first %v after the other was pulled", is("the first one, as the other is pulled", "vivid"))
+	confirmed(t, k.Visit(t), "pen")
+	if cam, err = usbcam.Plug(redPhoto(t)); err != nil {
+		t.Fatal(err)
+	}
+	kittest.UntilWithin(t, "two cameras to choose from", 2*time.Minute, func() bool {
+		post("/api/operator/camera/next", nil) // of one that is alone there is no next
+		d := deviceOf(op, "camera")
+		return d.State == drivers.Ready && strings.HasPrefix(d.Name, usbcam.Name)
+	})
 }
 
 func moduleThere(name string) bool {

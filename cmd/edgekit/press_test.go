@@ -10,6 +10,7 @@ import (
 
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
 )
 
 // drops is a catalogue with one offer that is announced and one that is prepared.
@@ -176,16 +177,22 @@ func TestShutDownByAButton(t *testing.T) {
 // deviceState is how the console shows a device; empty: not at all.
 func deviceState(t *testing.T, op *kittest.Operator, device string) string {
 	t.Helper()
-	var s struct{ Devices []wire.Device }
-	if _, b, err := op.Get("/api/operator/state"); err != nil || json.Unmarshal(b, &s) != nil {
-		t.Fatal(string(b), err)
+	return string(deviceOf(op, device).State)
+}
+
+// deviceOf is what the console says of a device.
+func deviceOf(op *kittest.Operator, device string) drivers.Status {
+	var now struct{ Devices []drivers.Status }
+	_, b, err := op.Get("/api/operator/state")
+	if err != nil || json.Unmarshal(b, &now) != nil {
+		return drivers.Status{} // asked again
 	}
-	for _, d := range s.Devices {
+	for _, d := range now.Devices {
 		if d.Device == device {
-			return d.State
+			return d
 		}
 	}
-	return ""
+	return drivers.Status{}
 }
 
 // TestButtonsInABrowser: a drop is started from the console, why another is not is said, and a call for help is seen at once, and

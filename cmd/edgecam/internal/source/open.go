@@ -27,23 +27,23 @@ type Want struct {
 }
 
 // Opener gives the function by which Config opens the camera that is wanted, each time anew, and the one that chooses another, where
-// several may be plugged in; nil: there is no choice. Only a name of no known form is an error here; a camera or file that is not there
+// several may be plugged in. Only a name of no known form is an error here; a camera or file that is not there
 // is one when it is opened, since it may come.
-func Opener(w Want) (open func() (Camera, error), next func(), err error) {
+func Opener(w Want) (open func() (Camera, error), c Choice, err error) {
 	mode := v4l2.Want{Width: w.Size.X, Height: w.Size.Y, FPS: w.FPS, Tuning: w.Tuning}
 	path, isFile := strings.CutPrefix(w.Camera, "file:")
 	switch {
 	case w.Camera == "synthetic":
-		return func() (Camera, error) { return newSynthetic(w), nil }, nil, nil
+		return func() (Camera, error) { return newSynthetic(w), nil }, Choice{}, nil
 	case isFile && path != "":
-		return func() (Camera, error) { return openFile(path, w) }, nil, nil
+		return func() (Camera, error) { return openFile(path, w) }, Choice{}, nil
 	case w.Camera == "auto":
-		f := &finder{find: v4l2.Find, open: func(path string, of int) (Camera, error) { return openDevice(path, of, mode, w.Pace) }}
-		return f.camera, f.next, nil
+		f := &finder{find: v4l2.Find, nodes: v4l2.Nodes, open: func(path string) (Camera, error) { return openDevice(path, mode, w.Pace) }}
+		return f.camera, Choice{Next: f.next, Of: f.of}, nil
 	case strings.HasPrefix(w.Camera, "/dev/"):
-		return func() (Camera, error) { return openDevice(w.Camera, 1, mode, w.Pace) }, nil, nil
+		return func() (Camera, error) { return openDevice(w.Camera, mode, w.Pace) }, Choice{}, nil
 	}
-	return nil, nil, fmt.Errorf("camera %q, expected auto, synthetic, file:PATH or /dev/videoN", w.Camera)
+	return nil, Choice{}, fmt.Errorf("camera %q, expected auto, synthetic, file:PATH or /dev/videoN", w.Camera)
 }
 
 // synthetic is the camera for which nothing need be closed.
@@ -68,21 +68,15 @@ func openFile(path string, w Want) (Camera, error) {
 }
 
 // device is a camera whose unplugging is an absence, not a fault.
-type device struct {
-	*v4l2.Device
-	of int
-}
+type device struct{ *v4l2.Device }
 
-// Of is how many cameras it is one of.
-func (d device) Of() int { return d.of }
-
-func openDevice(path string, of int, want v4l2.Want, pace *capture.Pace) (Camera, error) {
+func openDevice(path string, want v4l2.Want, pace *capture.Pace) (Camera, error) {
 	d, err := v4l2.Open(path, want)
 	if err != nil {
 		return nil, gone(err)
 	}
 	d.Pace = pace
-	return device{d, of}, nil
+	return device{d}, nil
 }
 
 func (d device) Run(ctx context.Context, out func(capture.Frame)) error {
@@ -99,37 +93,49 @@ func gone(err error) error {
 // finder opens one of the cameras that are plugged in: the first, until another is chosen, and that again when it comes back, by where it is
 // plugged in. Cameras that cannot be opened are passed over, so that a device which only looks like one hides no real one.
 type finder struct {
-	find func() ([]v4l2.Info, error)
-	open func(path string, of int) (Camera, error)
+	find  func() []v4l2.Info
+	nodes func() []string // what there is to find cameras in: cheap to look at
+	open  func(path string) (Camera, error)
 
 	mu   sync.Mutex
 	at   string // the bus of the camera that runs, or ran last
 	turn int    // how many places further on the next one is to be
+	seen []string
+	many int // cameras among those that were seen
 }
 
-// next has another camera opened the next time, if there is one.
+// next has another camera opened the next time.
 func (f *finder) next() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.turn++
 }
 
+// of is how many cameras are plugged in.
+func (f *finder) of() int {
+	now := f.nodes()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Equal(now, f.seen) {
+		f.seen, f.many = now, len(f.find())
+	}
+	return f.many
+}
+
 // camera opens the chosen camera.
 func (f *finder) camera() (Camera, error) {
-	found, err := f.find()
-	if err != nil {
-		return nil, err
-	}
+	found := f.find()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(found) == 0 {
 		return nil, ErrAbsent
 	}
+	var err error
 	first := max(slices.IndexFunc(found, func(i v4l2.Info) bool { return i.Bus == f.at }), 0) + f.turn
 	f.turn = 0
 	for i := range found {
 		info := found[(first+i)%len(found)]
-		cam, e := f.open(info.Path, len(found))
+		cam, e := f.open(info.Path)
 		if e == nil {
 			f.at = info.Bus
 			return cam, nil

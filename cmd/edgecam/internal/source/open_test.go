@@ -17,9 +17,16 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	var found []v4l2.Info
 	bad := map[string]bool{}
 	var tried []string
+	looks := 0
 	f := &finder{
-		find: func() ([]v4l2.Info, error) { return found, nil },
-		open: func(path string, of int) (Camera, error) {
+		find: func() []v4l2.Info { looks++; return found },
+		nodes: func() (paths []string) {
+			for _, i := range found {
+				paths = append(paths, i.Path)
+			}
+			return paths
+		},
+		open: func(path string) (Camera, error) {
 			tried = append(tried, path)
 			if bad[path] {
 				return nil, errors.New("no")
@@ -61,6 +68,11 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	open(true)
 	f.next()
 	open(true) // there is no other
+	plugged(5, 6)
+	before := looks
+	if a, b := f.of(), f.of(); a != 2 || b != 2 || looks != before+1 {
+		t.Errorf("%d and %d cameras, in %d looks", a, b, looks-before)
+	}
 	if d := cmp.Diff([]string{"video0", "video0", "video2", "video2", "video0", "video2", "video12", "video0", "video0", "video5", "video5"}, tried); d != "" {
 		t.Error(d)
 	}

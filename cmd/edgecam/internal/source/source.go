@@ -19,6 +19,7 @@ const (
 	retryEvery = time.Second            // how often a camera is looked for, and a failed one tried again
 	slateEvery = 200 * time.Millisecond // pictures of the slate: countdowns in prompts go on
 	stallAfter = 1500 * time.Millisecond
+	countEvery = 5 // of slateEvery: how often it is looked how many cameras there are
 )
 
 // Camera is something that takes pictures.
@@ -31,9 +32,14 @@ type Camera interface {
 	Close() error
 }
 
-// Plugged is a Camera that is plugged in, perhaps beside others, and has controls of its own.
-type Plugged interface {
-	Of() int       // how many cameras it is one of
+// Choice is that of one camera among several. Without one, both are nil.
+type Choice struct {
+	Next func()     // has another one opened the next time
+	Of   func() int // how many are plugged in
+}
+
+// Tuned is a Camera with controls of its own.
+type Tuned interface {
 	Tuned() string // how its controls are set, in words
 	Held() bool    // focus and colours were found, and are held
 	Refocus()      // has it find focus and colours anew
@@ -45,7 +51,7 @@ var ErrAbsent = errors.New("no camera is plugged in; plug one in, or start with 
 // Config wires a Source. Functions are called from different goroutines.
 type Config struct {
 	Open   func() (Camera, error)               // the camera to use now, ErrAbsent when there is none
-	Next   func()                               // has Open give another one, if there are several; nil: there is no choice
+	Choice                                      // of what Open opens
 	Report func(capture.Source)                 // called when the state changes
 	Put    func(capture.Frame)                  // takes each picture, must not block
 	Size   image.Point                          // of pictures; all are brought to it
@@ -59,8 +65,9 @@ type Source struct {
 
 	mu    sync.Mutex
 	state capture.Source
-	cam   Plugged       // the one that runs, if it is one
+	tuned Tuned         // the camera that runs, if it is one
 	leave func()        // has it end for another one; nil: none runs
+	of    int           // cameras plugged in, at the last look
 	seen  bool          // a camera worked once
 	last  time.Duration // its latest picture, or when it was opened
 }
@@ -83,6 +90,7 @@ func (s *Source) Run(ctx context.Context) error {
 
 func (s *Source) cameras(ctx context.Context) {
 	for ctx.Err() == nil {
+		began := s.cfg.Now()
 		err := s.camera(ctx)
 		if ctx.Err() != nil {
 			return
@@ -91,6 +99,9 @@ func (s *Source) cameras(ctx context.Context) {
 			continue
 		}
 		s.down(err)
+		if s.cfg.Now()-began > retryEvery {
+			continue // it ran: there may be another one
+		}
 		t := time.NewTimer(retryEvery)
 		select {
 		case <-t.C:
@@ -114,18 +125,18 @@ func (s *Source) camera(ctx context.Context) (err error) {
 			err = e
 		}
 	}()
-	plugged, _ := cam.(Plugged)
+	tuned, _ := cam.(Tuned)
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	s.run(plugged, func() { leave(errLeft) })
+	s.run(tuned, func() { leave(errLeft) })
 	defer s.run(nil, nil)
 	s.set(capture.Source{State: "opening", Name: cam.Name(), Format: cam.Format()})
 	fit := scale.NewFitter(s.cfg.Size.X, s.cfg.Size.Y)
 	err = cam.Run(ctx, func(f capture.Frame) {
 		f.Image = fit.Fit(f.Image)
-		state := capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format()}
-		if plugged != nil {
-			state.Of, state.Tuned, state.Held = plugged.Of(), plugged.Tuned(), plugged.Held()
+		state := capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format(), Of: s.many()}
+		if tuned != nil {
+			state.Tuned, state.Held = tuned.Tuned(), tuned.Held()
 		}
 		s.set(state)
 		s.cfg.Put(f)
@@ -140,17 +151,34 @@ func (s *Source) camera(ctx context.Context) (err error) {
 }
 
 // run takes note of the camera that runs.
-func (s *Source) run(cam Plugged, leave func()) {
+func (s *Source) run(t Tuned, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cam, s.leave = cam, leave
+	s.tuned, s.leave = t, leave
 }
 
-// Next goes on with another camera, if several are plugged in. Of one that does not run the next is tried anyway.
-func (s *Source) Next() {
+func (s *Source) many() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cfg.Next == nil || s.cam == nil || s.cam.Of() < 2 {
+	return s.of
+}
+
+// count looks how many cameras there are, if there is a choice.
+func (s *Source) count() {
+	if s.cfg.Of != nil {
+		of := s.cfg.Of()
+		s.mu.Lock()
+		s.of = of
+		s.mu.Unlock()
+	}
+}
+
+// Next goes on with another camera, if several are plugged in.
+func (s *Source) Next() {
+	s.count()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg.Next == nil || s.leave == nil || s.of < 2 {
 		return
 	}
 	s.cfg.Next()
@@ -161,8 +189,8 @@ func (s *Source) Next() {
 func (s *Source) Refocus() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cam != nil {
-		s.cam.Refocus()
+	if s.tuned != nil {
+		s.tuned.Refocus()
 	}
 }
 
@@ -201,11 +229,14 @@ func (s *Source) slates(ctx context.Context) {
 	defer tick.Stop()
 	var drawn *image.YCbCr
 	var of words
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if n%countEvery == 0 {
+			s.count()
 		}
 		w, wanted := s.words()
 		if !wanted {

@@ -31,7 +31,6 @@ type plug struct {
 
 func (p *plug) Name() string   { return "Plug" }
 func (p *plug) Format() string { return "8x4" }
-func (p *plug) Of() int        { return 2 }
 func (p *plug) Held() bool     { return false }
 func (p *plug) Tuned() string  { return fmt.Sprint("focus found ", p.again.Load()) }
 func (p *plug) Refocus()       { p.again.Add(1) }
@@ -239,16 +238,18 @@ func TestAnotherCameraIsChosen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began = time.Now()
 		cams := []*plug{{pulled: make(chan struct{})}, {pulled: make(chan struct{})}}
-		opened, turn := 0, 0
+		opened, turn, many := 0, 0, 1
 		var states []string
-		s := New(Config{Open: func() (Camera, error) { opened++; return cams[turn%2], nil }, Next: func() { turn++ },
+		s := New(Config{Open: func() (Camera, error) { opened++; return cams[turn%2], nil }, Choice: Choice{Next: func() { turn++ }, Of: func() int { return many }},
 			Report: func(s capture.Source) { states = append(states, s.State) }, Put: func(capture.Frame) {}, Size: image.Pt(8, 4),
 			Slate: func(string, string) *image.YCbCr { return scale.Black(8, 4) }, Now: since})
 		s.Next() // none runs
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
-		time.Sleep(time.Second)
+		time.Sleep(1050 * time.Millisecond)
+		s.Next() // there is none yet
+		many = 2
 		s.Next()
 		time.Sleep(150 * time.Millisecond) // far less than a camera that failed would be waited for
 		synctest.Wait()

@@ -52,6 +52,9 @@ func (k *Kit) cannot(a pipeline.Action) string {
 	if a == pipeline.ReprintLast && k.printer == nil {
 		return "Printing is switched off: set a printer first."
 	}
+	if a == pipeline.NextCamera && (operatorsCamera{k}).Status().Of < 2 {
+		return "There is no other camera: plug one in."
+	}
 	return ""
 }
 
@@ -62,6 +65,8 @@ func (k *Kit) do(ctx context.Context, out pipeline.PressOutcome) error {
 		k.queue.Want(out.Ticket)
 	case pipeline.NewSetupSlip:
 		return k.letIn(ctx)
+	case pipeline.NextCamera:
+		k.cam.NextCamera()
 	case pipeline.ShutDown:
 		select {
 		case k.off <- struct{}{}:

@@ -23,7 +23,8 @@ var how = map[string]string{
 // does is what an action does, for people.
 var does = map[pipeline.Action]string{
 	pipeline.StartNextDrop: "start the next drop", pipeline.MarkSoldOut: "mark the offer as sold out", pipeline.ReprintLast: "print the last slip once more",
-	pipeline.CallHelp: "call help", pipeline.ClearHelp: "call nobody any more", pipeline.NewSetupSlip: "print a set-up slip", pipeline.ShutDown: "shut the kit down",
+	pipeline.CallHelp: "call help", pipeline.ClearHelp: "call nobody any more", pipeline.NewSetupSlip: "print a set-up slip", pipeline.NextCamera: "go on with another camera",
+	pipeline.ShutDown: "shut the kit down",
 }
 
 // hint says why a gesture does nothing, and what would do something.

@@ -254,7 +254,7 @@ export function logText(r) {
 /** @type {Record<string, string>} */
 const actionWords = {
   "start-next-drop": "Next drop", "sold-out": "Sold out", "reprint-last": "Reprint", "call-help": "Help", "clear-help": "Help, taken back",
-  "setup-slip": "Set-up slip", "shut-down": "Shut down", "show-offer": "Put on show",
+  "setup-slip": "Set-up slip", "next-camera": "Next camera", "shut-down": "Shut down", "show-offer": "Put on show",
 };
 
 /**
