@@ -58,7 +58,7 @@ func (d *Device) setUp(want Want) error {
 	if d.info, err = query(d.fd, d.path); err != nil {
 		return err
 	}
-	m, err := choose(d.info.Modes, want)
+	m, err := choose(d.info.Modes, want, load)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,14 @@
 package v4l2
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"math"
+	"sync"
+	"time"
 )
 
 // FourCC names a pixel format by four letters, the first in the lowest byte (videodev2.h, v4l2_fourcc).
@@ -64,15 +69,16 @@ type Want struct {
 var errNoMode = errors.New("it offers no pictures as YUYV, NV12, I420 or MJPEG")
 
 // choose takes the mode with the least cost. A rate below the wanted one is what viewers notice most, then too small a picture,
-// then one of another shape, which gets black bars. A larger picture costs only time, as MJPEG does, which is thus taken when
-// the bus is too slow for raw pictures at the rate: USB 2 carries 1280x720 YUYV about ten times a second.
-func choose(modes []Mode, want Want) (Mode, error) {
+// then one of another shape, which gets black bars. The rest is time, which reading pictures takes on this machine: load is the share
+// of a core. MJPEG, which takes most, is thus taken when the bus is too slow for raw pictures at the rate: USB 2 carries 1280x720 YUYV
+// about ten times a second.
+func choose(modes []Mode, want Want, load func(Mode) float64) (Mode, error) {
 	best, least := Mode{}, math.Inf(1)
 	for _, m := range modes {
 		if !m.Format.known() || m.Width < 2 || m.Height < 2 || m.Width > maxSide || m.Height > maxSide || !(m.FPS > 0) {
 			continue
 		}
-		if c := cost(m, want); c < least {
+		if c := cost(m, want) + load(m); c < least {
 			best, least = m, c
 		}
 	}
@@ -84,15 +90,56 @@ func choose(modes []Mode, want Want) (Mode, error) {
 
 func cost(m Mode, want Want) float64 {
 	rate := m.FPS / float64(want.FPS)
-	c := 0.05 * max(0, rate-1)
+	c := 0.0
 	if rate < 0.9 {
 		c = 3 * math.Log2(1/rate)
 	}
 	area := math.Log2(float64(m.Width*m.Height) / float64(want.Width*want.Height))
 	c += max(area, -2*area)
 	c += 2 * math.Abs(math.Log2(float64(m.Width*want.Height)/float64(m.Height*want.Width)))
-	if m.Format.compressed() {
-		c += 0.3
-	}
 	return c
+}
+
+// reading is what a format takes to read on this machine, for a pixel.
+var reading = sync.OnceValue(func() map[FourCC]time.Duration {
+	const w, h, looks = 640, 360, 3
+	raw := make([]byte, w*h*2)
+	for i := range raw {
+		raw[i] = byte(i * 7)
+	}
+	var photo bytes.Buffer
+	img := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
+	for i := range img.Y {
+		img.Y[i] = byte(i%w/3 + i/w*5%40) // about as much to decode as a webcam's picture
+	}
+	read := map[FourCC]func() error{}
+	for _, f := range []FourCC{YUYV, NV12, I420} {
+		stride := w
+		if f == YUYV {
+			stride = 2 * w
+		}
+		read[f] = func() error { _, err := toI420(f, w, h, stride, raw); return err }
+	}
+	if jpeg.Encode(&photo, img, nil) == nil {
+		read[MJPG] = func() error { _, err := DecodeJPEG(photo.Bytes()); return err }
+	}
+	took := map[FourCC]time.Duration{}
+	for f, once := range read {
+		least := time.Hour
+		for range looks { // the shortest: what else the machine does is none of the format's
+			begin := time.Now()
+			if once() == nil {
+				least = min(least, time.Since(begin))
+			}
+		}
+		took[f] = max(least, 1)
+	}
+	took[JPEG] = took[MJPG]
+	return took
+})
+
+// load is the share of a core that it takes to read a mode's pictures as they come.
+func load(m Mode) float64 {
+	const sample = 640 * 360
+	return reading()[m.Format].Seconds() * float64(m.Width*m.Height) / sample * m.FPS
 }

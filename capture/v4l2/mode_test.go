@@ -26,14 +26,47 @@ func TestTheModeNearestToTheWantedIsChosen(t *testing.T) {
 		"shape":                         {[]Mode{{NV12, 640, 480, 30}, {NV12, 640, 360, 30}}, Want{Width: 640, Height: 400, FPS: 30}, Mode{NV12, 640, 360, 30}},
 		"nothing said is not the worst": {[]Mode{{FourCC(1), 1280, 720, 30}, {I420, 320, 240, 7.5}}, want, Mode{I420, 320, 240, 7.5}},
 	} {
-		if got, err := choose(c.modes, c.want); err != nil || got != c.get {
-			t.Errorf("%s: %v, %v, expected %v", name, got, err, c.get)
+		for _, ms := range []float64{6, 35} { // of a 1280x720 JPEG, on a laptop and on a Pi 3
+			if got, err := choose(c.modes, c.want, machine(ms)); err != nil || got != c.get {
+				t.Errorf("%s where a JPEG takes %v ms: %v, %v, expected %v", name, ms, got, err, c.get)
+			}
 		}
 	}
 	for _, m := range []Mode{{FourCC(0x34363248), 1280, 720, 30}, {YUYV, 0, 0, 30}, {YUYV, 1 << 20, 2, 30}, {YUYV, 640, 480, 0}, {YUYV, 640, 480, math.NaN()}} {
-		if got, err := choose([]Mode{m}, want); !errors.Is(err, errNoMode) {
+		if got, err := choose([]Mode{m}, want, machine(6)); !errors.Is(err, errNoMode) {
 			t.Errorf("%v was chosen: %v", m, got)
 		}
+	}
+}
+
+// machine is one on which a JPEG of 1280x720 takes so long to read, and a raw picture a tenth of it.
+func machine(ms float64) func(Mode) float64 {
+	return func(m Mode) float64 {
+		load := ms / 1000 * m.FPS * float64(m.Width*m.Height) / (1280 * 720)
+		if !m.Format.compressed() {
+			load /= 10
+		}
+		return load
+	}
+}
+
+// TestTheSameCameraIsRunAsTheMachineCan: what is chosen goes by what reading was measured to take, not by a list's order.
+func TestTheSameCameraIsRunAsTheMachineCan(t *testing.T) {
+	large, small := Mode{MJPG, 1920, 1080, 30}, Mode{NV12, 640, 360, 30}
+	for _, modes := range [][]Mode{{large, small}, {small, large}} {
+		for ms, want := range map[float64]Mode{6: large, 35: large, 60: small} {
+			if got, err := choose(modes, Want{Width: 1280, Height: 720, FPS: 30}, machine(ms)); err != nil || got != want {
+				t.Errorf("%v ms a JPEG: %v, %v, expected %v", ms, got, err, want)
+			}
+		}
+	}
+	if jpeg, raw := load(Mode{MJPG, 1280, 720, 30}), load(Mode{NV12, 1280, 720, 30}); raw <= 0 || jpeg <= raw || jpeg != load(Mode{JPEG, 1280, 720, 30}) {
+		t.Errorf("measured here: %v of a core for MJPEG, %v for NV12", jpeg, raw)
+	} else {
+		t.Logf("1280x720 at 30/s here: MJPEG %.2f of a core, YUYV %.2f, NV12 %.2f, I420 %.2f", jpeg, load(Mode{YUYV, 1280, 720, 30}), raw, load(Mode{I420, 1280, 720, 30}))
+	}
+	if twice := load(Mode{MJPG, 2560, 720, 30}); twice < 1.9*load(Mode{MJPG, 1280, 720, 30}) {
+		t.Errorf("twice as much takes %v", twice)
 	}
 }
 
