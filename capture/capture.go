@@ -141,6 +141,7 @@ type Source struct {
 	State  string `json:"state"` // absent, opening, ready or failed
 	Name   string `json:"name"`
 	Format string `json:"format"`          // such as "MJPEG 1280x720 30/s"
+	At     string `json:"at,omitempty"`    // where it is plugged in, as its driver calls the place
 	Of     int    `json:"of,omitempty"`    // how many cameras are plugged in, if it is one that is
 	Tuned  string `json:"tuned,omitempty"` // how its own controls are set, in words
 	Held   bool   `json:"held,omitempty"`  // focus and colours were found, and are held

@@ -56,9 +56,11 @@ type Cam struct {
 	mu       sync.Mutex
 	scene    *capture.Scene
 	sceneNew bool
-	still    bool // one is wanted
-	refocus  bool // it is wanted
-	next     bool // another camera is
+	still    bool   // one is wanted
+	refocus  bool   // it is wanted
+	next     bool   // another camera is
+	at       string // where the camera is that ran last; "": none did
+	prefer   string // where it was when the last child ended, to be told; "": nothing is
 	keys     [MaxLayers]bool
 	bitrates [MaxLayers]uint32 // the wanted ones, 0: as started
 	rateNew  [MaxLayers]bool
@@ -150,6 +152,7 @@ func (c *Cam) renew() {
 			c.rateNew[i] = kbps != 0
 		}
 		c.paceNew = c.pace != 0
+		c.prefer = c.at
 	})
 }
 
@@ -163,6 +166,9 @@ func (c *Cam) pending() []Message {
 	}
 	if c.paceNew {
 		out, c.paceNew = append(out, Pace{c.pace}), false
+	}
+	if c.prefer != "" {
+		out, c.prefer = append(out, Prefer{c.prefer}), ""
 	}
 	if c.next {
 		out, c.next = append(out, NextCamera{}), false

@@ -27,6 +27,7 @@ type harness struct {
 	areas  chan capture.Areas
 	units  chan capture.AccessUnit // the newest only
 	keys   chan capture.AccessUnit
+	seen   chan capture.Source
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -36,12 +37,13 @@ func start1(t *testing.T, as string) *harness { return startWith(t, as, 30*time.
 
 func startWith(t *testing.T, as string, allowance time.Duration) *harness {
 	h := &harness{t: t, hellos: make(chan []capture.Layer, 100), areas: make(chan capture.Areas, 100),
-		units: make(chan capture.AccessUnit, 1), keys: make(chan capture.AccessUnit, 100), ended: make(chan error, 1)}
+		units: make(chan capture.AccessUnit, 1), keys: make(chan capture.AccessUnit, 100), seen: make(chan capture.Source, 100), ended: make(chan error, 1)}
 	h.Cam = New(Config{
 		Path: os.Args[0], Env: append(os.Environ(), role+"="+as), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		StartAllowance: allowance,
 		OnHello:        func(l []capture.Layer) { h.hellos <- l },
 		OnAreas:        func(a capture.Areas) { h.areas <- a },
+		OnSource:       func(s capture.Source) { h.seen <- s },
 		OnAccessUnit: func(au capture.AccessUnit) {
 			if au.Key {
 				h.keys <- au
@@ -124,6 +126,7 @@ func TestChildIsBackAfterEveryKindOfEnd(t *testing.T) {
 			wait(t, h.hellos, "first hello")
 			wait(t, h.areas, "first areas")
 			wait(t, h.keys, "first picture")
+			place := wait(t, h.seen, "first camera").At
 			began := time.Now()
 			c.end(h)
 			wait(t, h.hellos, "second hello")
@@ -131,6 +134,9 @@ func TestChildIsBackAfterEveryKindOfEnd(t *testing.T) {
 			t.Logf("%s: picture back after %v", name, time.Since(began).Round(time.Millisecond))
 			if a := wait(t, h.areas, "areas of the second life"); a.Rev != 9 {
 				t.Errorf("the new child draws scene %d, expected the latest", a.Rev)
+			}
+			if wait(t, h.seen, "camera of the second life"); wait(t, h.seen, "the camera that was").At != place {
+				t.Errorf("the new child was not told that the camera at %s ran", place)
 			}
 			got := h.Stats()
 			if got.Starts != 2 || got.Exits != c.want.Exits || got.Hangs != c.want.Hangs || got.Garbage != c.want.Garbage {

@@ -32,6 +32,8 @@ func check(m Message) error {
 		return checkZones(m)
 	case Code:
 		return checkCode(m)
+	case Prefer:
+		return text(m.At)
 	case WantStill, Refocus, NextCamera:
 		return nil
 	case Still:
@@ -77,7 +79,7 @@ func checkAreas(a Areas) error {
 func checkSource(s Source) error {
 	switch s.State {
 	case "absent", "opening", "ready", "failed":
-		return first(text(s.Name, s.Format, s.Tuned, s.Reason), within("cameras", int64(s.Of), 0, maxCameras))
+		return first(text(s.Name, s.Format, s.At, s.Tuned, s.Reason), within("cameras", int64(s.Of), 0, maxCameras))
 	}
 	return fmt.Errorf("camlink: camera state %.20q, expected absent, opening, ready or failed", s.State)
 }

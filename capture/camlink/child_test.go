@@ -63,10 +63,11 @@ func camera(stubborn bool) int {
 		ended <- link.Run(ctx, Orders{
 			Scene:    func(s capture.Scene) { scenes <- s },
 			Keyframe: func(l uint8) { orders <- l },
+			Prefer:   func(at string) { must(link.SendSource(capture.Source{State: "ready", Name: "preferred", At: at})) },
 		})
 	}()
 	must(link.SendHello([]capture.Layer{{Width: 16, Height: 16, FPS: 100, Kbps: 1}}))
-	must(link.SendSource(capture.Source{State: "ready", Name: "test"}))
+	must(link.SendSource(capture.Source{State: "ready", Name: "first", At: fmt.Sprint("port of ", os.Getpid())}))
 	fmt.Fprintln(os.Stderr, "camera up")
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

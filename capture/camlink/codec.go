@@ -110,6 +110,8 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("refocus", len(body), 0)
 		}
 		return Refocus{}, nil
+	case kindPrefer:
+		return fromJSON[Prefer](body)
 	case kindNextCamera:
 		if len(body) != 0 {
 			return nil, badSize("next camera", len(body), 0)

@@ -24,6 +24,7 @@ type Orders struct {
 	Refocus  func()
 
 	NextCamera func()
+	Prefer     func(at string)
 }
 
 // Conn is the child's end of the link. The Send methods may be called from any goroutine, never wait for the daemon, and
@@ -90,12 +91,14 @@ func (c *Conn) read(orders Orders) error {
 			if orders.Refocus != nil {
 				orders.Refocus()
 			}
+		case Prefer:
+			call(orders.Prefer, m.At)
 		case NextCamera:
 			if orders.NextCamera != nil {
 				orders.NextCamera()
 			}
 		default:
-			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still, refocus or next camera", m)
+			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still, refocus, next camera or which to prefer", m)
 		}
 	}
 }

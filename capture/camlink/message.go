@@ -66,6 +66,11 @@ type (
 
 	// NextCamera goes on with another camera, if several are plugged in.
 	NextCamera struct{}
+
+	// Prefer names the place of the camera that is to be used, if it is there: the one that the last child had.
+	Prefer struct {
+		At string `json:"at"`
+	}
 )
 
 // From the child.
@@ -108,6 +113,7 @@ const (
 	kindPace       = 5
 	kindRefocus    = 6
 	kindNextCamera = 7
+	kindPrefer     = 8
 	kindHello      = 16
 	kindAccessUnit = 17
 	kindAreas      = 18
@@ -130,6 +136,7 @@ func (Beat) kind() byte       { return kindBeat }
 func (WantStill) kind() byte  { return kindWantStill }
 func (Refocus) kind() byte    { return kindRefocus }
 func (NextCamera) kind() byte { return kindNextCamera }
+func (Prefer) kind() byte     { return kindPrefer }
 func (Still) kind() byte      { return kindStill }
 func (Code) kind() byte       { return kindCode }
 func (Zones) kind() byte      { return kindZones }

@@ -180,6 +180,11 @@ func (c *Cam) take(m Message, layers *int) error {
 	case Areas:
 		call(c.cfg.OnAreas, capture.Areas(m))
 	case Source:
+		if m.At != "" {
+			c.mu.Lock()
+			c.at = m.At
+			c.mu.Unlock()
+		}
 		call(c.cfg.OnSource, capture.Source(m))
 	case Zones:
 		call(c.cfg.OnZones, []capture.Zone(m))

@@ -131,6 +131,9 @@ func (d *Device) Info() Info { return d.info }
 // Name is what the camera calls itself.
 func (d *Device) Name() string { return d.info.Name }
 
+// At is where it is plugged in, as the driver calls the place.
+func (d *Device) At() string { return d.info.Bus }
+
 // Mode is how it was set up.
 func (d *Device) Mode() Mode { return d.mode }
 

@@ -75,7 +75,7 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return looking(ctx) })
 	group.Go(func() error { return errors.Join(loop.Run(ctx), loop.Close()) })
 	group.Go(func() error {
-		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: setPace, Still: loop.WantStill, Refocus: cameras.Refocus, NextCamera: cameras.Next}); err != nil {
+		if err := link.Run(ctx, camlink.Orders{Scene: painter.SetScene, Keyframe: loop.WantKeyframe, Bitrate: loop.SetBitrate, Pace: setPace, Still: loop.WantStill, Refocus: cameras.Refocus, NextCamera: cameras.Next, Prefer: cameras.Prefer}); err != nil {
 			return err
 		}
 		return errLinkClosed

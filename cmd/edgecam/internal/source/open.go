@@ -39,7 +39,7 @@ func Opener(w Want) (open func() (Camera, error), c Choice, err error) {
 		return func() (Camera, error) { return openFile(path, w) }, Choice{}, nil
 	case w.Camera == "auto":
 		f := &finder{find: v4l2.Find, nodes: v4l2.Nodes, open: func(path string) (Camera, error) { return openDevice(path, mode, w.Pace) }}
-		return f.camera, Choice{Next: f.next, Of: f.of}, nil
+		return f.camera, Choice{Next: f.next, Prefer: f.prefer, Of: f.of}, nil
 	case strings.HasPrefix(w.Camera, "/dev/"):
 		return func() (Camera, error) { return openDevice(w.Camera, mode, w.Pace) }, Choice{}, nil
 	}
@@ -109,6 +109,18 @@ func (f *finder) next() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.turn++
+}
+
+// prefer has the camera in a place opened the next time, if it is there.
+func (f *finder) prefer(at string) (other bool) {
+	there := slices.ContainsFunc(f.find(), func(i v4l2.Info) bool { return i.Bus == at })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !there || at == f.at {
+		return false
+	}
+	f.at, f.turn = at, 0
+	return true
 }
 
 // of is how many cameras are plugged in.

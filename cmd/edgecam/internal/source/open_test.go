@@ -69,11 +69,15 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	f.next()
 	open(true) // there is no other
 	plugged(5, 6)
+	if f.prefer("port 9") || f.prefer("port 5") || !f.prefer("port 6") {
+		t.Error("which camera is preferred that was not, and is there")
+	}
+	open(true)
 	before := looks
 	if a, b := f.of(), f.of(); a != 2 || b != 2 || looks != before+1 {
 		t.Errorf("%d and %d cameras, in %d looks", a, b, looks-before)
 	}
-	if d := cmp.Diff([]string{"video0", "video0", "video2", "video2", "video0", "video2", "video12", "video0", "video0", "video5", "video5"}, tried); d != "" {
+	if d := cmp.Diff([]string{"video0", "video0", "video2", "video2", "video0", "video2", "video12", "video0", "video0", "video5", "video5", "video6"}, tried); d != "" {
 		t.Error(d)
 	}
 }

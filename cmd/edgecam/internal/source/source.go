@@ -34,12 +34,14 @@ type Camera interface {
 
 // Choice is that of one camera among several. Without one, both are nil.
 type Choice struct {
-	Next func()     // has another one opened the next time
-	Of   func() int // how many are plugged in
+	Next   func()                       // has another one opened the next time
+	Prefer func(at string) (other bool) // has that one opened the next time; other: it is there, and is not the one that was opened last
+	Of     func() int                   // how many are plugged in
 }
 
 // Tuned is a Camera with controls of its own.
 type Tuned interface {
+	At() string    // where it is plugged in
 	Tuned() string // how its controls are set, in words
 	Held() bool    // focus and colours were found, and are held
 	Refocus()      // has it find focus and colours anew
@@ -136,7 +138,7 @@ func (s *Source) camera(ctx context.Context) (err error) {
 		f.Image = fit.Fit(f.Image)
 		state := capture.Source{State: "ready", Name: cam.Name(), Format: cam.Format(), Of: s.many()}
 		if tuned != nil {
-			state.Tuned, state.Held = tuned.Tuned(), tuned.Held()
+			state.At, state.Tuned, state.Held = tuned.At(), tuned.Tuned(), tuned.Held()
 		}
 		s.set(state)
 		s.cfg.Put(f)
@@ -183,6 +185,19 @@ func (s *Source) Next() {
 	}
 	s.cfg.Next()
 	s.leave()
+}
+
+// Prefer goes on with the camera in that place, if it is there: the one that ran in the last life of this program.
+func (s *Source) Prefer(at string) {
+	if s.cfg.Prefer == nil {
+		return
+	}
+	other := s.cfg.Prefer(at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other && s.leave != nil {
+		s.leave()
+	}
 }
 
 // Refocus has the camera find focus and colours anew, if it has controls for that.

@@ -32,6 +32,7 @@ type plug struct {
 func (p *plug) Name() string   { return "Plug" }
 func (p *plug) Format() string { return "8x4" }
 func (p *plug) Held() bool     { return false }
+func (p *plug) At() string     { return "" }
 func (p *plug) Tuned() string  { return fmt.Sprint("focus found ", p.again.Load()) }
 func (p *plug) Refocus()       { p.again.Add(1) }
 func (p *plug) Close() error   { p.closed = true; return nil }
