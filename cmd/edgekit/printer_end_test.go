@@ -25,8 +25,15 @@ func read(paper io.ReadWriter, slips chan<- []byte) {
 	var all []byte
 	b := make([]byte, 8192)
 	for {
+		// A printer gadget makes room for what comes only when it is read (f_printer.c, setup_rx_reqs): one that waits across a plug that
+		// is put in again may wait for ever.
+		if d, ok := paper.(interface{ SetReadDeadline(time.Time) error }); ok {
+			d.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // what has no deadline needs none
+		}
 		n, err := paper.Read(b)
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			continue
 		case errors.Is(err, os.ErrClosed), errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // the plug is out
