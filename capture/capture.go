@@ -148,11 +148,16 @@ type Source struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Zone is what a part of the camera's picture is like, in percent.
+// Zone is a part of the camera's picture, in fractions of it as an Area is, and what it is like, in percent.
 type Zone struct {
-	Name    string `json:"name"`    // face or goods
-	Light   int    `json:"light"`   // mean brightness
-	Blown   int    `json:"blown"`   // how much of it is white
-	Crushed int    `json:"crushed"` // how much of it is black
-	Sharp   int    `json:"sharp"`   // how sharp its edges are; below 0: it has none
+	Name string  `json:"name"` // face or goods
+	X    float64 `json:"x"`
+	Y    float64 `json:"y"`
+	W    float64 `json:"w"`
+	H    float64 `json:"h"`
+
+	Light   int `json:"light"`   // mean brightness
+	Blown   int `json:"blown"`   // how much of it is white
+	Crushed int `json:"crushed"` // how much of it is black
+	Sharp   int `json:"sharp"`   // how sharp its edges are; below 0: it has none
 }

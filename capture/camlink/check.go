@@ -87,7 +87,7 @@ func checkSource(s Source) error {
 func checkZones(zs Zones) error {
 	err := within("zones", int64(len(zs)), 0, maxZones)
 	for _, z := range zs {
-		err = first(err, text(z.Name), within("light", int64(z.Light), 0, 100), within("white", int64(z.Blown), 0, 100), within("black", int64(z.Crushed), 0, 100),
+		err = first(err, text(z.Name), fractions(capture.Area{Offer: z.Name, X: z.X, Y: z.Y, W: z.W, H: z.H}), within("light", int64(z.Light), 0, 100), within("white", int64(z.Blown), 0, 100), within("black", int64(z.Crushed), 0, 100),
 			within("sharpness", int64(z.Sharp), -1, 100))
 	}
 	return err

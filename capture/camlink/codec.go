@@ -71,7 +71,16 @@ func Decode(kind byte, body []byte) (Message, error) {
 	return m, check(m)
 }
 
+// bare are the messages without a body, which are wishes.
+var bare = map[byte]Message{kindWantStill: WantStill{}, kindRefocus: Refocus{}, kindNextCamera: NextCamera{}}
+
 func decode(kind byte, body []byte) (Message, error) {
+	if m, ok := bare[kind]; ok {
+		if len(body) != 0 {
+			return nil, badSize(fmt.Sprintf("%T", m), len(body), 0)
+		}
+		return m, nil
+	}
 	switch kind {
 	case kindScene:
 		return fromJSON[Scene](body)
@@ -100,23 +109,8 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("pace", len(body), 1)
 		}
 		return Pace{body[0]}, nil
-	case kindWantStill:
-		if len(body) != 0 {
-			return nil, badSize("still wanted", len(body), 0)
-		}
-		return WantStill{}, nil
-	case kindRefocus:
-		if len(body) != 0 {
-			return nil, badSize("refocus", len(body), 0)
-		}
-		return Refocus{}, nil
 	case kindPrefer:
 		return fromJSON[Prefer](body)
-	case kindNextCamera:
-		if len(body) != 0 {
-			return nil, badSize("next camera", len(body), 0)
-		}
-		return NextCamera{}, nil
 	case kindStill:
 		return Still(body), nil
 	case kindBeat:

@@ -92,6 +92,7 @@ func TestMessagesOutOfBoundsAreNeitherWrittenNorRead(t *testing.T) {
 		"camera state":    Source{State: "tired"},
 		"beat":            Beat{Mean: -1},
 		"dark":            Zones{{Name: "face", Light: -1}},
+		"zone elsewhere":  Zones{{Name: "face", X: 1.5}},
 		"too sharp":       Zones{{Name: "face", Sharp: 101}},
 		"many zones":      make(Zones, maxZones+1),
 		"kind of code":    Code{Kind: "aztec", Text: "x"},

@@ -84,19 +84,13 @@ func (c *Conn) read(orders Orders) error {
 		case Pace:
 			call(orders.Pace, int(m.Every))
 		case WantStill:
-			if orders.Still != nil {
-				orders.Still()
-			}
+			wish(orders.Still)
 		case Refocus:
-			if orders.Refocus != nil {
-				orders.Refocus()
-			}
+			wish(orders.Refocus)
 		case Prefer:
 			call(orders.Prefer, m.At)
 		case NextCamera:
-			if orders.NextCamera != nil {
-				orders.NextCamera()
-			}
+			wish(orders.NextCamera)
 		default:
 			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still, refocus, next camera or which to prefer", m)
 		}
@@ -106,6 +100,12 @@ func (c *Conn) read(orders Orders) error {
 func call[T any](f func(T), v T) {
 	if f != nil {
 		f(v)
+	}
+}
+
+func wish(f func()) {
+	if f != nil {
+		f()
 	}
 }
 

@@ -8,13 +8,14 @@ package meter
 import (
 	"image"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"edgekit.internal/capture"
 )
 
-// Zones are where a face and goods belong in the picture, as fractions of it. The console draws them over what the camera sees.
-var Zones = []capture.Area{{Offer: "face", X: 0.30, Y: 0.06, W: 0.40, H: 0.46}, {Offer: "goods", X: 0.25, Y: 0.44, W: 0.50, H: 0.46}}
+// zones are where a face and goods belong in the picture. The console draws them over what the camera sees.
+var zones = []capture.Zone{{Name: "face", X: 0.30, Y: 0.06, W: 0.40, H: 0.46}, {Name: "goods", X: 0.25, Y: 0.44, W: 0.50, H: 0.46}}
 
 const (
 	far       = 8   // pixels over which an edge is looked for
@@ -29,15 +30,16 @@ const (
 // Read measures the zones of a picture (limited range, as cameras' pictures are here). Sharp is below 0 where there is no edge to tell by.
 func Read(img *image.YCbCr) (all []capture.Zone) {
 	size := img.Rect.Size()
-	for _, a := range Zones {
-		x0, y0 := int(a.X*float64(size.X)), int(a.Y*float64(size.Y))
-		x1, y1 := int((a.X+a.W)*float64(size.X)), int((a.Y+a.H)*float64(size.Y))
-		all = append(all, read(img, image.Rect(x0, y0, x1, y1), a.Offer))
+	for _, z := range zones {
+		x0, y0 := int(z.X*float64(size.X)), int(z.Y*float64(size.Y))
+		x1, y1 := int((z.X+z.W)*float64(size.X)), int((z.Y+z.H)*float64(size.Y))
+		read(img, image.Rect(x0, y0, x1, y1), &z)
+		all = append(all, z)
 	}
 	return all
 }
 
-func read(img *image.YCbCr, r image.Rectangle, name string) capture.Zone {
+func read(img *image.YCbCr, r image.Rectangle, z *capture.Zone) {
 	var sum, n, blown, crushed int
 	var edges, edgesNear, edgesFar, flat, flatNear float64 // how many, and the squares of what changes over one pixel, and over far
 	for y := r.Min.Y; y < r.Max.Y; y += every {
@@ -59,9 +61,8 @@ func read(img *image.YCbCr, r image.Rectangle, name string) capture.Zone {
 			}
 		}
 	}
-	z := capture.Zone{Name: name, Sharp: -1}
-	if n == 0 {
-		return z
+	if z.Sharp = -1; n == 0 {
+		return
 	}
 	z.Light = percent(sum-n*low, n*(high-low))
 	z.Blown, z.Crushed = percent(blown, n), percent(crushed, n)
@@ -70,7 +71,6 @@ func read(img *image.YCbCr, r image.Rectangle, name string) capture.Zone {
 		step := edgesFar / far                   // what edgesNear is when each is a step: seen at two pixels, and at far on both sides
 		z.Sharp = min(int(best*math.Sqrt(max(edgesNear-noise, 0)/step)), 100)
 	}
-	return z
 }
 
 func percent(part, of int) int { return min(max(part*100/of, 0), 100) }
@@ -78,16 +78,18 @@ func percent(part, of int) int { return min(max(part*100/of, 0), 100) }
 // Meter reads a picture now and then.
 type Meter struct {
 	Told func([]capture.Zone) // must not block
-	next time.Duration
+	next atomic.Int64         // when the next reading is due, by the pictures' time
 }
 
 // apart is between two readings: twice a second a person can follow, and it costs a thousandth of a core.
 const apart = 500 * time.Millisecond
 
-// Show looks at a picture if it is time to. It keeps nothing of it. One goroutine calls it.
+// Show looks at a picture if it is time to. It keeps nothing of it. It may be called from any goroutine: a camera and the slate that fills
+// in for it have one each.
 func (m *Meter) Show(f capture.Frame) {
-	if f.At >= m.next || m.next-f.At > 2*apart { // or the camera's clock is another one's now
-		m.next = f.At + apart
+	next := m.next.Load()
+	due := f.At >= time.Duration(next) || time.Duration(next)-f.At > 2*apart // or the camera's clock is another one's now
+	if due && m.next.CompareAndSwap(next, int64(f.At+apart)) {
 		m.Told(Read(f.Image))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,7 +92,7 @@ func TestLightIsThatOfTheZone(t *testing.T) {
 func TestAnySizeIsRead(t *testing.T) {
 	for w := 2; w < 60; w += 2 {
 		for h := 2; h < 20; h += 2 {
-			if zs := Read(image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)); len(zs) != len(Zones) {
+			if zs := Read(image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)); len(zs) != len(zones) {
 				t.Fatalf("%d×%d: %+v", w, h, zs)
 			}
 		}
@@ -118,5 +120,20 @@ func BenchmarkRead720p(b *testing.B) {
 	img := scene(1280, 720, 40, 1, .2, .7, 2)
 	for b.Loop() {
 		Read(img)
+	}
+}
+
+// TestACameraAndItsSlateAreReadSideBySide: whoever shows the pictures, one reading is told for each time.
+func TestACameraAndItsSlateAreReadSideBySide(t *testing.T) {
+	var n atomic.Int64
+	m := Meter{Told: func([]capture.Zone) { n.Add(1) }}
+	img := scene(64, 36, 8, 0, 0, 1, 0)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { m.Show(capture.Frame{Image: img, At: time.Hour}) })
+	}
+	all.Wait()
+	if n.Load() != 1 {
+		t.Errorf("%d readings of one time", n.Load())
 	}
 }

@@ -7,5 +7,4 @@ type Camera struct {
 	Of    int            `json:"of"`              // how many cameras are plugged in; below 2 there is no other
 	Held  bool           `json:"held"`            // focus and colours are held, and can be found anew
 	Zones []capture.Zone `json:"zones,omitempty"` // what was measured within the last two seconds; none: there is no picture
-	Areas []capture.Area `json:"areas"`           // where the zones are, by Offer
 }

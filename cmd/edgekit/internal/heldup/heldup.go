@@ -19,8 +19,8 @@ import (
 
 // Config says what there is to show, and how.
 type Config struct {
-	Ask    bool                                               // the operator first
-	Levels func() *pipeline.Levels                            //
+	Ask    bool // the operator first
+	Levels func() *pipeline.Levels
 	Now    func() time.Duration                               // kit time
 	Show   func(ctx context.Context, offer string) wire.Press // puts an offer on show; may take its time
 	Log    *slog.Logger

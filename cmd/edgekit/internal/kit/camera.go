@@ -9,7 +9,6 @@ import (
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/capture/fanout"
-	"edgekit.internal/capture/meter"
 	"edgekit.internal/cmd/edgekit/internal/scene"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/pipeline"
@@ -107,7 +106,7 @@ func (c operatorsCamera) Status() wire.Camera {
 	w := &c.k.source
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := wire.Camera{Of: w.now.Of, Held: w.now.Held, Areas: meter.Zones}
+	s := wire.Camera{Of: w.now.Of, Held: w.now.Held}
 	if w.now.State == "ready" && time.Since(w.at) < zoneLife {
 		s.Zones = w.zones
 	}

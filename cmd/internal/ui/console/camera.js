@@ -15,7 +15,7 @@ export class Camera {
     this.details = /** @type {HTMLDetailsElement} */ (el("camera-open"));
     this.still = /** @type {HTMLImageElement} */ (el("camera-still"));
     this.zones = new List(el("camera-zones"), (/** @type {Zone} */ z) => z.name, zone);
-    this.guides = new List(el("camera-guides"), (/** @type {{offer: string}} */ a) => a.offer, guide);
+    this.guides = new List(el("camera-guides"), (/** @type {Zone} */ z) => z.name, guide);
     this.timer = 0;
     this.details.addEventListener("toggle", () => this.look());
     el("camera-next").addEventListener("click", () => this.wish("next"));
@@ -31,8 +31,7 @@ export class Camera {
     text(el("camera-fault"), a.status === 200 ? "" : why(a));
     if (a.status === 401) return this.refused();
     if (a.status === 200) {
-      this.zones.set(a.body.zones || []);
-      this.guides.set(a.body.areas);
+      for (const list of [this.zones, this.guides]) list.set(a.body.zones || []);
       el("camera-none").hidden = !!a.body.zones;
       el("camera-next").hidden = a.body.of < 2;
       el("camera-focus").hidden = !a.body.held;
@@ -50,7 +49,7 @@ export class Camera {
   forget() {
     this.details.open = false;
     this.still.removeAttribute("src");
-    this.zones.set([]);
+    for (const list of [this.zones, this.guides]) list.set([]);
   }
 }
 
@@ -61,9 +60,9 @@ function zone(z) {
   return { li, update: (/** @type {Zone} */ now) => text(says, zoneText(now)) };
 }
 
-/** @param {{offer: string, x?: number, y?: number, w?: number, h?: number}} a */
-function guide(a) {
-  const li = make("li", "", a.offer);
-  Object.assign(li.style, { left: `${100 * (a.x || 0)}%`, top: `${100 * (a.y || 0)}%`, width: `${100 * (a.w || 0)}%`, height: `${100 * (a.h || 0)}%` });
+/** @param {Zone} z */
+function guide(z) {
+  const li = make("li", "", z.name);
+  Object.assign(li.style, { left: `${100 * z.x}%`, top: `${100 * z.y}%`, width: `${100 * z.w}%`, height: `${100 * z.h}%` });
   return { li, update: () => {} };
 }

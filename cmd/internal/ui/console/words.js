@@ -363,7 +363,7 @@ function spell(ms) {
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.round(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.round(s % 3600 / 60)} min`;
 }
 
-/** @typedef {{name: string, light: number, blown: number, crushed: number, sharp: number}} Zone in percent; sharp below 0: there are no edges */
+/** @typedef {{name: string, x: number, y: number, w: number, h: number, light: number, blown: number, crushed: number, sharp: number}} Zone where in fractions of the picture, what in percent; sharp below 0: there are no edges */
 
 /**
  * How a part of the picture comes out, and what helps.
