@@ -26,6 +26,7 @@ test: deps-test
 	@.ci/step gofmt sh -c '! gofmt -l $$(git ls-files "*.go") | grep .'
 	@.ci/step tsc $(TSC) -p cmd/internal/ui/check
 	@.ci/step page-units node --test cmd/internal/ui/check/*.test.mjs
+	@.ci/step models go test -count=1 -run '^TestCrowd' ./capture/fanout
 	@.ci/step tests .ci/summary go test -v -race -timeout 30m $(TESTFLAGS) ./...
 
 # The kernel's own drivers, in a virtual machine: see image/lab/README.md.

@@ -41,20 +41,52 @@ type Layer struct {
 	Kbps   int   `json:"kbps"`
 }
 
-// Timestamp is the RTP timestamp of an instant: it runs on across restarts of the encoder, since the clock does.
-func Timestamp(at time.Duration) uint32 {
-	s := at / time.Second
-	return uint32(uint64(s)*ClockRate + uint64(at%time.Second)*ClockRate/uint64(time.Second))
+// SoundRate is the RTP clock of Opus, in ticks a second, whatever rate the microphone has (RFC 7587 section 4.1).
+const SoundRate = 48000
+
+// SoundLen is how much sound one packet holds.
+const SoundLen = 20 * time.Millisecond
+
+// SoundSamples is how many samples that is.
+const SoundSamples = SoundRate / int(time.Second/SoundLen)
+
+// Samples is SoundLen of what a microphone hears: one channel of SoundRate samples a second, SoundSamples of them. Who hands them on
+// must not touch them again.
+type Samples struct {
+	At  time.Duration // when the first of them was taken, CLOCK_MONOTONIC
+	PCM []int16
 }
 
-// Monotonic reads CLOCK_MONOTONIC.
-func Monotonic() time.Duration {
+// Sound is one Opus packet (RFC 6716) of SoundLen from the creator's microphone. Data is never changed after it was handed on.
+type Sound struct {
+	RTP  uint32        // timestamp in SoundRate ticks, see SoundTimestamp
+	At   time.Duration // when its first sample was taken, CLOCK_MONOTONIC
+	Data []byte
+}
+
+// SoundTimestamp is the RTP timestamp of an instant in sound: it runs on across restarts of the encoder, as Timestamp does.
+func SoundTimestamp(at time.Duration) uint32 { return ticks(at, SoundRate) }
+
+// Timestamp is the RTP timestamp of an instant: it runs on across restarts of the encoder, since the clock does.
+func Timestamp(at time.Duration) uint32 { return ticks(at, ClockRate) }
+
+func ticks(at time.Duration, rate uint64) uint32 {
+	s := at / time.Second
+	return uint32(uint64(s)*rate + uint64(at%time.Second)*rate/uint64(time.Second))
+}
+
+// epoch is one instant by two clocks, which are the same one in the kernel: Go's own, which it reads without a system call (vDSO), and
+// CLOCK_MONOTONIC's count, by which programs understand one another.
+var epoch, epochAt = func() (time.Time, time.Duration) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		panic("capture: no monotonic clock: " + err.Error()) // cannot happen on Linux
 	}
-	return time.Duration(ts.Nano())
-}
+	return time.Now(), time.Duration(ts.Nano())
+}()
+
+// Monotonic reads CLOCK_MONOTONIC, to within what passes between two lines of a program. It is for those who ask a thousand times a second.
+func Monotonic() time.Duration { return epochAt + time.Since(epoch) }
 
 // PromptState says how a prompt is drawn.
 type PromptState string
@@ -147,6 +179,20 @@ type Source struct {
 	Held   bool   `json:"held,omitempty"`  // focus and colours were found, and are held
 	Reason string `json:"reason,omitempty"`
 }
+
+// Microphone is the state of the microphone, as the operator sees it.
+type Microphone struct {
+	State  string `json:"state"` // off, absent, opening, ready or failed
+	Name   string `json:"name,omitempty"`
+	Format string `json:"format,omitempty"` // such as "48000 Hz 16-bit mono"
+	Muted  bool   `json:"muted,omitempty"`  // silence goes out
+	Level  int    `json:"level,omitempty"`  // how loud it was in the last half second, in dB below full scale, QuietLevel to 0, muted or not
+	Lost   uint64 `json:"lost,omitempty"`   // how often sound was lost on its way, since the camera program started
+	Reason string `json:"reason,omitempty"`
+}
+
+// QuietLevel is the least Level: what is quieter is told as that.
+const QuietLevel = -90
 
 // Zone is a part of the camera's picture, in fractions of it as an Area is, and what it is like, in percent.
 type Zone struct {

@@ -23,6 +23,9 @@ func TestTimestampRunsAt90kHzAndWraps(t *testing.T) {
 	if d := Timestamp(5*time.Second) - Timestamp(4*time.Second); d != ClockRate {
 		t.Errorf("a second is %d ticks", d)
 	}
+	if d := SoundTimestamp(5*time.Second+SoundLen) - SoundTimestamp(5*time.Second); d != 960 {
+		t.Errorf("a packet of sound is %d ticks", d)
+	}
 }
 
 func TestMonotonicRises(t *testing.T) {

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// MaxStock is how many pieces of a SKU there may be.
+const MaxStock = 1_000_000_000
+
 // SKU is a thing for sale.
 type SKU struct {
 	SKU   string
@@ -15,6 +18,8 @@ type SKU struct {
 	Price int64   // for one piece, tax included, in minor units
 	Tax   TaxRate // included in Price
 	Stock int     // pieces there are when the catalogue is first imported
+
+	Uncounted bool // there is always one more: a service, or made to order; Stock is 0
 
 	Barcode string // what is printed on it, as a code's text; empty: nothing but SKU may be
 }
@@ -174,8 +179,8 @@ func (l *Levels) Clone() *Levels {
 	return &Levels{l.Catalogue, slices.Clone(l.Stock), slices.Clone(l.Offers), l.Shown}
 }
 
-// Left is how many times an offer can still be sold: the least that its stock and its limit allow. None for one that is
-// not there.
+// Left is how many times an offer can still be sold: the least that its stock and its limit allow; below zero: as often as anybody wants it.
+// None for one that is not there.
 func (l *Levels) Left(id string) int {
 	offer, i, ok := l.Catalogue.Offer(id)
 	if !ok {
@@ -185,31 +190,35 @@ func (l *Levels) Left(id string) int {
 	if offer.Limit > 0 {
 		left = max(0, offer.Limit-l.Offers[i].Sold)
 	}
-	for k, line := range offer.Lines {
+	for _, line := range offer.Lines {
 		need := 0
 		for _, other := range offer.Lines {
 			if other.SKU == line.SKU {
 				need += other.N
 			}
 		}
-		_, at, ok := l.Catalogue.SKU(line.SKU)
+		sku, at, ok := l.Catalogue.SKU(line.SKU)
 		if !ok || need <= 0 {
 			return 0
 		}
-		if can := max(0, l.Stock[at]) / need; k == 0 && left < 0 || can < left {
+		if can := max(0, l.Stock[at]) / need; !sku.Uncounted && (left < 0 || can < left) {
 			left = can
 		}
 	}
-	return max(0, left)
+	return left
 }
 
-// Of is how many times an offer could be sold at the start: what Left is measured against.
+// Of is how many times an offer could be sold at the start: what Left is measured against; below zero: as often as anybody wants it.
 func (l *Levels) Of(id string) int {
 	_, i, ok := l.Catalogue.Offer(id)
 	if !ok {
 		return 0
 	}
-	return l.Left(id) + l.Offers[i].Sold
+	left := l.Left(id)
+	if left < 0 {
+		return left
+	}
+	return left + l.Offers[i].Sold
 }
 
 // OfferOf is the offer by which a SKU is shown: of those with the fewest pieces in them, one that is prepared, announced or live; else a

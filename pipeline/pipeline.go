@@ -159,27 +159,33 @@ type Money struct {
 	Currency string `json:"currency"`
 }
 
-// String formats an amount for people, such as "€ 12.50" or "12.50 CHF".
-func (m Money) String() string {
-	digits := 2
-	switch m.Currency { // ISO 4217, currencies without or with three decimals that stalls meet
+// Digits is how many decimals a currency has (ISO 4217).
+func Digits(currency string) int {
+	switch currency { // those without or with three that stalls meet
 	case "JPY", "KRW", "CLP", "ISK", "VND", "XAF", "XOF", "UGX", "PYG", "RWF":
-		digits = 0
+		return 0
 	case "BHD", "KWD", "OMR", "JOD", "TND":
-		digits = 3
+		return 3
 	}
-	unit := int64(1)
-	for range digits {
-		unit *= 10
-	}
-	sign, minor := "", m.Minor
+	return 2
+}
+
+// Amount writes minor units of a currency with so many digits as a plain number, such as "12.50".
+func Amount(minor int64, digits int) string {
+	sign := ""
 	if minor < 0 {
 		sign, minor = "-", -minor
 	}
-	n := fmt.Sprintf("%s%d", sign, minor/unit)
-	if digits > 0 {
-		n += fmt.Sprintf(".%0*d", digits, minor%unit)
+	n := fmt.Sprintf("%0*d", digits+1, minor)
+	if digits == 0 {
+		return sign + n
 	}
+	return sign + n[:len(n)-digits] + "." + n[len(n)-digits:]
+}
+
+// String formats an amount for people, such as "€ 12.50" or "12.50 CHF".
+func (m Money) String() string {
+	n := Amount(m.Minor, Digits(m.Currency))
 	symbol, ok := map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}[m.Currency]
 	if !ok {
 		return n + " " + m.Currency

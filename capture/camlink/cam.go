@@ -26,12 +26,17 @@ type Config struct {
 	OnStill      func(jpeg []byte)
 	OnCode       func(capture.Code)
 	OnZones      func([]capture.Zone)
+	OnSound      func(capture.Sound)
+	OnMicrophone func(capture.Microphone)
 
-	// StartAllowance is how long a new child may take to its first beat or picture: 3 s. Each that takes longer makes it
+	// StartAllowance is how long a new child may take to its first beat or picture: 10 s. Each that takes longer makes it
 	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.
 	StartAllowance time.Duration
-	Silence        time.Duration // how long it may then be silent before it is killed: 500 ms
-	MaxBackoff     time.Duration // the longest wait between lives: 500 ms, so that the picture is back within a second of any end
+	// Silence is how long it may then be silent before it is killed: 500 ms. A life that was ended so within its first seconds makes it
+	// twice as long for the next, up to eight times, until one lasts: that is a processor which has too much to do, and a new start
+	// each second would have no picture at all.
+	Silence    time.Duration
+	MaxBackoff time.Duration // the longest wait between lives: 500 ms, so that the picture is back within a second of any end
 }
 
 // Stats counts since New. Units and Bytes are of access units.
@@ -43,6 +48,7 @@ type Stats struct {
 	Garbage uint64 // lives ended because of a message that makes no sense
 	Units   uint64
 	Bytes   uint64
+	Sounds  uint64
 	Beat    Beat // the latest of this life
 }
 
@@ -52,6 +58,7 @@ type Cam struct {
 	cfg  Config
 	wake chan struct{} // capacity 1: there is something to tell the child
 	slow int           // lives in a row without a beat; Run's
+	hung int           // lives in a row that soon hung, up to mostHung; Run's
 
 	mu       sync.Mutex
 	scene    *capture.Scene
@@ -66,6 +73,8 @@ type Cam struct {
 	rateNew  [MaxLayers]bool
 	pace     uint8 // the wanted one, 0: as started
 	paceNew  bool
+	mute     bool // is wanted
+	muteNew  bool
 	stats    Stats
 }
 
@@ -77,13 +86,16 @@ func New(cfg Config) *Cam {
 	for _, d := range []struct {
 		v   *time.Duration
 		def time.Duration
-	}{{&cfg.StartAllowance, 3 * time.Second}, {&cfg.Silence, 500 * time.Millisecond}, {&cfg.MaxBackoff, 500 * time.Millisecond}} {
+	}{{&cfg.StartAllowance, 10 * time.Second}, {&cfg.Silence, 500 * time.Millisecond}, {&cfg.MaxBackoff, 500 * time.Millisecond}} {
 		if *d.v == 0 {
 			*d.v = d.def
 		}
 	}
 	return &Cam{cfg: cfg, wake: make(chan struct{}, 1)}
 }
+
+// SetArgs replaces the program's arguments, before Run.
+func (c *Cam) SetArgs(args []string) { c.cfg.Args = args }
 
 // SetScene replaces what is drawn over the picture. The latest wins; at most MaxPrompts prompts and MaxBanners banners
 // are taken, the first ones.
@@ -116,6 +128,10 @@ func (c *Cam) SetPace(every int) {
 		c.tell(func() { c.pace, c.paceNew = uint8(every), true })
 	}
 }
+
+// SetMute has silence sent for what the microphone hears, or no more, for this life of the child and those after: each sends silence until it
+// is told.
+func (c *Cam) SetMute(on bool) { c.tell(func() { c.mute, c.muteNew = on, true }) }
 
 // WantStill asks for a still picture. Requests that wait are one.
 func (c *Cam) WantStill() { c.tell(func() { c.still = true }) }
@@ -152,6 +168,7 @@ func (c *Cam) renew() {
 			c.rateNew[i] = kbps != 0
 		}
 		c.paceNew = c.pace != 0
+		c.muteNew = true
 		c.prefer = c.at
 	})
 }
@@ -161,6 +178,9 @@ func (c *Cam) pending() []Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []Message
+	if c.muteNew {
+		out, c.muteNew = append(out, Mute{c.mute}), false
+	}
 	if c.sceneNew {
 		out, c.sceneNew = append(out, Scene(*c.scene)), false
 	}

@@ -28,6 +28,8 @@ type harness struct {
 	units  chan capture.AccessUnit // the newest only
 	keys   chan capture.AccessUnit
 	seen   chan capture.Source
+	mics   chan capture.Microphone
+	sounds chan capture.Sound
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -37,13 +39,15 @@ func start1(t *testing.T, as string) *harness { return startWith(t, as, 30*time.
 
 func startWith(t *testing.T, as string, allowance time.Duration) *harness {
 	h := &harness{t: t, hellos: make(chan []capture.Layer, 100), areas: make(chan capture.Areas, 100),
-		units: make(chan capture.AccessUnit, 1), keys: make(chan capture.AccessUnit, 100), seen: make(chan capture.Source, 100), ended: make(chan error, 1)}
+		units: make(chan capture.AccessUnit, 1), keys: make(chan capture.AccessUnit, 100), seen: make(chan capture.Source, 100), mics: make(chan capture.Microphone, 100), sounds: make(chan capture.Sound, 100), ended: make(chan error, 1)}
 	h.Cam = New(Config{
 		Path: os.Args[0], Env: append(os.Environ(), role+"="+as), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		StartAllowance: allowance,
 		OnHello:        func(l []capture.Layer) { h.hellos <- l },
 		OnAreas:        func(a capture.Areas) { h.areas <- a },
 		OnSource:       func(s capture.Source) { h.seen <- s },
+		OnMicrophone:   func(m capture.Microphone) { h.mics <- m },
+		OnSound:        func(s capture.Sound) { h.sounds <- s },
 		OnAccessUnit: func(au capture.AccessUnit) {
 			if au.Key {
 				h.keys <- au
@@ -146,6 +150,26 @@ func TestChildIsBackAfterEveryKindOfEnd(t *testing.T) {
 	}
 }
 
+// TestEveryChildIsToldWhetherItIsMuted: the first too, as it sends silence until then; and one that starts anew stays muted.
+func TestEveryChildIsToldWhetherItIsMuted(t *testing.T) {
+	h := start1(t, "camera")
+	if wait(t, h.mics, "what the first child was told").Muted {
+		t.Error("muted, and nobody asked for it")
+	}
+	wait(t, h.sounds, "sound")
+	h.SetMute(true)
+	if !wait(t, h.mics, "muting").Muted {
+		t.Error("it was not muted")
+	}
+	h.WantKeyframe(doCrash)
+	if !wait(t, h.mics, "what the second child was told").Muted {
+		t.Error("the second child is not muted")
+	}
+	if s := h.Stats(); s.Sounds < 2 {
+		t.Errorf("%d packets of sound counted", s.Sounds)
+	}
+}
+
 // TestASlowStartIsGivenMoreTime: a child that needs longer than the allowance is killed, and the next one has twice as
 // long, until it comes up.
 func TestASlowStartIsGivenMoreTime(t *testing.T) {
@@ -153,6 +177,21 @@ func TestASlowStartIsGivenMoreTime(t *testing.T) {
 	wait(t, h.units, "a picture")
 	if s := h.Stats(); s.Hangs == 0 || s.Starts != s.Hangs+1 {
 		t.Errorf("%+v, expected some lives that were too slow and then a good one", s)
+	}
+}
+
+// TestASluggishChildIsGivenMoreTime: one whose beats come late, as on a processor that has too much to do, is killed once or twice and then
+// left to do what it can.
+func TestASluggishChildIsGivenMoreTime(t *testing.T) {
+	h := start1(t, "sluggish")
+	frames := func() uint64 { return h.Stats().Beat.Frames }
+	for end := time.Now().Add(60 * time.Second); frames() < 4; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%+v: no life has four beats", h.Stats())
+		}
+	}
+	if s := h.Stats(); s.Hangs == 0 || s.Starts != s.Hangs+1 {
+		t.Errorf("%+v, expected some lives that were too sluggish and then a good one", s)
 	}
 }
 

@@ -26,6 +26,10 @@ func check(m Message) error {
 			within("access unit's bytes", int64(len(m.Data)), 1, MaxMessage))
 	case Areas:
 		return checkAreas(m)
+	case Sound:
+		return first(within("sound's time", int64(m.At), 0, int64(maxAt)), within("sound's bytes", int64(len(m.Data)), 1, MaxSound))
+	case Microphone:
+		return checkMicrophone(m)
 	case Source:
 		return checkSource(m)
 	case Zones:
@@ -34,7 +38,7 @@ func check(m Message) error {
 		return checkCode(m)
 	case Prefer:
 		return text(m.At)
-	case WantStill, Refocus, NextCamera:
+	case WantStill, Refocus, NextCamera, Mute:
 		return nil
 	case Still:
 		return within("still's bytes", int64(len(m)), 1, MaxStill)
@@ -82,6 +86,14 @@ func checkSource(s Source) error {
 		return first(text(s.Name, s.Format, s.At, s.Tuned, s.Reason), within("cameras", int64(s.Of), 0, maxCameras))
 	}
 	return fmt.Errorf("camlink: camera state %.20q, expected absent, opening, ready or failed", s.State)
+}
+
+func checkMicrophone(m Microphone) error {
+	switch m.State {
+	case "off", "absent", "opening", "ready", "failed":
+		return first(text(m.Name, m.Format, m.Reason), within("level", int64(m.Level), capture.QuietLevel, 0))
+	}
+	return fmt.Errorf("camlink: microphone state %.20q, expected off, absent, opening, ready or failed", m.State)
 }
 
 func checkZones(zs Zones) error {

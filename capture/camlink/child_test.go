@@ -35,20 +35,22 @@ const (
 func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "camera":
-		os.Exit(camera(false))
+		os.Exit(camera(false, 10*time.Millisecond))
 	case "slow":
 		time.Sleep(300 * time.Millisecond) // as fonts on a worn card take
-		os.Exit(camera(false))
+		os.Exit(camera(false, 10*time.Millisecond))
+	case "sluggish":
+		os.Exit(camera(false, 900*time.Millisecond))
 	case "stubborn":
-		os.Exit(camera(true))
+		os.Exit(camera(true, 10*time.Millisecond))
 	case "daemon":
 		os.Exit(daemon())
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// camera sends a "picture" every 10 ms and answers scenes with areas. A stubborn one does not go when it should.
-func camera(stubborn bool) int {
+// camera sends a "picture" each time and answers scenes with areas. A stubborn one does not go when it should.
+func camera(stubborn bool, each time.Duration) int {
 	link, err := Inherit(3)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -59,17 +61,21 @@ func camera(stubborn bool) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	ended := make(chan error, 1)
+	must(link.SendHello([]capture.Layer{{Width: 16, Height: 16, FPS: 100, Kbps: 1}}))
+	must(link.SendSource(capture.Source{State: "ready", Name: "first", At: fmt.Sprint("port of ", os.Getpid())}))
 	go func() {
 		ended <- link.Run(ctx, Orders{
 			Scene:    func(s capture.Scene) { scenes <- s },
 			Keyframe: func(l uint8) { orders <- l },
-			Prefer:   func(at string) { must(link.SendSource(capture.Source{State: "ready", Name: "preferred", At: at})) },
+			Mute: func(on bool) {
+				must(link.SendMicrophone(capture.Microphone{State: "ready", Muted: on, Level: -30}))
+				must(link.SendSound(capture.Sound{RTP: 1, At: 1, Data: []byte{1}}))
+			},
+			Prefer: func(at string) { must(link.SendSource(capture.Source{State: "ready", Name: "preferred", At: at})) },
 		})
 	}()
-	must(link.SendHello([]capture.Layer{{Width: 16, Height: 16, FPS: 100, Kbps: 1}}))
-	must(link.SendSource(capture.Source{State: "ready", Name: "first", At: fmt.Sprint("port of ", os.Getpid())}))
 	fmt.Fprintln(os.Stderr, "camera up")
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(each)
 	defer tick.Stop()
 	key := true
 	for n := uint64(1); ; n++ {

@@ -12,6 +12,7 @@ import (
 const (
 	headerSize = 5                          // length and kind
 	unitHeader = 1 + 1 + 4 + 8              // layer, flags, RTP timestamp, time
+	soundSize  = 4 + 8                      // RTP timestamp, time; the packet follows
 	beatSize   = 8 + 8 + 8                  //
 	flagKey    = 1                          // of an access unit: an IDR picture
 	maxAt      = 200 * 365 * 24 * time.Hour // no machine is up for longer; keeps sums from overflowing
@@ -38,6 +39,16 @@ func Append(dst []byte, m Message) ([]byte, error) {
 			flags |= flagKey
 		}
 		out = binary.BigEndian.AppendUint32(append(out, m.Layer, flags), m.RTP)
+		out = binary.BigEndian.AppendUint64(out, uint64(m.At))
+		out = append(out, m.Data...)
+	case Mute:
+		on := byte(0)
+		if m.On {
+			on = 1
+		}
+		out = append(out, on)
+	case Sound:
+		out = binary.BigEndian.AppendUint32(out, m.RTP)
 		out = binary.BigEndian.AppendUint64(out, uint64(m.At))
 		out = append(out, m.Data...)
 	case WantStill, Refocus, NextCamera:
@@ -94,6 +105,8 @@ func decode(kind byte, body []byte) (Message, error) {
 		return fromJSON[Zones](body)
 	case kindCode:
 		return fromJSON[Code](body)
+	case kindMicrophone:
+		return fromJSON[Microphone](body)
 	case kindKeyframe:
 		if len(body) != 1 {
 			return nil, badSize("keyframe", len(body), 1)
@@ -109,6 +122,11 @@ func decode(kind byte, body []byte) (Message, error) {
 			return nil, badSize("pace", len(body), 1)
 		}
 		return Pace{body[0]}, nil
+	case kindMute:
+		if len(body) != 1 || body[0] > 1 {
+			return nil, fmt.Errorf("camlink: mute of % x, expected 0 or 1", body[:min(len(body), 8)])
+		}
+		return Mute{body[0] == 1}, nil
 	case kindPrefer:
 		return fromJSON[Prefer](body)
 	case kindStill:
@@ -119,6 +137,12 @@ func decode(kind byte, body []byte) (Message, error) {
 		}
 		be := binary.BigEndian
 		return Beat{be.Uint64(body), time.Duration(be.Uint64(body[8:])), be.Uint64(body[16:])}, nil
+	case kindSound:
+		if len(body) < soundSize {
+			return nil, badSize("sound", len(body), soundSize)
+		}
+		be := binary.BigEndian
+		return Sound{RTP: be.Uint32(body), At: time.Duration(be.Uint64(body[4:])), Data: body[soundSize:]}, nil
 	case kindAccessUnit:
 		if len(body) < unitHeader {
 			return nil, badSize("access unit", len(body), unitHeader)

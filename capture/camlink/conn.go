@@ -23,6 +23,7 @@ type Orders struct {
 	Still    func()
 	Refocus  func()
 
+	Mute       func(on bool)
 	NextCamera func()
 	Prefer     func(at string)
 }
@@ -89,10 +90,12 @@ func (c *Conn) read(orders Orders) error {
 			wish(orders.Refocus)
 		case Prefer:
 			call(orders.Prefer, m.At)
+		case Mute:
+			call(orders.Mute, m.On)
 		case NextCamera:
 			wish(orders.NextCamera)
 		default:
-			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still, refocus, next camera or which to prefer", m)
+			return fmt.Errorf("%T from the daemon, expected scene, keyframe, bitrate, pace, still, refocus, mute, next camera or which to prefer", m)
 		}
 	}
 }
@@ -143,6 +146,21 @@ func (c *Conn) SendSource(s capture.Source) error { return c.control(Source(s)) 
 
 // SendCode sends a code that the camera sees. Of those that wait for a slow daemon only the latest may be left.
 func (c *Conn) SendCode(code capture.Code) error { return c.control(Code(code)) }
+
+// SendSound queues a packet of sound. Of those that wait for a slow daemon the oldest go first.
+func (c *Conn) SendSound(s capture.Sound) error {
+	b, err := Append(make([]byte, 0, headerSize+soundSize+len(s.Data)), Sound(s))
+	if err == nil {
+		c.out.sound(b)
+	}
+	return err
+}
+
+// SendMicrophone sends the microphone's state. What the link had to drop is added to m.Lost.
+func (c *Conn) SendMicrophone(m capture.Microphone) error {
+	m.Lost += c.out.silenced()
+	return c.control(Microphone(m))
+}
 
 // SendZones sends what parts of the picture are like.
 func (c *Conn) SendZones(zs []capture.Zone) error { return c.control(Zones(zs)) }

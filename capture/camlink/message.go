@@ -8,7 +8,7 @@
 //	byte   kind
 //	...    body
 //
-// where Beat, AccessUnit, Still, Keyframe, Bitrate, Pace, WantStill, Refocus and NextCamera have binary bodies and the others JSON ones. The daemon starts its child
+// where Beat, AccessUnit, Sound, Mute, Still, Keyframe, Bitrate, Pace, WantStill, Refocus and NextCamera have binary bodies and the others JSON ones. The daemon starts its child
 // with the socket as file descriptor 3.
 package camlink
 
@@ -32,6 +32,7 @@ const (
 	MaxAreas   = 64
 	MaxPace    = 8
 	MaxCode    = 256  // bytes of a code's text
+	MaxSound   = 1275 // bytes of one Opus packet (RFC 6716 section 3.4)
 	maxText    = 1024 // bytes of any one string
 	maxSide    = 8192 // pixels
 	maxCameras = 64
@@ -67,6 +68,10 @@ type (
 	// NextCamera goes on with another camera, if several are plugged in.
 	NextCamera struct{}
 
+	// Mute has silence sent for what the microphone hears, or no more. A child sends silence until it is told otherwise: one that starts anew
+	// while the operator has muted lets nothing out.
+	Mute struct{ On bool }
+
 	// Prefer names the place of the camera that is to be used, if it is there: the one that the last child had.
 	Prefer struct {
 		At string `json:"at"`
@@ -80,6 +85,12 @@ type (
 
 	// AccessUnit is one encoded picture.
 	AccessUnit capture.AccessUnit
+
+	// Sound is one packet of what the microphone hears.
+	Sound capture.Sound
+
+	// Microphone is the microphone's state, sent when it changes, and about twice a second while there is a level to tell.
+	Microphone capture.Microphone
 
 	// Areas comes before the access units from which it holds, and only when something changed.
 	Areas capture.Areas
@@ -100,7 +111,7 @@ type (
 	// Zones are what parts of the picture are like, sent twice a second while a camera gives some.
 	Zones []capture.Zone
 
-	// Still is the smallest layer's picture as JPEG, for pages that cannot play video.
+	// Still is a picture of middling size as JPEG, for pages that cannot play video.
 	Still []byte
 )
 
@@ -114,6 +125,7 @@ const (
 	kindRefocus    = 6
 	kindNextCamera = 7
 	kindPrefer     = 8
+	kindMute       = 9
 	kindHello      = 16
 	kindAccessUnit = 17
 	kindAreas      = 18
@@ -122,6 +134,8 @@ const (
 	kindStill      = 21
 	kindCode       = 22
 	kindZones      = 23
+	kindSound      = 24
+	kindMicrophone = 25
 )
 
 func (Scene) kind() byte      { return kindScene }
@@ -137,6 +151,9 @@ func (WantStill) kind() byte  { return kindWantStill }
 func (Refocus) kind() byte    { return kindRefocus }
 func (NextCamera) kind() byte { return kindNextCamera }
 func (Prefer) kind() byte     { return kindPrefer }
+func (Mute) kind() byte       { return kindMute }
+func (Sound) kind() byte      { return kindSound }
+func (Microphone) kind() byte { return kindMicrophone }
 func (Still) kind() byte      { return kindStill }
 func (Code) kind() byte       { return kindCode }
 func (Zones) kind() byte      { return kindZones }

@@ -9,17 +9,21 @@ import (
 const (
 	maxQueued      = 128
 	maxQueuedBytes = 2 << 20
+	maxSounds      = 25 // half a second
 )
 
 // queue holds encoded messages for the writer. When it is full, pictures go first: all that wait are thrown away and
 // their layers resume at the next key picture, since nothing between can be decoded and late pictures are worthless.
-// Of the small messages only the latest of each kind is then kept.
+// Of the small messages only the latest of each kind is then kept. Sound, a hundredth of the pictures' bytes, does not go with them: of it the
+// last half second is kept.
 type queue struct {
 	mu       sync.Mutex
 	items    []item
 	bytes    int
 	paused   [MaxLayers]bool // waits for a key picture
 	dropped  uint64          // pictures
+	sounds   int             // packets of sound that wait
+	unheard  uint64          // packets of sound that were dropped
 	ready    chan struct{}   // capacity 1: something was put in
 	capacity int
 }
@@ -47,6 +51,28 @@ func (q *queue) unit(layer uint8, key bool, message []byte) bool {
 	q.paused[layer] = false
 	q.push(item{kindAccessUnit, message})
 	return true
+}
+
+// sound queues a packet of sound.
+func (q *queue) sound(message []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.items) >= q.capacity {
+		q.clearUnits() // makes room, as they are most of what waits
+	}
+	if q.sounds >= maxSounds {
+		q.remove(slices.IndexFunc(q.items, func(it item) bool { return it.kind == kindSound }))
+		q.sounds--
+		q.unheard++
+	}
+	q.sounds++
+	q.push(item{kindSound, message})
+}
+
+func (q *queue) silenced() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.unheard
 }
 
 // clearUnits throws away the pictures that wait. Layers without one are paused too: they share the slow reader.
@@ -108,6 +134,9 @@ func (q *queue) pop() (item, bool) {
 	q.items[0] = item{}
 	q.items = q.items[1:]
 	q.bytes -= len(it.bytes)
+	if it.kind == kindSound {
+		q.sounds--
+	}
 	return it, true
 }
 

@@ -70,6 +70,33 @@ func TestSmallMessagesStayBoundedWithTheLatestOfEachKind(t *testing.T) {
 	}
 }
 
+// TestSoundOutlastsPicturesAndIsBoundedToo: of a second that the daemon does not read, the last half is heard.
+func TestSoundOutlastsPicturesAndIsBoundedToo(t *testing.T) {
+	q := newQueue()
+	for i := range byte(60) {
+		for range 4 {
+			q.unit(0, true, []byte{0xff})
+		}
+		q.sound([]byte{i})
+	}
+	var heard []byte
+	pictures := 0
+	for it, ok := q.pop(); ok; it, ok = q.pop() {
+		if it.kind == kindSound {
+			heard = append(heard, it.bytes...)
+			continue
+		}
+		pictures++
+	}
+	if len(heard) != maxSounds || heard[0] != 60-maxSounds || heard[maxSounds-1] != 59 {
+		t.Errorf("heard % x", heard)
+	}
+	if q.silenced() != 60-maxSounds || q.drops()+uint64(pictures) != 240 || q.bytes != 0 || q.sounds != 0 {
+		t.Errorf("%d packets of sound dropped, %d pictures of 240 kept and %d dropped, %d bytes and %d packets counted in an empty queue",
+			q.silenced(), pictures, q.drops(), q.bytes, q.sounds)
+	}
+}
+
 func TestOrdersReachTheChildAndNonsenseEndsIt(t *testing.T) {
 	ours, theirs := net.Pipe()
 	c := NewConn(theirs)

@@ -18,6 +18,7 @@ const (
 	lingering  = 100 * time.Millisecond // for one that closed the link itself, so that its exit status is seen
 	maxStart   = 30 * time.Second       // what a slow start may take at most, see Config.StartAllowance
 	graceShare = 5                      // of Silence: a last look at the socket, see beatWatch
+	mostHung   = 3                      // doublings of Silence, see Config.Silence
 )
 
 // Run keeps a child alive until ctx ends, and returns nil when that child is gone. It never gives up: a program that
@@ -133,12 +134,16 @@ func (c *Cam) read(link net.Conn) error {
 	watch := &beatWatch{link: link, grace: c.cfg.Silence / graceShare}
 	watch.expect(min(c.cfg.StartAllowance<<c.slow, maxStart))
 	c.slow = min(c.slow+1, 8) // until the first beat says otherwise
+	began := time.Now()
 	r := NewReader(watch)
 	layers, beats := 0, false
 	for {
 		m, err := r.Read()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
+			if beats && time.Since(began) < steady {
+				c.hung = min(c.hung+1, mostHung)
+			}
 			return errHung
 		case err != nil && (isClosed(err) || isNet(err)):
 			return err
@@ -149,7 +154,10 @@ func (c *Cam) read(link net.Conn) error {
 		_, unit := m.(AccessUnit)
 		if beat || unit && !beats { // a first picture is as good as a beat, but then only beats count
 			beats, c.slow = true, 0
-			watch.expect(c.cfg.Silence - watch.grace)
+			if time.Since(began) >= steady {
+				c.hung = 0
+			}
+			watch.expect(c.cfg.Silence<<c.hung - watch.grace)
 		}
 		if err := c.take(m, &layers); err != nil {
 			return garbage{err}
@@ -177,6 +185,11 @@ func (c *Cam) take(m Message, layers *int) error {
 		}
 		c.count(func(s *Stats) { s.Units++; s.Bytes += uint64(len(m.Data)) })
 		call(c.cfg.OnAccessUnit, capture.AccessUnit(m))
+	case Sound:
+		c.count(func(s *Stats) { s.Sounds++ })
+		call(c.cfg.OnSound, capture.Sound(m))
+	case Microphone:
+		call(c.cfg.OnMicrophone, capture.Microphone(m))
 	case Areas:
 		call(c.cfg.OnAreas, capture.Areas(m))
 	case Source:

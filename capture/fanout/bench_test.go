@@ -42,14 +42,20 @@ func BenchmarkServe(b *testing.B) {
 			}
 			k := newKit(b, Config{Conn: udp, Ciphers: []Cipher{cipher}})
 			var st Stats
-			serve(b, func(offer string) (string, error) {
-				_, answer, err := k.Accept(offer, Options{Hosts: loopbackHost})
-				return answer, err
-			}, func() bool { return k.Stats().Playing == benchViewers }, func(i int) {
+			serve(b, webrtc.NetworkTypeUDP4, k.take, func() bool { return k.Stats().Playing == benchViewers }, func(i int) {
 				st = k.Stats()
 				k.Publish(unit(0, uint32(i)*3000, i%benchKey == 0, benchSize))
 			})
 			b.ReportMetric(float64(st.Packets)/float64(max(st.SendCalls, 1)), "packets/call")
+			b.Logf("%+v", st)
+		})
+		b.Run(fmt.Sprintf("tcp/%#04x", uint16(cipher)), func(b *testing.B) {
+			k := newKitOverTCP(b, Config{Ciphers: []Cipher{cipher}})
+			var st Stats
+			serve(b, webrtc.NetworkTypeTCP4, k.take, func() bool { return k.Stats().OverTCP == benchViewers }, func(i int) {
+				st = k.Stats()
+				k.Publish(unit(0, uint32(i)*3000, i%benchKey == 0, benchSize))
+			})
 			b.Logf("%+v", st)
 		})
 	}
@@ -110,7 +116,7 @@ func BenchmarkServe(b *testing.B) {
 			return pc.LocalDescription().SDP, nil
 		}
 		cut := rtp.NewPacketizer(cut.MaxPayload, 0, 0, &codecs.H264Payloader{}, rtp.NewRandomSequencer(), 90000)
-		serve(b, accept, func() bool { return up.Load() == benchViewers }, func(i int) {
+		serve(b, webrtc.NetworkTypeUDP4, accept, func() bool { return up.Load() == benchViewers }, func(i int) {
 			for _, p := range cut.Packetize(unit(0, uint32(i)*3000, i%benchKey == 0, benchSize).Data, 3000) {
 				_ = track.WriteRTP(p)
 			}
@@ -122,11 +128,17 @@ func BenchmarkServe(b *testing.B) {
 	})
 }
 
-// serve connects the viewers of a child process, publishes for as long as the benchmark asks and reports.
-func serve(b *testing.B, accept func(string) (string, error), ready func() bool, publish func(i int)) {
+// take accepts a viewer, and returns the answer.
+func (k *kit) take(offer string) (string, error) {
+	_, answer, err := k.Accept(offer, Options{Hosts: loopbackHost})
+	return answer, err
+}
+
+// serve connects the viewers of a child process by one protocol, publishes for as long as the benchmark asks and reports.
+func serve(b *testing.B, by webrtc.NetworkType, accept func(string) (string, error), ready func() bool, publish func(i int)) {
 	heap, routines := memory()
 	child := exec.Command(os.Args[0], "-test.run=^$")
-	child.Env = append(os.Environ(), "FANOUT_BENCH_VIEWERS="+fmt.Sprint(benchViewers))
+	child.Env = append(os.Environ(), "FANOUT_BENCH_VIEWERS="+by.String())
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
 	if err != nil {
@@ -203,7 +215,11 @@ func benchClients(in io.Reader, out io.Writer) error {
 	var se webrtc.SettingEngine
 	se.SetIncludeLoopbackCandidate(true)
 	se.SetIPFilter(net.IP.IsLoopback)
-	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	by, err := webrtc.NewNetworkType(os.Getenv("FANOUT_BENCH_VIEWERS"))
+	if err != nil {
+		return err
+	}
+	se.SetNetworkTypes([]webrtc.NetworkType{by})
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se))
 	lines := bufio.NewReader(in)
 	for range benchViewers {
@@ -248,8 +264,7 @@ func benchClients(in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-	_, err := lines.ReadString('\n')
-	if err == io.EOF {
+	if _, err = lines.ReadString('\n'); err == io.EOF {
 		return nil
 	}
 	return err

@@ -1,13 +1,17 @@
-// Package fanout serves one encoded stream to many WebRTC viewers from one UDP port.
+// Package fanout serves one encoded stream to many WebRTC viewers from one UDP port, and over TCP those whose network lets no UDP
+// through.
 //
 // A stream is packetised once. What a viewer needs of its own, a 12-byte header, an extension and a cipher, is put on
 // as the packet is written into the batch that one system call hands to the kernel for all viewers. One goroutine does
 // that and owns all sending state, one receives, one looks after time; a viewer adds those that DTLS and SCTP bring.
 //
-//	Publish ▶ sender: packetise ▶ each viewer's ring ▶ header, SRTP ▶ sendmmsg (trains) ──▶ viewers
+//	Sound ▶ sender: once to each who listens, in the same batch
+//	Publish ▶ sender: packetise ▶ each viewer's ring ▶ header, SRTP ─┬▶ sendmmsg (trains) ──▶ viewers
+//	                                                                 └▶ a connection's queue ▶ its writer ──▶ viewers over TCP
 //	receiver ◀── recvmmsg: STUN (ICE-lite) · DTLS ▶ the viewer's session · SRTCP ▶ feedback ▶ sender
+//	Stream ▶ a connection's reader: the same, framed
 //
-// The kit is an ICE-lite agent (RFC 8445 section 2.5) and the DTLS server (RFC 8842, setup:passive) with a certificate
+// The kit is an ICE-lite agent (RFC 8445 section 2.5), passive in TCP (RFC 6544), and the DTLS server (RFC 8842, setup:passive) with a certificate
 // made at start. A viewer may bring one data channel, signals (RFC 8832), for whatever the caller says over it.
 //
 // Every queue is bounded. A viewer that cannot keep up skips to the next key picture; it harms nobody else.
@@ -27,18 +31,18 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/cpu"
 
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/fanout/internal/burst"
 	"edgekit.internal/capture/fanout/internal/offer"
 	"edgekit.internal/capture/fanout/internal/seal"
+	"edgekit.internal/capture/fanout/internal/tcp"
 )
 
 // Cipher is a way to protect media, numbered as in DTLS's use_srtp extension (RFC 5764 section 4.1.2).
 type Cipher = seal.Profile
 
-// The ciphers there are. GCM is the cheaper where the processor has AES instructions, CM with HMAC-SHA1 where not.
+// The ciphers there are.
 const (
 	GCM    = seal.AEADAES128GCM
 	CMSHA1 = seal.AES128CMHMACSHA1
@@ -53,8 +57,16 @@ type Config struct {
 	// It must not block.
 	WantKeyframe func(layer uint8)
 
+	// SetBitrate is called when a layer is to be encoded to another rate than it has, in kbit/s, since the network carries
+	// no more, or does again. It must not block.
+	SetBitrate func(layer uint8, kbps int)
+
+	// TCPPort is the port at which viewers may connect by TCP as well, whose connections come to Stream; 0: there is none. Pages use it
+	// where UDP does not get through.
+	TCPPort uint16
+
 	MaxViewers int      // half-open ones included; 0: 64
-	Ciphers    []Cipher // in order of preference; empty: by what the processor is good at
+	Ciphers    []Cipher // in order of preference; empty: the cheapest first, as measured
 
 	Consent   time.Duration // without a connectivity check for so long a viewer is gone (RFC 7675 uses 30 s); 0: 15 s
 	Handshake time.Duration // from Accept until the picture can flow; 0: 15 s
@@ -90,8 +102,11 @@ type Server struct {
 	clock   func() time.Duration
 
 	pictures chan published
+	sounds   chan capture.Sound
 	commands chan func(*sender)
 	feedback chan feedback
+	drained  chan struct{} // capacity 1: a viewer's TCP connection has room again
+	door     tcp.Door
 	gap      [256]bool // layers of which a picture was dropped before the sender saw it; owned by Publish
 	sps      atomic.Pointer[[]byte]
 
@@ -117,6 +132,7 @@ const (
 // Queue bounds.
 const (
 	maxPictures = 16  // access units on their way to the sender
+	maxSounds   = 16  // packets of sound on their way there
 	maxCommands = 64  // joins, leaves and layer changes
 	maxFeedback = 256 // RTCP reports on their way to the sender
 )
@@ -140,31 +156,43 @@ func New(c Config) (*Server, error) {
 	if c.WantKeyframe == nil {
 		c.WantKeyframe = func(uint8) {}
 	}
+	if c.SetBitrate == nil {
+		c.SetBitrate = func(uint8, int) {}
+	}
 	c.MaxViewers = orDefault(c.MaxViewers, 64)
 	c.Consent = orDefault(c.Consent, 15*time.Second)
 	c.Handshake = orDefault(c.Handshake, 15*time.Second)
 	c.Quiet = orDefault(c.Quiet, 5*time.Second)
 	if len(c.Ciphers) == 0 {
-		c.Ciphers = []Cipher{CMSHA1, GCM}
-		if cpu.X86.HasAES || cpu.ARM64.HasAES {
-			c.Ciphers = []Cipher{GCM, CMSHA1}
-		}
+		c.Ciphers = seal.Profiles()
 	}
 	for _, p := range c.Ciphers {
 		if p != GCM && p != CMSHA1 {
 			return nil, fmt.Errorf("fanout: cipher %#04x: expected fanout.GCM or fanout.CMSHA1", uint16(p))
 		}
 	}
-	return &Server{
+	s := &Server{
 		config: c, log: c.Log, conn: conn, cert: cert, printed: printed, clock: capture.Monotonic,
 		pictures: make(chan published, maxPictures),
+		sounds:   make(chan capture.Sound, maxSounds),
 		commands: make(chan func(*sender), maxCommands),
 		feedback: make(chan feedback, maxFeedback),
 		viewers:  map[string]*Viewer{},
 		byUfrag:  map[string]*Viewer{},
 		byAddr:   map[netip.AddrPort]*Viewer{},
+		drained:  make(chan struct{}, 1),
 		stopped:  make(chan struct{}),
-	}, nil
+	}
+	s.door.Drained = s.roomAgain
+	return s, nil
+}
+
+// roomAgain wakes the sender: there is something for it to do with a viewer's connection.
+func (s *Server) roomAgain() {
+	select {
+	case s.drained <- struct{}{}:
+	default: // it is woken already
+	}
 }
 
 func orDefault[T int | time.Duration](v, otherwise T) T {
@@ -201,6 +229,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		s.mu.Unlock()
 		s.sessions.Wait()
+		s.door.Shut()
 		stop()
 		s.conn.Interrupt()
 		return nil
@@ -227,6 +256,18 @@ func (s *Server) Publish(au capture.AccessUnit) {
 	default:
 		s.gap[au.Layer] = true
 		s.count.late.Add(1)
+	}
+}
+
+// Sound hands over the next packet of sound; one goroutine calls it. It never blocks: when the sender is more than 16 packets behind, the packet
+// is dropped and counted. The packet's Data must not be changed afterwards.
+//
+// A packet is sent once. What is lost on the way is in the one after it (Opus's in-band FEC), which comes sooner than it could be asked for.
+func (s *Server) Sound(p capture.Sound) {
+	select {
+	case s.sounds <- p:
+	default:
+		s.count.soundLate.Add(1)
 	}
 }
 
@@ -264,90 +305,6 @@ func (s *Server) reap(now time.Duration) {
 			v.cancel(ErrHandshake)
 		case v.playing.Load() && now-time.Duration(v.checked.Load()) > s.config.Consent:
 			v.cancel(ErrSilent)
-		}
-	}
-}
-
-// admit adds a viewer, unless the house is full.
-func (s *Server) admit(v *Viewer) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.state == stateStopped:
-		return ErrClosed
-	case len(s.viewers) >= s.config.MaxViewers && !s.evict(v.options.From):
-		s.count.refused.Add(1)
-		return offer.Refuse(Full, "all %d places are taken; try again in a moment", s.config.MaxViewers)
-	}
-	if err := s.place(v.options); err != nil {
-		s.count.refused.Add(1)
-		return err
-	}
-	s.viewers[v.id] = v
-	s.byUfrag[v.ice.local.ufrag] = v
-	s.sessions.Go(v.run)
-	return nil
-}
-
-// evict ends the oldest connection of whoever has the most, if that is at least two more than the newcomer has. Those
-// whose end is on its way count no more; there may for a moment be more viewers than places.
-func (s *Server) evict(newcomer string) bool {
-	oldest, count := map[string]*Viewer{}, map[string]int{}
-	most := ""
-	for _, v := range s.viewers {
-		from := v.options.From
-		if v.ctx.Err() != nil {
-			continue
-		}
-		if o := oldest[from]; o == nil || v.since < o.since {
-			oldest[from] = v
-		}
-		if count[from]++; count[from] > count[most] {
-			most = from
-		}
-	}
-	if count[most] < count[newcomer]+2 {
-		return false
-	}
-	oldest[most].cancel(ErrReplaced)
-	return true
-}
-
-// place makes room among the connections of one owner.
-func (s *Server) place(o Options) error {
-	var oldest *Viewer
-	n := 0
-	for _, other := range s.viewers {
-		if other.options.Owner != o.Owner || other.ctx.Err() != nil {
-			continue
-		}
-		if n++; oldest == nil || other.since < oldest.since {
-			oldest = other
-		}
-	}
-	switch {
-	case o.Places == 0 || n < o.Places:
-	case o.Owner == "":
-		return offer.Refuse(Full, "all %d places for players without a session are taken; open the page instead", o.Places)
-	default:
-		oldest.cancel(ErrReplaced)
-	}
-	return nil
-}
-
-// dismiss forgets a viewer.
-func (s *Server) dismiss(v *Viewer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.viewers, v.id)
-	for _, c := range []credentials{v.ice.local, v.ice.next} {
-		if s.byUfrag[c.ufrag] == v {
-			delete(s.byUfrag, c.ufrag)
-		}
-	}
-	for _, a := range v.ice.addrs {
-		if s.byAddr[a] == v {
-			delete(s.byAddr, a)
 		}
 	}
 }

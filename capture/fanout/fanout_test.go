@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -256,6 +257,38 @@ func TestAFullHouseIsShared(t *testing.T) {
 	until(t, "those who were sent away have gone", func() bool { return k.Stats().Viewers == 6 })
 	if _, err := join("loud"); err == nil {
 		t.Error("the loud one took a place of others")
+	}
+}
+
+// Who is out of reach keeps a place for as long as nobody else needs it.
+func TestAFullHouseHasRoomForWhoeverIsThere(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		most  int
+		guest Options
+		left  error
+	}{{"the house is full", 2, Options{}, ErrSilent}, {"all places for players are taken", 8, Options{Places: 2}, nil}} {
+		k := newKit(t, Config{MaxViewers: c.most, Consent: time.Minute})
+		join := func(o Options) *Viewer {
+			t.Helper()
+			o.Hosts = loopbackHost
+			v, _, err := k.Accept(testOffer, o)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			return v
+		}
+		there, gone := join(Options{From: "ann"}), join(Options{From: "ben"})
+		gone.playing.Store(true)
+		gone.checked.Store(int64(k.clock()))
+		gone.heard.Store(int64(k.clock() - away))
+		if st := k.Stats(); st.Viewers != 2 || st.Away != 1 {
+			t.Errorf("%s: %d of %d are away", c.name, st.Away, st.Viewers)
+		}
+		join(c.guest)
+		if there.ctx.Err() != nil || !errors.Is(context.Cause(gone.ctx), c.left) {
+			t.Errorf("%s: who is there has left: %v; who is not: %v", c.name, context.Cause(there.ctx), context.Cause(gone.ctx))
+		}
 	}
 }
 

@@ -2,9 +2,7 @@ package fanout
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -14,11 +12,11 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/capture/h264/h264test"
 )
 
 func TestMain(m *testing.M) {
@@ -131,26 +129,7 @@ func newKit(t testing.TB, c Config) *kit {
 	return k
 }
 
-// unit makes an access unit of about n bytes; no two are alike, and none has a start code inside.
-func unit(layer uint8, ts uint32, key bool, n int) capture.AccessUnit {
-	r := rand.New(rand.NewPCG(uint64(ts), uint64(layer)))
-	nal := func(head byte, n int) []byte {
-		b := append(make([]byte, 0, n+13), 0, 0, 0, 1, head)
-		for len(b) < n+5 {
-			b = binary.LittleEndian.AppendUint64(b, r.Uint64()|0x0101010101010101) // no byte is zero
-		}
-		return b[:n+5]
-	}
-	var data []byte
-	if key {
-		data = append(data, 0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x1F, 0x8C, 0x8D, 0x40+layer)
-		data = append(data, 0, 0, 0, 1, 0x68, 0xCE, 0x3C, 0x80+1)
-		data = append(data, nal(0x65, n)...)
-	} else {
-		data = append(data, nal(0x41, n)...)
-	}
-	return capture.AccessUnit{Layer: layer, Key: key, RTP: ts, Data: data}
-}
+var unit = h264test.Unit
 
 func (k *kit) publish(au capture.AccessUnit) {
 	k.mu.Lock()
@@ -205,6 +184,7 @@ type client struct {
 	viewer *Viewer
 	frames chan seen // closed when the track ends
 	track  chan *webrtc.TrackRemote
+	sound  chan *rtp.Packet
 	closed chan error // OnClose
 
 	channel *webrtc.DataChannel
@@ -214,7 +194,12 @@ type client struct {
 
 type clientConfig struct {
 	channel bool
-	conn    net.PacketConn // what it sends and receives with; nil: its own
+	sound   bool
+	tcp     bool                      // it has no UDP
+	conn    net.PacketConn            // what it sends and receives with; nil: its own
+	host    netip.Addr                // where the kit is; none: on loopback
+	heard   func(string)              // gets messages; nil: texts does
+	play    func(*webrtc.TrackRemote) // what looks at pictures; nil: frames gets them
 	options Options
 	offer   func(string) string // changes the offer on its way
 	answer  func(string) string // and the answer
@@ -224,8 +209,13 @@ func newClient(t testing.TB, k *kit, cc clientConfig) *client {
 	t.Helper()
 	var se webrtc.SettingEngine
 	se.SetIncludeLoopbackCandidate(true)
-	se.SetIPFilter(net.IP.IsLoopback)
+	if !cc.host.IsValid() {
+		se.SetIPFilter(net.IP.IsLoopback)
+	}
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	if cc.tcp {
+		se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	}
 	se.SetICEMulticastDNSMode(0)
 	se.SetSRTPReplayProtectionWindow(1024) // as browsers have; pion's own, 64, is less than a second try takes
 	if cc.conn != nil {
@@ -241,10 +231,15 @@ func newClient(t testing.TB, k *kit, cc clientConfig) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{pc: pc, frames: make(chan seen, 4096), track: make(chan *webrtc.TrackRemote, 1), closed: make(chan error, 1), opened: make(chan struct{}), texts: make(chan string, 256)}
+	c := &client{pc: pc, frames: make(chan seen, 4096), track: make(chan *webrtc.TrackRemote, 1), sound: make(chan *rtp.Packet, 1024), closed: make(chan error, 1), opened: make(chan struct{}), texts: make(chan string, 256)}
 	t.Cleanup(func() { pc.Close() })
 	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 		t.Fatal(err)
+	}
+	if cc.sound {
+		if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if cc.channel {
 		protocol := ChannelProtocol
@@ -252,11 +247,22 @@ func newClient(t testing.TB, k *kit, cc clientConfig) *client {
 			t.Fatal(err)
 		}
 		c.channel.OnOpen(func() { close(c.opened) })
-		c.channel.OnMessage(func(m webrtc.DataChannelMessage) { c.texts <- string(m.Data) })
+		if cc.heard == nil {
+			cc.heard = func(text string) { c.texts <- text }
+		}
+		c.channel.OnMessage(func(m webrtc.DataChannelMessage) { cc.heard(string(m.Data)) })
 	}
 	pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		if tr.Kind() == webrtc.RTPCodecTypeAudio {
+			c.listen(tr)
+			return
+		}
 		c.track <- tr
 		defer close(c.frames)
+		if cc.play != nil {
+			cc.play(tr)
+			return
+		}
 		assemble(tr, c.frames)
 	})
 	offer, err := pc.CreateOffer(nil)
@@ -274,6 +280,9 @@ func newClient(t testing.TB, k *kit, cc clientConfig) *client {
 	}
 	opt := cc.options
 	opt.Hosts = loopbackHost
+	if cc.host.IsValid() {
+		opt.Hosts = []netip.Addr{cc.host}
+	}
 	opt.OnClose = func(reason error) { c.closed <- reason }
 	v, answer, err := k.Accept(text, opt)
 	if err != nil {
@@ -289,39 +298,16 @@ func newClient(t testing.TB, k *kit, cc clientConfig) *client {
 	return c
 }
 
-// assemble puts packets in order, waiting for those that come late, and takes whole pictures out of them.
-func assemble(tr *webrtc.TrackRemote, to chan<- seen) {
-	var (
-		held  = map[uint16]*rtp.Packet{}
-		next  uint16
-		begun bool
-		data  []byte
-		depay codecs.H264Packet
-	)
+// listen keeps the packets of sound that come.
+func (c *client) listen(tr *webrtc.TrackRemote) {
 	for {
 		p, _, err := tr.ReadRTP()
 		if err != nil {
 			return
 		}
-		if !begun {
-			begun, next = true, p.SequenceNumber
-		}
-		held[p.SequenceNumber] = p
-		for p := held[next]; p != nil; p = held[next] {
-			delete(held, next)
-			next++
-			b, err := depay.Unmarshal(p.Payload)
-			if err != nil {
-				return
-			}
-			data = append(data, b...)
-			if p.Marker {
-				select {
-				case to <- seen{p.Timestamp, data, len(data) > 4 && data[4]&31 == 7}:
-				default: // a test that does not look does not hold up the viewer
-				}
-				data = nil
-			}
+		select {
+		case c.sound <- p:
+		default: // a test that does not look does not hold up the viewer
 		}
 	}
 }
@@ -363,33 +349,11 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// lossy drops some of the media packets that come.
-type lossy struct {
-	net.PacketConn
-	drop    func(n int) bool
-	n       int
-	dropped atomic.Int64
-}
-
-func newLossy(t testing.TB, drop func(n int) bool) *lossy {
-	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &lossy{PacketConn: udp, drop: drop}
-}
-
-func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
-	for {
-		n, from, err := l.PacketConn.ReadFrom(b)
-		if err == nil && n > 12 && b[0]>>6 == 2 && (b[1] < 192 || b[1] > 223) {
-			if l.n++; l.drop(l.n) {
-				l.dropped.Add(1)
-				continue
-			}
-		}
-		return n, from, err
-	}
+// connections is how many TCP connections the viewer has.
+func (v *Viewer) connections() int {
+	v.server.mu.Lock()
+	defer v.server.mu.Unlock()
+	return len(v.ice.conns)
 }
 
 // ufrag is the viewer's own ICE user fragment in use.

@@ -34,8 +34,7 @@ const (
 var errReport = errors.New("malformed RTCP")
 
 // report reads a compound RTCP packet, takes note of what it says of the path and returns what it asks for. It reads
-// no more than it must and allocates only for NACKs: a feedback message may claim 65,535 packets in a few bytes, and
-// is counted here by its run lengths. Unknown packets are passed over, malformed ones end the reading.
+// no more than it must and allocates only for NACKs. Unknown packets are passed over, malformed ones end the reading.
 func (v *Viewer) report(b []byte, now time.Duration) (f feedback, err error) {
 	f.viewer = v
 	for len(b) > 0 {
@@ -59,7 +58,7 @@ func (v *Viewer) report(b []byte, now time.Duration) (f feedback, err error) {
 				f.nacks = appendNacks(f.nacks, p[8:])
 			}
 		case kind == rtcpTransport && format == formatTWCC:
-			err = v.count.arrivals(p[8:])
+			err = v.path.Feedback(p[8:])
 		case kind == rtcpPayload && format == formatPLI:
 			f.picture = f.picture || binary.BigEndian.Uint32(p[4:]) == v.track.ssrc
 		case kind == rtcpPayload && format == formatFIR:
@@ -113,46 +112,6 @@ func (v *Viewer) blocks(p []byte, skip, n int, now time.Duration) error {
 	return nil
 }
 
-// arrivals counts what a transport-wide feedback message says came and did not. It starts at the base sequence number.
-func (c *viewerCounters) arrivals(p []byte) error {
-	if len(p) < 8 {
-		return errReport
-	}
-	left := int(binary.BigEndian.Uint16(p[2:]))
-	came, lost := 0, 0
-	for p = p[8:]; left > 0; p = p[2:] {
-		if len(p) < 2 {
-			return errReport
-		}
-		chunk := binary.BigEndian.Uint16(p)
-		if chunk>>15 == 0 { // a run of one symbol
-			n := min(left, int(chunk&0x1FFF))
-			if n == 0 {
-				return errReport
-			}
-			if chunk>>13&3 == 0 {
-				lost += n
-			} else {
-				came += n
-			}
-			left -= n
-			continue
-		}
-		width := uint16(1 + chunk>>14&1) // 14 symbols of one bit or 7 of two
-		for at := 14 - width; left > 0 && at < 14; at -= width {
-			if chunk>>at&(1<<width-1) == 0 {
-				lost++
-			} else {
-				came++
-			}
-			left--
-		}
-	}
-	c.arrived.Add(uint64(came))
-	c.missing.Add(uint64(lost))
-	return nil
-}
-
 // remb takes the receiver's own estimate: "REMB", a count, then 6 bits of exponent and 18 of mantissa.
 func (c *viewerCounters) remb(p []byte) {
 	if len(p) < 8 || string(p[:4]) != "REMB" {
@@ -177,15 +136,15 @@ const cname = "edgekit"
 
 // senderReport appends a sender report, which says how timestamp and clock relate and what has been sent, and the
 // CNAME that RFC 3550 section 6.1 wants beside it.
-func (t *track) senderReport(b []byte, now time.Duration, rtp uint32) []byte {
+func senderReport(b []byte, now time.Duration, ssrc, rtp uint32, packets, octets uint64) []byte {
 	b = append(b, 0x80, rtcpSenderReport, 0, 6)
-	b = binary.BigEndian.AppendUint32(b, t.ssrc)
+	b = binary.BigEndian.AppendUint32(b, ssrc)
 	b = binary.BigEndian.AppendUint64(b, ntp(now))
 	b = binary.BigEndian.AppendUint32(b, rtp)
-	b = binary.BigEndian.AppendUint32(b, uint32(t.packets))
-	b = binary.BigEndian.AppendUint32(b, uint32(t.octets))
+	b = binary.BigEndian.AppendUint32(b, uint32(packets))
+	b = binary.BigEndian.AppendUint32(b, uint32(octets))
 	b = append(b, 0x81, rtcpDescription, 0, 4)
-	b = binary.BigEndian.AppendUint32(b, t.ssrc)
+	b = binary.BigEndian.AppendUint32(b, ssrc)
 	b = append(b, 1, byte(len(cname)))
 	b = append(b, cname...)
 	return append(b, 0, 0, 0) // the end of the items, on a word's end

@@ -50,8 +50,8 @@ func TestReportsAreRead(t *testing.T) {
 	if rtt := time.Duration(st.rtt.Load()); rtt < 99*time.Millisecond || rtt > 101*time.Millisecond {
 		t.Errorf("round trip %v, expected 100 ms", rtt)
 	}
-	if st.arrived.Load() != 6 || st.missing.Load() != 14 {
-		t.Errorf("%d arrived, %d missing; expected 6 and 14", st.arrived.Load(), st.missing.Load())
+	if got := v.path.Totals(); got.Arrived != 6 || got.Missing != 14 {
+		t.Errorf("%+v; expected 6 and 14", got)
 	}
 	for _, p := range []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: 77}, &rtcp.FullIntraRequest{MediaSSRC: 77, FIR: []rtcp.FIREntry{{SSRC: 3}, {SSRC: 77}}}} {
 		if f, err := v.report(reports(t, p), now); err != nil || !f.picture {
@@ -65,8 +65,7 @@ func TestReportsAreRead(t *testing.T) {
 
 // The sender report is one that another implementation reads.
 func TestSenderReportIsRead(t *testing.T) {
-	tr := track{ssrc: 77, packets: 5, octets: 6000}
-	packets, err := rtcp.Unmarshal(tr.senderReport(nil, 90*time.Second+500*time.Millisecond, 12345))
+	packets, err := rtcp.Unmarshal(senderReport(nil, 90*time.Second+500*time.Millisecond, 77, 12345, 5, 6000))
 	if err != nil || len(packets) != 2 {
 		t.Fatalf("%v %v", packets, err)
 	}

@@ -9,9 +9,11 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/capture/fanout/internal/air"
 	"edgekit.internal/capture/fanout/internal/burst"
 	"edgekit.internal/capture/fanout/internal/cut"
 	"edgekit.internal/capture/fanout/internal/seal"
+	"edgekit.internal/capture/fanout/internal/tcp"
 )
 
 // Bounds of the sender.
@@ -20,6 +22,7 @@ const (
 	maxLayers = 8
 
 	askEvery    = 250 * time.Millisecond // least time between two requests for a key picture of a layer
+	askScarce   = time.Second            // and where the network is full, of which each takes much
 	tickEvery   = 250 * time.Millisecond
 	reportEvery = time.Second // between sender reports
 
@@ -49,11 +52,15 @@ type sender struct {
 	tokens  int
 	born    int // layers ever
 
+	governor governor
+	pace     air.Pace
+
+	framed   []byte // packets of one picture on their way to a TCP connection
 	arena    []byte // the batch: packets, one after another
 	messages []burst.Message
 	shares   []share
 
-	blocked  bool // the socket is full, and somebody waits for it
+	blocked  bool // the UDP socket is full, and somebody waits for it
 	writable chan error
 }
 
@@ -67,19 +74,22 @@ type share struct {
 func newSender(s *Server, w wire) *sender {
 	return &sender{
 		server: s, wire: w, layers: map[uint8]*history{}, tokens: allTokens,
-		arena: make([]byte, 0, arenaLen), writable: make(chan error, 1),
+		arena: make([]byte, 0, arenaLen), framed: make([]byte, 0, tcp.Header+cut.MaxPacket), writable: make(chan error, 1), pace: air.NewPace(),
 	}
 }
 
 // send runs the sender until work ends.
 func (s *Server) send(work context.Context) error {
 	x := newSender(s, s.conn)
+	defer x.pace.Due.Stop()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case p := <-s.pictures:
 			x.spread(p)
+		case p := <-s.sounds:
+			x.sound(p)
 		case f := <-s.commands:
 			f(x)
 		case f := <-s.feedback:
@@ -91,6 +101,9 @@ func (s *Server) send(work context.Context) error {
 			if err != nil && work.Err() == nil {
 				return err
 			}
+		case <-s.drained:
+		case <-x.pace.Due.C:
+			x.pace.Waits = false
 		case <-work.Done():
 			if x.blocked {
 				<-x.writable // the socket is interrupted as work ends
@@ -130,6 +143,9 @@ func (x *sender) spread(in published) {
 		t := &v.track
 		switch {
 		case t.idle:
+			if p.Layer == t.on {
+				v.due.Store(int64(x.server.clock()))
+			}
 			continue
 		case p.Layer == t.want && t.want != t.on:
 			if !p.Key {
@@ -146,7 +162,7 @@ func (x *sender) spread(in published) {
 			t.live = false
 		}
 		if !t.live {
-			waiting = true
+			waiting = x.mayAsk(v) || waiting
 			continue
 		}
 		x.queue(v, h, p, p.RTP)
@@ -164,22 +180,49 @@ func (x *sender) history(l capture.Layer) *history {
 }
 
 // queue puts a picture into a viewer's ring. One that is full means that the viewer's share of the air is too small, or
-// that it has gone: it skips to the next key picture.
-func (x *sender) queue(v *Viewer, h *history, p *cut.Picture, rtp uint32) {
-	if v.track.push(p, rtp) {
-		return
+// that it has gone: it skips to the next key picture. It reports whether the picture is in it.
+func (x *sender) queue(v *Viewer, h *history, p *cut.Picture, rtp uint32) bool {
+	t := &v.track
+	if t.push(p, rtp) {
+		v.due.Store(int64(x.server.clock()))
+		return true
 	}
-	v.track.drop()
-	v.track.live = false
+	t.drop()
+	t.live = false
+	conn := v.remote.Load().overTCP()
+	t.choked = conn != nil && !conn.Room(tcp.Header+cut.MaxPacket)
 	v.count.skipped.Add(1)
 	x.server.count.skipped.Add(1)
-	x.ask(h)
+	if x.mayAsk(v) {
+		x.ask(h)
+	}
+	return false
+}
+
+// mayAsk says whether a key picture may be asked for on account of a viewer that waits for one. Where its own TCP connection took no
+// more, it is of no use before that does; and the others, for whom a key picture means fewer bits for all between, are not to pay for
+// it over and over. Any that is made for somebody else will do as well.
+func (x *sender) mayAsk(v *Viewer) bool {
+	t := &v.track
+	conn := v.remote.Load().overTCP()
+	if conn == nil || !t.choked {
+		return true
+	}
+	now := x.server.clock()
+	if now < t.patient || !conn.Room(tcp.Header+cut.MaxPacket) {
+		return false
+	}
+	t.patient = now + askScarce
+	return true
 }
 
 // ask asks for a key picture of a layer, now or as soon as the last request is old enough.
 func (x *sender) ask(h *history) {
-	now := int64(x.server.clock())
-	if h.asked != 0 && now-h.asked < int64(askEvery) {
+	now, every := int64(x.server.clock()), int64(askEvery)
+	if x.pace.Rate > 0 {
+		every = int64(askScarce)
+	}
+	if h.asked != 0 && now-h.asked < every {
 		h.wanted = true
 		return
 	}
@@ -196,6 +239,7 @@ func (x *sender) join(v *Viewer, media *seal.Sealer, control *srtp.Context) {
 	t := &v.track
 	t.media, t.control, t.tokens = media, control, 2*viewerTokens
 	x.playing = append(x.playing, v)
+	x.enter(v)
 	t.on = t.want
 	if x.layers[t.on] == nil {
 		x.settle()
@@ -215,8 +259,7 @@ func (x *sender) begin(v *Viewer) {
 		return
 	}
 	if h.key != nil {
-		x.queue(v, h, h.key, h.last)
-		if h.key == h.latest() {
+		if x.queue(v, h, h.key, h.last) && h.key == h.latest() {
 			t.live = true
 			return
 		}
@@ -237,6 +280,9 @@ func (x *sender) setLayer(v *Viewer, id uint8) {
 		return
 	}
 	v.track.pinned = true
+	x.governor.climb(x.layers)
+	at := max(slices.Index(x.governor.ladder, h), 0)
+	v.track.seat.own, v.track.seat.given = at, at
 	if v.track.want = id; v.track.on != id && v.track.media != nil {
 		x.ask(h)
 	}
@@ -250,10 +296,11 @@ func (x *sender) setLayers(layers []capture.Layer) {
 		if h == nil {
 			h = x.history(l)
 		}
-		h.info = l
+		h.info, h.target = l, 0
 		kept[l.ID] = h
 	}
 	x.layers = kept
+	x.governor.scale = 0 // a new encoder has the rates it was started with
 	x.settle()
 }
 
@@ -278,68 +325,18 @@ func (x *sender) settle() {
 	}
 }
 
-// answer serves feedback: packets to send again, a key picture to ask for.
-func (x *sender) answer(f feedback) {
-	v := f.viewer
-	t := &v.track
-	if t.media == nil || v.ctx.Err() != nil {
-		return
-	}
-	if h := x.layers[t.on]; f.picture && h != nil {
-		x.ask(h)
-	}
-	for i, n := range f.nacks {
-		if t.tokens == 0 || x.tokens == 0 || x.blocked {
-			x.server.count.resendDenied.Add(uint64(len(f.nacks) - i))
-			return
-		}
-		if !x.again(v, n) {
-			x.server.count.gone.Add(1)
-			continue
-		}
-		t.tokens--
-		x.tokens--
-		v.count.resent.Add(1)
-		x.server.count.resent.Add(1)
-	}
-}
-
-// again puts a packet that was sent into the batch once more, the same bytes (RFC 4588 is not used: a browser takes a
-// retransmission on the stream itself as well).
-func (x *sender) again(v *Viewer, n uint16) bool {
-	t := &v.track
-	r, seq := t.sent(n)
-	if r == nil {
-		return false
-	}
-	p, i, rtp := r.replay, int(seq-r.seq), r.rtp
-	if p == nil {
-		h := x.layers[r.layer]
-		if h == nil {
-			return false
-		}
-		number := r.number + seq - r.seq
-		if p = h.find(number); p == nil {
-			return false
-		}
-		i, rtp = int(number-p.First), p.RTP
-	}
-	if i >= p.Packets() || !x.room(cut.MaxPacket) {
-		return false
-	}
-	from := len(x.arena)
-	x.packet(v, p, i, seq, rtp)
-	x.add(v, from, 0, share{viewer: v, packets: 1})
-	return true
-}
-
 // tick does what time brings: budgets, sender reports, and viewers that fall silent or speak again.
 func (x *sender) tick(now time.Duration) {
-	x.tokens = allTokens
+	x.tokens = x.mayAgain()
 	for _, v := range x.playing {
 		t := &v.track
-		t.tokens = min(t.tokens+viewerTokens, 2*viewerTokens)
-		idle := now-time.Duration(v.heard.Load()) > x.server.config.Quiet
+		again := t.mayAgain()
+		t.tokens = min(t.tokens+again, 2*again)
+		quiet := x.server.config.Quiet
+		if t.idle || t.seat.told && t.seat.sign.Sent > 0 { // of pictures it speaks many times a second while it is there
+			quiet = min(quiet, told)
+		}
+		idle := now-time.Duration(v.heard.Load()) > quiet
 		if idle != t.idle {
 			t.idle = idle
 			if idle {
@@ -349,14 +346,13 @@ func (x *sender) tick(now time.Duration) {
 				x.begin(v)
 			}
 		}
-		if !idle {
-			x.choose(v, now)
-		}
-		if !idle && now-t.reported >= reportEvery && x.room(cut.MaxPacket) {
+		if !idle && now-t.reported >= reportEvery && x.takes(v.remote.Load(), cut.MaxPacket) {
 			t.reported = now
 			x.report(v, now)
 		}
+		x.reportSound(v, now)
 	}
+	x.govern(now)
 	for _, h := range x.layers {
 		if h.wanted {
 			x.ask(h)
@@ -368,11 +364,11 @@ func (x *sender) tick(now time.Duration) {
 func (x *sender) report(v *Viewer, now time.Duration) {
 	var plain [64]byte
 	from := len(x.arena)
-	sealed, err := v.track.control.EncryptRTCP(x.arena[from:from:cap(x.arena)], v.track.senderReport(plain[:0], now, capture.Timestamp(now)), nil)
+	sealed, err := v.track.control.EncryptRTCP(x.arena[from:from:cap(x.arena)], senderReport(plain[:0], now, v.track.ssrc, capture.Timestamp(now), v.track.packets, v.track.octets), nil)
 	if err != nil {
 		v.cancel(errors.Join(ErrLeft, err)) // 2^31 reports: the keys are used up
 		return
 	}
 	x.arena = x.arena[:from+len(sealed)]
-	x.add(v, from, 0, share{viewer: v})
+	x.add(v, v.remote.Load(), from, 0, share{viewer: v})
 }

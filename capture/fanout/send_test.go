@@ -144,16 +144,20 @@ func (w *witness) take(b []byte) {
 	w.count++
 }
 
-// Whatever the socket takes and when, each viewer gets whole pictures it can decode, in order, without a gap in its
+// Whatever the socket and viewers' connections take and when, each viewer gets whole pictures it can decode, in order, without a gap in its
 // packet numbers, and never two different packets under one number; and when the socket is free again, all see the
 // latest picture.
 func TestViewersGetDecodablePicturesWhateverTheSocketDoes(t *testing.T) {
+	moves := 0
 	for seed := range uint64(30) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { torment(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { moves += torment(t, seed) })
+	}
+	if moves == 0 {
+		t.Error("nobody ever moved from UDP to TCP or back: the test tests less than it could")
 	}
 }
 
-func torment(t *testing.T, seed uint64) {
+func torment(t *testing.T, seed uint64) (moves int) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := idle(t)
 	now := time.Hour
@@ -166,6 +170,12 @@ func torment(t *testing.T, seed uint64) {
 	all, num := map[string]capture.AccessUnit{}, map[string]int{}
 	witnesses := map[netip.AddrPort]*witness{}
 	var viewers []*Viewer
+	phones := map[*Viewer]*dribbler{} // that have a TCP connection
+	hear := func() {
+		for v, p := range phones {
+			p.hand(witnesses[v.remote.Load().addr].take)
+		}
+	}
 	g.took = func(to netip.AddrPort, b []byte) { witnesses[to].take(b) }
 	join := func() {
 		v := s.newViewer(offer.Offer{PayloadType: 106, WideID: 4 * byte(r.IntN(2)), DelayID: 5 * byte(r.IntN(2)), MaxMessage: 1}, Options{Layer: uint8(r.IntN(3))})
@@ -186,7 +196,11 @@ func torment(t *testing.T, seed uint64) {
 			t.Fatal(err)
 		}
 		at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+len(viewers)))
-		v.remote.Store(s.conn.Addr(at))
+		v.remote.Store(s.way(at, nil))
+		if r.IntN(2) == 0 {
+			phones[v] = dribble(t, s, at)
+			v.remote.Store(s.way(at, phones[v].conn))
+		}
 		v.heard.Store(int64(now))
 		v.track.next = 65500 // soon over the wrap
 		v.track.start = v.track.next
@@ -243,11 +257,33 @@ func torment(t *testing.T, seed uint64) {
 		case k < 27:
 			g.room = -1
 			unblock()
+		case len(viewers) > 0:
+			v := viewers[r.IntN(len(viewers))]
+			p := phones[v]
+			switch {
+			case p == nil:
+			case k < 29:
+				p.take(r.IntN(3) > 0)
+			case !x.blocked: // it moves to the other way, once all has come by this one
+				p.empty(t)
+				hear()
+				to := s.way(v.remote.Load().addr, nil)
+				if v.remote.Load().tcp == nil {
+					to.tcp, to.udp = p.conn, nil
+				}
+				v.remote.Store(to)
+				moves++
+			}
 		}
 		x.flush()
+		hear()
 	}
 	g.room = -1
 	unblock()
+	for _, p := range phones {
+		p.empty(t)
+	}
+	hear()
 	for _, v := range viewers {
 		v.heard.Store(int64(now))
 	}
@@ -262,6 +298,16 @@ func torment(t *testing.T, seed uint64) {
 		}
 		x.flush()
 	}
+	for x.pace.Waits {
+		x.pace.Waits = false
+		now += x.pace.Wait()
+		x.flush()
+	}
+	for v, p := range phones {
+		until(t, "a viewer over TCP has it all", func() bool { p.empty(t); x.flush(); return v.track.count == 0 })
+		p.empty(t)
+	}
+	hear()
 	repeats := 0
 	for at, w := range witnesses {
 		if d := w.last - ts; w.count == 0 || d > 8 {
@@ -272,6 +318,7 @@ func torment(t *testing.T, seed uint64) {
 	if len(viewers) > 3 && repeats == 0 {
 		t.Error("nothing was ever sent again: the test tests nothing")
 	}
+	return moves
 }
 
 // A viewer that is not heard of gets no pictures, which keeps its share of the socket for the others; when it is heard
@@ -306,6 +353,7 @@ func TestNackStormsAreBounded(t *testing.T) {
 	s := idle(t)
 	g := &gate{room: -1, took: func(netip.AddrPort, []byte) {}}
 	x := newSender(s, g)
+	x.pace.Rate = 0 // the network has room
 	var viewers []*Viewer
 	for i := range 20 {
 		v := s.newViewer(offer.Offer{PayloadType: 106}, Options{})
@@ -315,7 +363,7 @@ func TestNackStormsAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.remote.Store(s.conn.Addr(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+i))))
+		v.remote.Store(s.way(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1000+i)), nil))
 		v.heard.Store(int64(s.clock()))
 		x.join(v, media, nil)
 		viewers = append(viewers, v)
@@ -389,5 +437,27 @@ func TestFullRingSkipsToTheNextKeyPicture(t *testing.T) {
 	tr.drop()
 	if tr.count != 1 || !tr.at(0).started {
 		t.Fatalf("%d left; expected the one that has its packet numbers", tr.count)
+	}
+}
+
+// A viewer that begins again while its ring is full has not got the key picture that it could begin with.
+func TestAFullRingIsNoPlaceToBegin(t *testing.T) {
+	s := idle(t)
+	x := newSender(s, &gate{room: 0, open: make(chan struct{})})
+	v := s.newViewer(offer.Offer{PayloadType: 106}, Options{})
+	t.Cleanup(v.Close)
+	media, err := seal.New(GCM, make([]byte, 16), make([]byte, GCM.SaltLen()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.remote.Store(s.way(netip.MustParseAddrPort("127.0.0.1:9"), nil))
+	x.join(v, media, nil)
+	for i := range uint32(ringLen) {
+		x.spread(published{au: unit(0, 3000*i, i == ringLen-1, 100)})
+	}
+	for v.track.push(x.layers[0].latest(), 0) {
+	}
+	if x.begin(v); v.track.live {
+		t.Error("it is sent what follows a picture that it was not sent")
 	}
 }

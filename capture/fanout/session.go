@@ -22,6 +22,7 @@ import (
 	"github.com/pion/sctp"
 	"github.com/pion/srtp/v3"
 
+	"edgekit.internal/capture/fanout/internal/pipe"
 	"edgekit.internal/capture/fanout/internal/seal"
 )
 
@@ -95,7 +96,7 @@ func (v *Viewer) shake() (*dtls.Conn, error) {
 	for i, c := range v.server.config.Ciphers {
 		profiles[i] = dtls.SRTPProtectionProfile(c)
 	}
-	conn, err := dtls.ServerWithOptions(v.pipe, peer,
+	conn, err := dtls.ServerWithOptions(v.pipe, pipe.Peer,
 		dtls.WithCertificates(v.server.cert),
 		dtls.WithSRTPProtectionProfiles(profiles...),
 		dtls.WithClientAuth(dtls.RequireAnyClientCert),
@@ -157,7 +158,11 @@ func (v *Viewer) serveChannels(conn *dtls.Conn) {
 		sctp.WithMaxReceiveBufferSize(4*MaxMessage), // what an unread viewer can make us keep
 		sctp.WithMaxReassemblyQueueEntries(256),
 		sctp.WithMaxMessageSize(uint32(min(MaxMessage, v.offer.MaxMessage))),
+		sctp.WithRTOMax(1000),              // ms; who was out of reach for long is told what they missed soon after
 		sctp.WithEnableInterleaving(false), // one channel: nothing to interleave
+		// A message that was lost alone is said again before the other side would own up to it, which browsers do after 200 ms at most
+		// (RFC 8985 section 7.2: WCDelAckT): an outcome is worth the second packet.
+		sctp.WithRACKOptions(sctp.WithRackWCDelAck(30*time.Millisecond)),
 		sctp.WithLoggerFactory(quiet),
 	)
 	if err != nil {

@@ -32,7 +32,11 @@ type track struct {
 	on   uint8 // layer it gets
 	live bool  // it can decode the next picture of its layer
 
+	choked  bool          // its ring was full because its TCP connection took no more
+	patient time.Duration // until then no key picture is asked for on account of that
+
 	choice choose.Chooser
+	seat   seat
 	pinned bool // SetLayer has chosen
 
 	idle bool // it is not heard of, and gets nothing
@@ -123,6 +127,11 @@ func (t *track) sent(n uint16) (r *run, seq uint64) {
 		return nil, 0
 	}
 	seq = t.next - back
+	if t.count > 0 {
+		if p := t.at(0); p.started && seq >= p.seq+uint64(p.from) {
+			return nil, 0 // it has its number, but waits for its turn
+		}
+	}
 	for i := t.runNext - 1; i >= 0 && i >= t.runNext-runLen; i-- {
 		if r := &t.runs[i%runLen]; r.seq <= seq {
 			return r, seq
@@ -133,7 +142,7 @@ func (t *track) sent(n uint16) (r *run, seq uint64) {
 
 // header appends the RTP header of a picture's i-th packet (RFC 3550 section 5.1) with its extension (RFC 8285 section
 // 4.2). All of it follows from its arguments: the same packet made again is the same bytes, as GCM requires. The
-// transport-wide number is therefore the sequence number, which it may be as there is but one stream.
+// transport-wide number is therefore the sequence number, which it may be as sound, the other stream, has none.
 func (t *track) header(b []byte, o *offer.Offer, p *cut.Picture, i int, seq uint64, rtp uint32) []byte {
 	n := len(b)
 	b = append(b, 0x80, o.PayloadType, byte(seq>>8), byte(seq), 0, 0, 0, 0, 0, 0, 0, 0)
@@ -147,15 +156,24 @@ func (t *track) header(b []byte, o *offer.Offer, p *cut.Picture, i int, seq uint
 	switch {
 	case o.WideID != 0 && delay:
 		h[0] |= 0x10
-		b = append(b, 0xBE, 0xDE, 0, 2, o.WideID<<4|1, byte(seq>>8), byte(seq), o.DelayID<<4|2, 0, 0, 0, 0)
+		b = append(b, 0xBE, 0xDE, 0, 2, o.WideID<<4|1, byte(seq>>8), byte(seq), o.DelayID<<4|2, 0, 0, longest(o), 0)
 	case o.WideID != 0:
 		h[0] |= 0x10
 		b = append(b, 0xBE, 0xDE, 0, 1, o.WideID<<4|1, byte(seq>>8), byte(seq), 0)
 	case delay:
 		h[0] |= 0x10
-		b = append(b, 0xBE, 0xDE, 0, 1, o.DelayID<<4|2, 0, 0, 0)
+		b = append(b, 0xBE, 0xDE, 0, 1, o.DelayID<<4|2, 0, 0, longest(o))
 	}
 	return b
+}
+
+// longest is for how long a player may keep the picture, in units of 10 ms: not at all, but half a second if it takes sound too, so that it can have the
+// picture wait for that. It does so only while sound comes; up to half a second counts as not at all otherwise (WebRTC's playout-delay extension).
+func longest(o *offer.Offer) byte {
+	if o.Sound {
+		return 50
+	}
+	return 0
 }
 
 // headerLen is the length of what header appends.
@@ -172,12 +190,13 @@ func headerLen(o *offer.Offer, p *cut.Picture) int {
 
 // history keeps the latest pictures of a layer for retransmission, and its last key picture for those who join.
 type history struct {
-	info  capture.Layer
-	ring  [historyLen]*cut.Picture
-	count int    // pictures ever
-	next  uint64 // number of the next packet
-	key   *cut.Picture
-	last  uint32 // timestamp of the latest picture
+	info   capture.Layer
+	target int // kbit/s it is encoded to; 0: as it says
+	ring   [historyLen]*cut.Picture
+	count  int    // pictures ever
+	next   uint64 // number of the next packet
+	key    *cut.Picture
+	last   uint32 // timestamp of the latest picture
 
 	asked  int64 // when a key picture was last asked for, in ns; 0: never
 	wanted bool  // one is to be asked for again as soon as that is allowed
@@ -186,6 +205,14 @@ type history struct {
 
 // historyLen pictures are two seconds at 30 a second: older ones are of no use to a viewer that shows them at once.
 const historyLen = 64
+
+// kbps is what the layer is encoded to.
+func (h *history) kbps() int {
+	if h.target > 0 {
+		return h.target
+	}
+	return h.info.Kbps
+}
 
 // push numbers a picture's packets and stores it.
 func (h *history) push(p *cut.Picture) {
@@ -219,37 +246,4 @@ func (h *history) find(number uint64) *cut.Picture {
 		}
 	}
 	return nil
-}
-
-// choose moves a viewer to another layer where its path asks for that.
-func (x *sender) choose(v *Viewer, now time.Duration) {
-	t := &v.track
-	if t.pinned {
-		return
-	}
-	way := t.choice.Judge(now, choose.Path{Sent: v.count.packets.Load(), Nacks: v.count.nacks.Load(), Arrived: v.count.arrived.Load(), Missing: v.count.missing.Load(), Skipped: v.count.skipped.Load(),
-		Loss: v.count.loss.Load(), RTT: time.Duration(v.count.rtt.Load())})
-	if way == 0 || t.on != t.want { // one step at a time
-		return
-	}
-	if next := x.beside(t.on, way); next != nil {
-		t.choice.Moved(now, way)
-		t.want = next.info.ID
-		x.ask(next)
-	}
-}
-
-// beside is the layer with the next fewer (-1) or more (+1) kbit/s; nil: there is none, or it is not known.
-func (x *sender) beside(id uint8, way int) (next *history) {
-	from := x.layers[id]
-	if from == nil || from.info.Kbps == 0 {
-		return nil
-	}
-	for _, h := range x.layers {
-		further := (h.info.Kbps - from.info.Kbps) * way
-		if h.info.Kbps > 0 && further > 0 && (next == nil || further < (next.info.Kbps-from.info.Kbps)*way) {
-			next = h
-		}
-	}
-	return next
 }

@@ -18,8 +18,10 @@ import (
 	"github.com/pion/datachannel"
 	"github.com/pion/srtp/v3"
 
-	"edgekit.internal/capture/fanout/internal/burst"
 	"edgekit.internal/capture/fanout/internal/offer"
+	"edgekit.internal/capture/fanout/internal/path"
+	"edgekit.internal/capture/fanout/internal/pipe"
+	"edgekit.internal/capture/fanout/internal/voice"
 )
 
 // Options say how one viewer is served. The callbacks of a viewer are called one at a time, OnClose last and once;
@@ -29,6 +31,8 @@ type Options struct {
 	Hosts []netip.Addr
 
 	Layer uint8 // to start with; one that does not exist means the first there is
+
+	Silent bool // no sound is sent until SetSound asks for it
 
 	// Owner is whose connection this is, and Places how many those of one owner may be at once; 0: no bound but the
 	// server's. One more ends the owner's oldest, as a phone that comes back means it to; where Owner is empty, which is
@@ -65,17 +69,24 @@ type Viewer struct {
 
 	ice     iceState // owned by Server.mu
 	reached chan struct{}
-	pipe    *pipe // datagrams of DTLS, from the receiver to the session
+	pipe    *pipe.Pipe // datagrams of DTLS, from the receiver to the session
 
-	remote  atomic.Pointer[burst.Addr]
+	remote  atomic.Pointer[remote]
 	checked atomic.Int64 // ns, when the last valid connectivity check came
 	heard   atomic.Int64 // ns, when anything valid came
 	current atomic.Int64 // ns, when anything came from the address in use
+	due     atomic.Int64 // ns, when there last was a picture for it, to be sent unless it is silent
 	playing atomic.Bool  // DTLS is up
 	rtcpIn  atomic.Pointer[srtp.Context]
 
+	reports sync.Mutex // reports may come on several ways at once; it guards what rtcpIn points to, and the two below
+	latest  uint16     // packet that it asked for, if it ever lacked one
+	lacked  bool
+
 	out   outbox
 	track track // owned by the sender
+	path  path.Path
+	voice voice.Voice // the same, but for its SSRC
 	count viewerCounters
 }
 
@@ -93,15 +104,16 @@ func (s *Server) newViewer(o offer.Offer, opt Options) *Viewer {
 	rand.Read(b[:]) // never fails (crypto/rand)
 	v := &Viewer{
 		id: base64.RawURLEncoding.EncodeToString(b[:16]), server: s, options: opt, offer: o, since: s.clock(),
-		reached: make(chan struct{}), pipe: newPipe(s.conn),
+		reached: make(chan struct{}),
 	}
-	v.pipe.to = &v.remote
+	v.pipe = pipe.New(v.send)
 	v.ctx, v.cancel = context.WithCancelCause(context.Background())
 	v.ice.local, v.ice.remoteUfrag = newCredentials(), o.Ufrag
 	v.track.ssrc = binary.BigEndian.Uint32(b[16:])
 	v.track.next = uint64(binary.BigEndian.Uint16(b[20:]) & 0x7FFF) // RFC 3711 section 3.3.1: not close to the wrap
 	v.track.start = v.track.next
 	v.track.want = opt.Layer
+	v.voice = voice.New(v.track.ssrc, !opt.Silent)
 	return v
 }
 
@@ -136,6 +148,12 @@ func (v *Viewer) Done() <-chan struct{} { return v.ctx.Done() }
 // what it has until the next key picture of the new one, which is asked for; a layer that does not exist changes nothing.
 func (v *Viewer) SetLayer(id uint8) {
 	v.server.command(func(x *sender) { x.setLayer(v, id) })
+}
+
+// SetSound has sound sent to a viewer whose player takes it, or no more. Where nobody listens, none is worth the air: fifty small packets a second are
+// more to a radio than their bytes. And a player shows a picture that has no sound beside it sooner, as it waits for none.
+func (v *Viewer) SetSound(on bool) {
+	v.server.command(func(*sender) { v.voice.Turn(on) })
 }
 
 // Send queues a message of at most MaxMessage bytes, text as in JSON, for the data channel; msg must not be changed
@@ -201,7 +219,7 @@ func (v *Viewer) answer(c credentials) offer.Answer {
 	s := v.server
 	a := offer.Answer{
 		Ufrag: c.ufrag, Pwd: c.pwd, Fingerprint: s.printed, Version: v.etag.Load() + 1,
-		SSRC: v.track.ssrc, CNAME: cname, MaxMessage: MaxMessage, Port: s.conn.LocalPort(),
+		SSRC: v.track.ssrc, SoundSSRC: v.voice.SSRC, CNAME: cname, MaxMessage: MaxMessage, Port: s.conn.LocalPort(), TCPPort: s.config.TCPPort,
 	}
 	if sps := s.sps.Load(); sps != nil {
 		a.SPS = *sps
@@ -254,3 +272,103 @@ func (v *Viewer) Restart(offerOrFragment string) (answer string, err error) {
 
 // tag is the entity tag of the ICE session, as WHEP uses it: it changes with every restart.
 func (v *Viewer) tag() string { return fmt.Sprintf(`"%s-%d"`, v.id[:8], v.etag.Load()+1) }
+
+// admit adds a viewer, unless the house is full.
+func (s *Server) admit(v *Viewer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state == stateStopped:
+		return ErrClosed
+	case len(s.viewers) >= s.config.MaxViewers && !s.evict(v.options.From):
+		s.count.refused.Add(1)
+		return offer.Refuse(Full, "all %d places are taken; try again in a moment", s.config.MaxViewers)
+	}
+	if err := s.place(v.options); err != nil {
+		s.count.refused.Add(1)
+		return err
+	}
+	s.viewers[v.id] = v
+	s.byUfrag[v.ice.local.ufrag] = v
+	s.sessions.Go(v.run)
+	return nil
+}
+
+// away is how long a viewer may be silent until its place is anybody's who needs one.
+const away = 15 * time.Second
+
+// away says whether a viewer has been silent for so long.
+func (v *Viewer) away(now time.Duration) bool {
+	return v.playing.Load() && now-time.Duration(v.heard.Load()) > away
+}
+
+// evict ends the connection of one who has been silent for long; else the oldest of whoever has the most, if that is at least two more
+// than the newcomer has. Those whose end is on its way count no more; there may for a moment be more viewers than places.
+func (s *Server) evict(newcomer string) bool {
+	oldest, count := map[string]*Viewer{}, map[string]int{}
+	most := ""
+	now := s.clock()
+	for _, v := range s.viewers {
+		from := v.options.From
+		if v.ctx.Err() != nil {
+			continue
+		}
+		if v.away(now) {
+			v.cancel(ErrSilent)
+			return true
+		}
+		if o := oldest[from]; o == nil || v.since < o.since {
+			oldest[from] = v
+		}
+		if count[from]++; count[from] > count[most] {
+			most = from
+		}
+	}
+	if count[most] < count[newcomer]+2 {
+		return false
+	}
+	oldest[most].cancel(ErrReplaced)
+	return true
+}
+
+// place makes room among the connections of one owner.
+func (s *Server) place(o Options) error {
+	var oldest *Viewer
+	n, now := 0, s.clock()
+	for _, other := range s.viewers {
+		if other.options.Owner != o.Owner || other.ctx.Err() != nil || o.Owner == "" && other.away(now) {
+			continue
+		}
+		if n++; oldest == nil || other.since < oldest.since {
+			oldest = other
+		}
+	}
+	switch {
+	case o.Places == 0 || n < o.Places:
+	case o.Owner == "":
+		return offer.Refuse(Full, "all %d places for players without a session are taken; open the page instead", o.Places)
+	default:
+		oldest.cancel(ErrReplaced)
+	}
+	return nil
+}
+
+// dismiss forgets a viewer.
+func (s *Server) dismiss(v *Viewer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.viewers, v.id)
+	for _, c := range []credentials{v.ice.local, v.ice.next} {
+		if s.byUfrag[c.ufrag] == v {
+			delete(s.byUfrag, c.ufrag)
+		}
+	}
+	for _, a := range v.ice.addrs {
+		if s.byAddr[a] == v {
+			delete(s.byAddr, a)
+		}
+	}
+	for _, c := range v.ice.conns {
+		c.Close()
+	}
+}

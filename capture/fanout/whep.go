@@ -3,12 +3,14 @@ package fanout
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"edgekit.internal/capture/fanout/internal/offer"
 )
@@ -24,12 +26,15 @@ const (
 // such as /whep, and below it:
 //
 //	POST   base       offer → 201 with answer, Location, ETag, Accept-Patch
-//	PATCH  base/{id}  candidates → 204; new ICE credentials with If-Match → 200 with the kit's and a new ETag
+//	PATCH  base/{id}  candidates, or nothing → 204; new ICE credentials with If-Match → 200 with the kit's and a new ETag.
+//	                  Server-Timing says how long ago there was a picture for the player, in ms (picture)
 //	DELETE base/{id}  → 200
 //	OPTIONS           → 204, for players on pages of other origins
 //
 // Refusals are problem+json with a reason: malformed 400, unknown 404, method 405, no-codec 406, stale 412, too-large 413,
-// unsupported-type 415, precondition-required 428, full and closed 503 with Retry-After.
+// unsupported-type 415, precondition-required 428, full and closed 503 with Retry-After. There is no Link: the kit has no STUN
+// and TURN servers, and needs none. Players that wait for an offer of the server's, as drafts before the working group's had
+// it, are told that they have to make it.
 //
 // options, which may be nil, says how the request's viewer is served; when it reports false it has answered itself.
 // Where it names no Hosts, the viewer is told the address that its own request came to.
@@ -38,7 +43,7 @@ func (s *Server) WHEP(base string, options func(http.ResponseWriter, *http.Reque
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*") // without credentials: another origin's player has no session here
-		h.Set("Access-Control-Expose-Headers", "Location, ETag, Accept-Patch, Retry-After")
+		h.Set("Access-Control-Expose-Headers", "Location, ETag, Accept-Patch, Accept-Post, Retry-After")
 		h.Set("Cache-Control", "no-store")
 		path, ok := strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/"), base)
 		id := strings.TrimPrefix(path, "/")
@@ -55,7 +60,7 @@ func (s *Server) WHEP(base string, options func(http.ResponseWriter, *http.Reque
 			h.Set("Allow", allowed)
 			h.Set("Accept-Post", typeSDP)
 			h.Set("Access-Control-Allow-Methods", allowed)
-			h.Set("Access-Control-Allow-Headers", "Content-Type, If-Match, Authorization")
+			h.Set("Access-Control-Allow-Headers", "Content-Type, If-Match, Authorization, *") // Authorization is not in * (Fetch)
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 		case id == "" && r.Method == http.MethodPost:
@@ -112,12 +117,13 @@ func (s *Server) whepPatch(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	w.Header().Set("Accept-Patch", typeFragment)
+	w.Header().Set("Server-Timing", v.timing())
 	fragment, ok := readBody(w, r, typeFragment)
 	if !ok {
 		return
 	}
-	match := strings.TrimSpace(r.Header.Get("If-Match"))
-	if match != "" && match != "*" && match != `"*"` && match != v.tag() {
+	match := strings.Join(r.Header.Values("If-Match"), ",")
+	if match != "" && !matches(match, v.tag()) {
 		problem(w, http.StatusPreconditionFailed, "stale", "If-Match names an ICE session that is over; expected "+v.tag())
 		return
 	}
@@ -141,8 +147,28 @@ func (s *Server) whepPatch(w http.ResponseWriter, r *http.Request, id string) {
 	_, _ = io.WriteString(w, answer) // a player that has gone is reaped
 }
 
+// timing is how long ago there was a picture for the viewer, as Server-Timing has it: a page to which nothing comes learns whether it
+// misses something.
+func (v *Viewer) timing() string {
+	return fmt.Sprintf("picture;dur=%d", (v.server.clock() - time.Duration(v.due.Load())).Milliseconds())
+}
+
+// matches evaluates If-Match by strong comparison (RFC 9110 section 13.1.1). Some players put the asterisk in quotes.
+func matches(header, tag string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		if one = strings.TrimSpace(one); one == "*" || one == `"*"` || one == tag {
+			return true
+		}
+	}
+	return false
+}
+
 // readBody reads a body of one media type and at most 64 KiB, or answers what is wrong with it.
 func readBody(w http.ResponseWriter, r *http.Request, want string) (string, bool) {
+	if r.ContentLength == 0 && want == typeSDP {
+		problem(w, http.StatusBadRequest, string(Malformed), "the request has no offer; the player makes it, and the kit answers")
+		return "", false
+	}
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
 		if want == typeSDP {
 			w.Header().Set("Accept-Post", typeSDP)

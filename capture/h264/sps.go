@@ -12,6 +12,7 @@ type Parameters struct {
 	Level       uint8 // level_idc: ten times the level
 	Width       int   // in pixels, after cropping
 	Height      int
+	Macroblocks int // of 16×16 pixels, before cropping: what a decoder has to hold
 
 	// Reorder is how many pictures may come between a picture's decoding and its showing; -1 when the SPS leaves it
 	// open. Decoders that are not told 0 may hold pictures back, which a live picture cannot afford (annex E.2.1,
@@ -83,7 +84,7 @@ func ParseSPS(sps []byte) (Parameters, error) {
 		return Parameters{}, fmt.Errorf("h264: SPS of a %d×%d picture cropped by %d×%d, expected 1 to %d a side",
 			width, height, cutX, cutY, most)
 	}
-	p.Width, p.Height = int(width-cutX), int(height-cutY)
+	p.Width, p.Height, p.Macroblocks = int(width-cutX), int(height-cutY), int(width*height/256)
 	return p, nil
 }
 

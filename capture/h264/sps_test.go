@@ -20,7 +20,7 @@ func TestSPSOfTheEncoderPromisesNoReordering(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Parameters{Profile: 66, Constraints: 0xc0, Level: 31, Width: 1280, Height: 720}
+	want := Parameters{Profile: 66, Constraints: 0xc0, Level: 31, Width: 1280, Height: 720, Macroblocks: 80 * 45}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -36,23 +36,23 @@ func TestSPSFieldsAreReadWhateverStandsBeforeThem(t *testing.T) {
 	}{
 		"baseline, order by type 2": {
 			func(w *writer) { w.head(66, 0xe0, 30); w.order(2); w.size(40, 23, 1, 0, 0, 0, 4); w.flag(0) },
-			Parameters{66, 0xe0, 30, 640, 360, 0},
+			Parameters{66, 0xe0, 30, 640, 360, 40 * 23, 0},
 		},
 		"order left open": {
 			func(w *writer) { w.head(66, 0xe0, 30); w.order(0); w.size(40, 30, 1); w.flag(0) },
-			Parameters{66, 0xe0, 30, 640, 480, -1},
+			Parameters{66, 0xe0, 30, 640, 480, 40 * 30, -1},
 		},
 		"order by a cycle": {
 			func(w *writer) { w.head(77, 0, 30); w.order(1); w.size(40, 30, 1); w.flag(0) },
-			Parameters{77, 0, 30, 640, 480, -1},
+			Parameters{77, 0, 30, 640, 480, 40 * 30, -1},
 		},
 		"fields": {
 			func(w *writer) { w.head(77, 0, 40); w.order(0); w.size(120, 34, 0, 0, 0, 0, 2); w.flag(0) },
-			Parameters{77, 0, 40, 1920, 1080, -1},
+			Parameters{77, 0, 40, 1920, 1080, 120 * 68, -1},
 		},
 		"high, scaling lists and usability information": {
 			func(w *writer) { w.high(); w.order(0); w.size(80, 45, 1); w.flag(1); w.vui() },
-			Parameters{100, 0, 31, 1280, 720, 2},
+			Parameters{100, 0, 31, 1280, 720, 80 * 45, 2},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

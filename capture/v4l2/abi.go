@@ -1,11 +1,6 @@
 package v4l2
 
-import (
-	"errors"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "unsafe"
 
 // The structures of the kernel's include/uapi/linux/videodev2.h as 64-bit machines lay them out (checked against the
 // header by abi_test.go). Unions are as long as their longest member.
@@ -155,16 +150,3 @@ const (
 )
 
 func request(dir, number, size uintptr) uintptr { return dir<<30 | size<<16 | 'V'<<8 | number }
-
-// ioctl passes a structure to the driver, again when a signal comes between.
-func ioctl[T any](fd int, req uintptr, arg *T) error {
-	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), req, uintptr(unsafe.Pointer(arg)))
-		if errno == 0 {
-			return nil
-		}
-		if !errors.Is(errno, unix.EINTR) {
-			return errno
-		}
-	}
-}

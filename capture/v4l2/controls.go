@@ -66,7 +66,7 @@ func (d *Device) controls() (all []Control) {
 	q := queryControl{}
 	for range maxControls {
 		q = queryControl{id: q.id | flagNext}
-		if ioctl(d.fd, vidiocQueryCtrl, &q) != nil {
+		if ioctl(d.node, vidiocQueryCtrl, &q) != nil {
 			return all
 		}
 		if q.flags&(flagDisabled|flagReadOnly) == 0 {
@@ -82,10 +82,10 @@ func (d *Device) set(c Control, value int32) error {
 		return errNoSuchValue
 	}
 	v := control{id: c.ID, value: value}
-	if err := ioctl(d.fd, vidiocSetCtrl, &v); err != nil {
+	if err := ioctl(d.node, vidiocSetCtrl, &v); err != nil {
 		return explainControl(err)
 	}
-	if ioctl(d.fd, vidiocGetCtrl, &v) == nil && v.value != value {
+	if ioctl(d.node, vidiocGetCtrl, &v) == nil && v.value != value {
 		return fmt.Errorf("it stays at %d", v.value)
 	}
 	return nil
@@ -97,7 +97,7 @@ func (d *Device) offers(c Control, item int32) bool {
 		return true
 	}
 	q := queryMenu{id: c.ID, index: uint32(item)}
-	return ioctl(d.fd, vidiocQueryMenu, &q) == nil
+	return ioctl(d.node, vidiocQueryMenu, &q) == nil
 }
 
 var errNoSuchValue = errors.New("it has no such value")

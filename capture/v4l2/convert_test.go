@@ -14,7 +14,10 @@ import (
 	"edgekit.internal/capture"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	reading() // measured by the real clock, before synctest's stands still
+	goleak.VerifyTestMain(m)
+}
 
 // pattern gives every sample of a 4×4 picture a value of its own, colour the same on each two lines.
 func lumaAt(x, y int) byte { return byte(20 + 10*y + x) }
@@ -224,12 +227,12 @@ func TestRGBGetsItsColours(t *testing.T) {
 func TestBrokenJPEGsAreCountedAndTheRestComesInOrder(t *testing.T) {
 	whole := encodeJPEG(t, photo(image.YCbCrSubsampleRatio420, 64, 48))
 	var got []time.Duration
-	d := &Device{mode: Mode{MJPG, 64, 48, 30}}
+	d := &Device{now: capture.Monotonic, mode: Mode{MJPG, 64, 48, 30}}
 	p := d.newPicker(func(f capture.Frame) { got = append(got, f.At) })
 	for i, data := range [][]byte{whole, whole[:len(whole)/2], whole, {}, []byte("no picture"), whole} {
 		// One at a time, so that none is dropped for want of a core.
 		before := len(got) + int(d.bad.Load())
-		p.take(time.Duration(i), data)
+		p.take(time.Duration(i), data, true)
 		p.close()
 		if len(got)+int(d.bad.Load()) != before+1 {
 			t.Fatalf("picture %d got lost", i)

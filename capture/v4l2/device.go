@@ -20,13 +20,16 @@ var ErrUnplugged = errors.New("the camera was unplugged")
 type Device struct {
 	Pace *capture.Pace // which pictures are read and handed out; nil: all. To be set before Run.
 
-	fd     int
+	node   *node
 	path   string
+	now    func() time.Duration // capture.Monotonic
 	info   Info
 	mode   Mode
 	stride int
 	full   bool // raw pictures with full range
 	mapped [][]byte
+	at     time.Duration // of the latest picture
+	h264   *H264
 	skipped
 
 	tuning Tuning
@@ -38,27 +41,33 @@ type Device struct {
 
 // Open sets a camera to the mode nearest to what is wanted. What cannot be had exactly (size, rate) is had as the device
 // can; what comes is told by Mode. Errors name the path and what went wrong.
-func Open(path string, want Want) (*Device, error) {
+func (ds *Devices) Open(path string, want Want) (*Device, error) {
 	if want.Width < 1 || want.Height < 1 || want.FPS < 1 {
 		return nil, fmt.Errorf("v4l2: %+v of %s, expected a size and a rate", want, path)
 	}
-	fd, err := openNode(path)
+	n, err := ds.openNode(path)
 	if err != nil {
 		return nil, fmt.Errorf("v4l2: open %s: %w", path, explain(err))
 	}
-	d := &Device{fd: fd, path: path, tuning: want.Tuning}
+	d := newDevice(n, want.Tuning)
+	d.h264 = ds.H264
 	if err := d.setUp(want); err != nil {
 		return nil, fmt.Errorf("v4l2: set up %s: %w", path, errors.Join(explain(err), d.Close()))
 	}
 	return d, nil
 }
 
+func newDevice(n *node, t Tuning) *Device {
+	return &Device{node: n, path: n.path, now: capture.Monotonic, tuning: t}
+}
+
 func (d *Device) setUp(want Want) error {
 	var err error
-	if d.info, err = query(d.fd, d.path); err != nil {
+	if d.info, err = d.node.query(); err != nil {
 		return err
 	}
-	m, err := choose(d.info.Modes, want, load)
+	d.info.Modes = d.h264.readable(d.info.Modes)
+	m, err := choose(d.info.Modes, want, d.h264.load)
 	if err != nil {
 		return err
 	}
@@ -73,7 +82,7 @@ func (d *Device) setUp(want Want) error {
 // setFormat fixes format and size. The driver may change the size, and says to what.
 func (d *Device) setFormat(m Mode) error {
 	f := pixFormat{kind: videoCapture, width: uint32(m.Width), height: uint32(m.Height), pixelFormat: m.Format, field: fieldNone}
-	if err := ioctl(d.fd, vidiocSetFmt, &f); err != nil {
+	if err := ioctl(d.node, vidiocSetFmt, &f); err != nil {
 		return fmt.Errorf("choose %v (VIDIOC_S_FMT): %w", m, err)
 	}
 	if f.pixelFormat != m.Format || f.width < 2 || f.height < 2 || f.width > maxSide || f.height > maxSide || f.bytesPerLine > 8*maxSide {
@@ -89,31 +98,37 @@ func (d *Device) setFormat(m Mode) error {
 // refused when the device cannot: pictures then come as they come.
 func (d *Device) setRate(fps float64) {
 	p := streamParm{kind: videoCapture, timePerFrame: fraction{1000, uint32(math.Round(fps * 1000))}}
-	if ioctl(d.fd, vidiocSetParm, &p) == nil {
+	if ioctl(d.node, vidiocSetParm, &p) == nil {
 		if got := perSecond(p.timePerFrame); got > 0 {
 			d.mode.FPS = got
 		}
 	}
-	_ = ioctl(d.fd, vidiocSetCtrl, &control{id: controlExposurePriority, value: 0}) // only some have it
+	_ = ioctl(d.node, vidiocSetCtrl, &control{id: controlExposurePriority, value: 0}) // only some have it
 }
 
-// bufferCount: one being filled, one waiting, one being read, one spare.
-const bufferCount = 4
+const (
+	bufferCount = 4  // one being filled, one waiting, one being read, one spare
+	chainCount  = 12 // of H.264, where a picture that found no buffer costs all up to the next key picture: for a stumble of a third of a second
+)
 
 func (d *Device) mapBuffers() error {
-	r := requestBuffers{count: bufferCount, kind: videoCapture, memory: memoryMmap}
-	if err := ioctl(d.fd, vidiocReqBufs, &r); err != nil {
+	count := uint32(bufferCount)
+	if d.mode.Format == AVC {
+		count = chainCount
+	}
+	r := requestBuffers{count: count, kind: videoCapture, memory: memoryMmap}
+	if err := ioctl(d.node, vidiocReqBufs, &r); err != nil {
 		return fmt.Errorf("ask for buffers (VIDIOC_REQBUFS): %w", err)
 	}
 	for i := range min(r.count, 32) {
 		b := buffer{index: i, kind: videoCapture, memory: memoryMmap}
-		if err := ioctl(d.fd, vidiocQueryBuf, &b); err != nil {
+		if err := ioctl(d.node, vidiocQueryBuf, &b); err != nil {
 			return fmt.Errorf("ask for buffer %d (VIDIOC_QUERYBUF): %w", i, err)
 		}
 		if b.length == 0 || b.length > maxBuffer {
 			return fmt.Errorf("buffer %d of %d bytes, expected up to %d", i, b.length, maxBuffer)
 		}
-		m, err := unix.Mmap(d.fd, int64(b.offset), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		m, err := d.node.mmap(int64(b.offset), int(b.length))
 		if err != nil {
 			return fmt.Errorf("map buffer %d: %w", i, err)
 		}
@@ -180,12 +195,7 @@ func (d *Device) Format() string { return d.mode.String() }
 
 // Close lets go of the camera. After Run has returned, and once.
 func (d *Device) Close() error {
-	var errs []error
-	for _, m := range d.mapped {
-		errs = append(errs, unix.Munmap(m))
-	}
-	d.mapped = nil
-	if err := errors.Join(append(errs, unix.Close(d.fd))...); err != nil {
+	if err := d.node.close(); err != nil {
 		return fmt.Errorf("v4l2: close %s: %w", d.path, err)
 	}
 	return nil

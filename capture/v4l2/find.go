@@ -7,14 +7,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"sync"
 )
 
 // Bounds on what a driver may claim.
@@ -33,14 +30,25 @@ type Info struct {
 	Modes []Mode
 }
 
+// Devices are a machine's cameras. Its zero value is this machine's. It keeps count of drivers that did not come back from a call, and
+// leaves those alone until they do, so there should be one only. Safe for concurrent use.
+type Devices struct {
+	H264 *H264 // nil: cameras' H.264 is not read
+
+	open func(path string) (driver, error) // nil: the kernel's
+
+	mu    sync.Mutex
+	stuck []*node // up to maxStuck, and what was under way at that time
+}
+
 // Find lists the cameras among /dev/video*, in the order of their numbers: devices that capture pictures in a format that
-// is understood. Codecs, scalers and metadata nodes are left out. A device that cannot be opened (in use, or just pulled)
+// is understood. Codecs, scalers and metadata nodes are left out. A device that cannot be opened (in use, just pulled, or stuck)
 // is left out too.
-func Find() (found []Info) {
+func (ds *Devices) Find() (found []Info) {
 	paths := Nodes()
 	slices.SortFunc(paths, func(a, b string) int { return number(a) - number(b) })
 	for _, path := range paths {
-		if info, err := inspect(path); err == nil {
+		if info, err := ds.inspect(path); err == nil {
 			found = append(found, info)
 		}
 	}
@@ -65,34 +73,26 @@ func number(path string) int {
 	return n
 }
 
-func inspect(path string) (Info, error) {
-	fd, err := openNode(path)
+func (ds *Devices) inspect(path string) (Info, error) {
+	n, err := ds.openNode(path)
 	if err != nil {
 		return Info{}, err
 	}
-	defer unix.Close(fd)
-	info, err := query(fd, path)
-	if err == nil && !slices.ContainsFunc(info.Modes, func(m Mode) bool { return m.Format.known() }) {
-		err = errNoMode
+	info, err := n.query()
+	if err = errors.Join(err, n.close()); err != nil {
+		return Info{}, err
 	}
-	return info, err
-}
-
-func openNode(path string) (int, error) {
-	st, err := os.Stat(path)
-	if err == nil && st.Mode()&fs.ModeCharDevice == 0 {
-		err = errors.New("not a device")
+	info.Modes = ds.H264.readable(info.Modes)
+	if !slices.ContainsFunc(info.Modes, func(m Mode) bool { return m.Format.known() }) {
+		return Info{}, errNoMode
 	}
-	if err != nil {
-		return -1, err
-	}
-	return unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	return info, nil
 }
 
 // query asks a device who it is and what it can do.
-func query(fd int, path string) (Info, error) {
+func (n *node) query() (Info, error) {
 	var c capability
-	if err := ioctl(fd, vidiocQueryCap, &c); err != nil {
+	if err := ioctl(n, vidiocQueryCap, &c); err != nil {
 		return Info{}, fmt.Errorf("ask what it is (VIDIOC_QUERYCAP): %w", err)
 	}
 	caps := c.capabilities
@@ -102,7 +102,7 @@ func query(fd int, path string) (Info, error) {
 	if caps&capVideoCapture == 0 || caps&capStreaming == 0 || caps&capM2M != 0 || !isCamera(text(c.driver[:])) {
 		return Info{}, errors.New("it is no camera: it does not capture pictures by itself")
 	}
-	return Info{Path: path, Name: text(c.card[:]), Bus: text(c.busInfo[:]), Modes: modes(fd)}, nil
+	return Info{Path: n.path, Name: text(c.card[:]), Bus: text(c.busInfo[:]), Modes: n.modes()}, nil
 }
 
 // isCamera leaves out the parts of a Pi's own image processor that look like cameras but wait for pictures themselves.
@@ -123,14 +123,14 @@ func text(b []byte) string {
 
 // modes lists formats with their sizes and rates (VIDIOC_ENUM_FMT, _ENUM_FRAMESIZES, _ENUM_FRAMEINTERVALS). The end of each
 // list is EINVAL, and so is a list that the driver does not keep.
-func modes(fd int) (out []Mode) {
+func (n *node) modes() (out []Mode) {
 	for i := range uint32(maxEntries) {
 		d := formatDesc{index: i, kind: videoCapture}
-		if ioctl(fd, vidiocEnumFmt, &d) != nil {
+		if ioctl(n, vidiocEnumFmt, &d) != nil {
 			return out
 		}
-		for _, size := range sizes(fd, d.pixelFormat) {
-			for _, fps := range rates(fd, d.pixelFormat, size) {
+		for _, size := range n.sizes(d.pixelFormat) {
+			for _, fps := range n.rates(d.pixelFormat, size) {
 				if len(out) < maxModes {
 					out = append(out, Mode{d.pixelFormat, int(size[0]), int(size[1]), fps})
 				}
@@ -143,10 +143,10 @@ func modes(fd int) (out []Mode) {
 // usual sizes, for drivers that take any.
 var usual = [][2]uint32{{320, 180}, {320, 240}, {640, 360}, {640, 480}, {800, 600}, {1280, 720}, {1920, 1080}}
 
-func sizes(fd int, f FourCC) (out [][2]uint32) {
+func (n *node) sizes(f FourCC) (out [][2]uint32) {
 	for i := range uint32(maxEntries) {
 		s := frameSize{index: i, pixelFormat: f}
-		if ioctl(fd, vidiocEnumFrameSizes, &s) != nil {
+		if ioctl(n, vidiocEnumFrameSizes, &s) != nil {
 			return out
 		}
 		if s.kind != discrete {
@@ -170,10 +170,10 @@ func inRange(s [6]uint32) (out [][2]uint32) {
 	return out
 }
 
-func rates(fd int, f FourCC, size [2]uint32) (out []float64) {
+func (n *node) rates(f FourCC, size [2]uint32) (out []float64) {
 	for i := range uint32(maxEntries) {
 		v := frameInterval{index: i, pixelFormat: f, width: size[0], height: size[1]}
-		if err := ioctl(fd, vidiocEnumFrameIntervals, &v); err != nil {
+		if err := ioctl(n, vidiocEnumFrameIntervals, &v); err != nil {
 			if i == 0 {
 				return []float64{assumedFPS} // keeps no list
 			}

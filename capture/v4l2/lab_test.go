@@ -77,7 +77,7 @@ func TestLabUVCWebcamIsFoundPulledAndFoundAgain(t *testing.T) {
 		defer cam.Unplug() // when the test ends early
 		path := find(t, webcam.Name)
 		t.Logf("round %d: found as %s after %v", round+1, path, time.Since(began).Round(time.Millisecond))
-		d, err := Open(path, Want{Width: webcam.Width, Height: webcam.Height, FPS: 30})
+		d, err := new(Devices).Open(path, Want{Width: webcam.Width, Height: webcam.Height, FPS: 30})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestLabPresets(t *testing.T) {
 	}
 	open := func(tuning Tuning) *Device {
 		t.Helper()
-		d, err := Open(path, Want{Width: webcam.Width, Height: webcam.Height, FPS: 30, Tuning: tuning})
+		d, err := new(Devices).Open(path, Want{Width: webcam.Width, Height: webcam.Height, FPS: 30, Tuning: tuning})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestLabPresets(t *testing.T) {
 	if err != nil || stage != 3 {
 		t.Errorf("%v, after step %d", err, stage)
 	}
-	vivid, err := Open(find(t, "vivid"), Want{Width: 640, Height: 360, FPS: 30, Tuning: Tuning{PresetProduct, 50}})
+	vivid, err := new(Devices).Open(find(t, "vivid"), Want{Width: 640, Height: 360, FPS: 30, Tuning: Tuning{PresetProduct, 50}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestLabPresets(t *testing.T) {
 func TestLabSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
 	path := find(t, "vivid")
 	d := openAs(t, path, YUYV)
-	second, err := Open(path, Want{Width: 640, Height: 360, FPS: 30})
+	second, err := new(Devices).Open(path, Want{Width: 640, Height: 360, FPS: 30})
 	if err == nil {
 		second.Close()
 	}
@@ -189,13 +189,13 @@ func TestLabSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	film(t, d, 1)
-	if _, err := Open("/dev/null", Want{Width: 640, Height: 360, FPS: 30}); err == nil {
+	if _, err := new(Devices).Open("/dev/null", Want{Width: 640, Height: 360, FPS: 30}); err == nil {
 		t.Error("/dev/null is a camera")
 	}
 	if _, err := os.Stat("/dev/video-none"); err == nil {
 		t.Fatal("unexpected device")
 	}
-	if _, err := Open("/dev/video-none", Want{Width: 640, Height: 360, FPS: 30}); !errors.Is(err, ErrUnplugged) {
+	if _, err := new(Devices).Open("/dev/video-none", Want{Width: 640, Height: 360, FPS: 30}); !errors.Is(err, ErrUnplugged) {
 		t.Errorf("no device: %v", err)
 	}
 }
@@ -203,12 +203,12 @@ func TestLabSecondOpenerIsToldThatTheCameraIsInUse(t *testing.T) {
 // openAs opens a camera with one format only.
 func openAs(t *testing.T, path string, f FourCC) *Device {
 	t.Helper()
-	fd, err := openNode(path)
+	n, err := new(Devices).openNode(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Device{fd: fd, path: path}
-	if d.info, err = query(fd, path); err != nil {
+	d := newDevice(n, Tuning{})
+	if d.info, err = n.query(); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.setFormat(Mode{f, 640, 360, 30}); err != nil {
@@ -246,8 +246,9 @@ func find(t *testing.T, name string) string {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(30 * time.Second)
+	var devices Devices
 	for {
-		found := Find()
+		found := devices.Find()
 		for _, c := range found {
 			if bytes.HasPrefix([]byte(c.Name), []byte(name)) {
 				return c.Path

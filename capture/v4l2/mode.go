@@ -21,13 +21,16 @@ const (
 	I420 = FourCC('Y' | 'U'<<8 | '1'<<16 | '2'<<24) // 4:2:0 in three planes; V4L2 says YU12
 	MJPG = FourCC('M' | 'J'<<8 | 'P'<<16 | 'G'<<24) // a JPEG each
 	JPEG = FourCC('J' | 'P'<<8 | 'E'<<16 | 'G'<<24) // the same, by another name
+	AVC  = FourCC('H' | '2'<<8 | '6'<<16 | '4'<<24) // H.264 in Annex B form, an access unit each; where there is a Decoder
 )
 
-// String is the four letters, or MJPEG and I420 as people know them.
+// String is the four letters, or MJPEG, H.264 and I420 as people know them.
 func (f FourCC) String() string {
 	switch f {
 	case MJPG, JPEG:
 		return "MJPEG"
+	case AVC:
+		return "H.264"
 	case I420:
 		return "I420"
 	}
@@ -40,10 +43,10 @@ func (f FourCC) String() string {
 	return string(b)
 }
 
-func (f FourCC) compressed() bool { return f == MJPG || f == JPEG }
+func (f FourCC) jpeg() bool { return f == MJPG || f == JPEG }
 
 func (f FourCC) known() bool {
-	return f == YUYV || f == NV12 || f == I420 || f.compressed()
+	return f == YUYV || f == NV12 || f == I420 || f == AVC || f.jpeg()
 }
 
 // Mode is one way in which a camera can be run.
@@ -66,7 +69,7 @@ type Want struct {
 }
 
 // errNoMode: it is a video device, but none that gives pictures this package understands.
-var errNoMode = errors.New("it offers no pictures as YUYV, NV12, I420 or MJPEG")
+var errNoMode = errors.New("it offers no pictures as YUYV, NV12, I420, MJPEG or H.264")
 
 // choose takes the mode with the least cost. A rate below the wanted one is what viewers notice most, then too small a picture,
 // then one of another shape, which gets black bars. The rest is time, which reading pictures takes on this machine: load is the share
@@ -139,7 +142,11 @@ var reading = sync.OnceValue(func() map[FourCC]time.Duration {
 })
 
 // load is the share of a core that it takes to read a mode's pictures as they come.
-func load(m Mode) float64 {
+func (h *H264) load(m Mode) float64 {
 	const sample = 640 * 360
-	return reading()[m.Format].Seconds() * float64(m.Width*m.Height) / sample * m.FPS
+	takes := reading()[m.Format]
+	if m.Format == AVC {
+		takes = h.Takes()
+	}
+	return takes.Seconds() * float64(m.Width*m.Height) / sample * m.FPS
 }

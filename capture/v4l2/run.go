@@ -26,7 +26,7 @@ func (s *skipped) Skipped() (bad, late uint64) { return s.bad.Load(), s.late.Loa
 
 // Run hands out pictures until ctx ends, which returns nil, or the camera fails: ErrUnplugged when it is gone. Each picture
 // belongs to out, is 4:2:0, limited range, with even sides, and has the time at which the driver saw its first byte (V4L2's
-// monotonic timestamp; where the driver has none, the time of reading). Out is called in order, from one goroutine at a time, and
+// monotonic timestamp; where the driver has none, or one that does not rise, the time of reading). Out is called in order, from one goroutine at a time, and
 // must not keep the camera waiting. To be called once.
 func (d *Device) Run(ctx context.Context, out func(capture.Frame)) error {
 	for i := range d.mapped {
@@ -36,13 +36,13 @@ func (d *Device) Run(ctx context.Context, out func(capture.Frame)) error {
 	}
 	d.again.Store(true)
 	kind := int32(videoCapture)
-	if err := ioctl(d.fd, vidiocStreamOn, &kind); err != nil {
+	if err := ioctl(d.node, vidiocStreamOn, &kind); err != nil {
 		return fmt.Errorf("v4l2: %s: start (VIDIOC_STREAMON): %w", d.path, explain(err))
 	}
 	pictures := d.newPicker(out)
 	err := d.stream(ctx, pictures)
 	pictures.close()
-	off := ioctl(d.fd, vidiocStreamOff, &kind)
+	off := ioctl(d.node, vidiocStreamOff, &kind)
 	if err == nil && off != nil {
 		err = fmt.Errorf("stop (VIDIOC_STREAMOFF): %w", off)
 	}
@@ -52,30 +52,28 @@ func (d *Device) Run(ctx context.Context, out func(capture.Frame)) error {
 	return nil
 }
 
-// stream reads buffers until ctx ends. Where several wait, only the newest is read.
+// stream reads buffers until ctx ends. Where several wait, only the newest is read, unless they build on one another.
 func (d *Device) stream(ctx context.Context, pictures *picker) error {
-	last := capture.Monotonic()
+	last := d.now()
 	for ctx.Err() == nil {
-		fds := []unix.PollFd{{Fd: int32(d.fd), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds, int(pollEvery/time.Millisecond)); err != nil && !errors.Is(err, unix.EINTR) {
+		events, err := d.node.wait(pollEvery)
+		if err != nil {
 			return fmt.Errorf("wait for a picture: %w", err)
 		}
 		b, ok, err := d.newest()
 		switch {
 		case err != nil:
 			return fmt.Errorf("take a picture (VIDIOC_DQBUF): %w", err)
-		case !ok && fds[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
+		case !ok && events&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
 			return ErrUnplugged
-		case !ok && capture.Monotonic()-last > silence:
+		case !ok && d.now()-last > silence:
 			return fmt.Errorf("no picture for %v: the camera hangs; plug it in again", silence)
 		case !ok:
 			continue
 		}
-		last = capture.Monotonic()
+		last = d.now()
 		d.retune(last)
-		if d.Pace.Due() {
-			d.read(b, pictures)
-		}
+		d.read(b, pictures, d.Pace.Due())
 		if err := d.give(b.index); err != nil {
 			return fmt.Errorf("queue a buffer (VIDIOC_QBUF): %w", err)
 		}
@@ -86,11 +84,15 @@ func (d *Device) stream(ctx context.Context, pictures *picker) error {
 	return nil
 }
 
-// newest takes the buffers that are ready and keeps the last.
+// newest takes the buffers that are ready and keeps the last; of H.264 it takes one.
 func (d *Device) newest() (b buffer, ok bool, err error) {
-	for range len(d.mapped) {
+	most := len(d.mapped)
+	if d.mode.Format == AVC {
+		most = 1
+	}
+	for range most {
 		next := buffer{kind: videoCapture, memory: memoryMmap}
-		err := ioctl(d.fd, vidiocDQBuf, &next)
+		err := ioctl(d.node, vidiocDQBuf, &next)
 		if errors.Is(err, unix.EAGAIN) {
 			return b, ok, nil
 		}
@@ -112,17 +114,31 @@ func (d *Device) newest() (b buffer, ok bool, err error) {
 }
 
 func (d *Device) give(index uint32) error {
-	return ioctl(d.fd, vidiocQBuf, &buffer{index: index, kind: videoCapture, memory: memoryMmap})
+	return ioctl(d.node, vidiocQBuf, &buffer{index: index, kind: videoCapture, memory: memoryMmap})
 }
 
 // read turns a buffer into a picture, unless the driver says that part of it is missing, as after a USB transfer error.
-func (d *Device) read(b buffer, pictures *picker) {
+func (d *Device) read(b buffer, pictures *picker, due bool) {
 	data := d.mapped[b.index]
-	if b.flags&flagError != 0 || b.bytesUsed == 0 || int64(b.bytesUsed) > int64(len(data)) {
+	whole := b.flags&flagError == 0 && b.bytesUsed != 0 && int64(b.bytesUsed) <= int64(len(data))
+	if pictures.chain != nil {
+		pictures.chain.follow(b.sequence, whole)
+	}
+	if !whole {
 		pictures.deliver(result{err: errBroken})
 		return
 	}
-	pictures.take(taken(b, capture.Monotonic()), data[:b.bytesUsed])
+	now := d.now()
+	d.at = rising(d.at, taken(b, now), now)
+	pictures.take(d.at, data[:b.bytesUsed], due)
+}
+
+// rising keeps pictures' times in order: for a camera whose clock stands still or goes back, pictures are taken when they come.
+func rising(last, at, now time.Duration) time.Duration {
+	if at > last {
+		return at
+	}
+	return max(now, last+1)
 }
 
 // taken is when a picture was taken. A time that is not the monotonic clock's, or is not from the last seconds, is not

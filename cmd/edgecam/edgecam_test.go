@@ -74,6 +74,8 @@ func startKitWith(t *testing.T, silence time.Duration, args ...string) *kit {
 		OnSource:       func(s capture.Source) { put(s) },
 		OnAreas:        func(a capture.Areas) { put(a) },
 		OnZones:        func(zs []capture.Zone) { put(zs) },
+		OnSound:        func(s capture.Sound) { put(s) },
+		OnMicrophone:   func(m capture.Microphone) { put(m) },
 		OnCode:         func(c capture.Code) { put(c) },
 		OnAccessUnit:   func(au capture.AccessUnit) { put(au) },
 	})

@@ -8,10 +8,13 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/capture/v4l2"
+	"edgekit.internal/cmd/edgecam/internal/hear"
+	"edgekit.internal/cmd/edgecam/internal/openh264"
 	"edgekit.internal/cmd/edgecam/internal/source"
 )
 
@@ -25,15 +28,20 @@ type options struct {
 	link   int
 	look   int // percent of a core
 	crash  string
+
+	microphone func() (hear.Microphone, error) // nil: none is wanted
+	better     func() bool
 }
 
 // parse reads the flags. An error is one line that says which flag, and what was expected.
 func parse(args []string) (options, error) {
-	o := options{want: source.Want{Pace: new(capture.Pace)}}
-	var layers, fonts, preset string
+	h264 := &v4l2.H264{New: func() v4l2.Decoder { return openh264.NewDecoder() }, Takes: sync.OnceValue(openh264.Takes)}
+	o := options{want: source.Want{Pace: new(capture.Pace), H264: h264}}
+	var layers, fonts, preset, microphone string
 	f := flag.NewFlagSet("edgecam", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // the error says it all
 	f.StringVar(&o.want.Camera, "camera", "auto", "auto, synthetic, file:PATH or /dev/videoN")
+	f.StringVar(&microphone, "microphone", "auto", "auto, none, synthetic or hw:CARD,DEVICE")
 	f.IntVar(&o.want.Size.X, "width", 1280, "pixels, even")
 	f.IntVar(&o.want.Size.Y, "height", 720, "pixels, even")
 	f.IntVar(&o.want.FPS, "fps", 30, "pictures a second")
@@ -81,6 +89,9 @@ func parse(args []string) (options, error) {
 	var err error
 	if o.open, o.choice, err = source.Opener(o.want); err != nil {
 		return o, fmt.Errorf("-camera: %w", err)
+	}
+	if o.microphone, o.better, err = hear.Opener(microphone); err != nil {
+		return o, fmt.Errorf("-microphone: %w", err)
 	}
 	if o.layers, err = parseLayers(layers, o.want); err != nil {
 		return o, fmt.Errorf("-layers %w", err)

@@ -37,6 +37,8 @@ func TestBadFlagsAreRefusedInOneLine(t *testing.T) {
 		"-camera webcam":                     "expected auto, synthetic",
 		"-camera file:":                      "expected auto, synthetic",
 		"-look 101":                          "0 to 100 percent",
+		"-microphone default":                "expected auto, none, synthetic",
+		"-microphone hw:x":                   "expected hw:CARD,DEVICE",
 		"-nope":                              "-nope",
 		"stray":                              `"stray"`,
 		"-layers 640x360":                    "WIDTHxHEIGHT@FPS:KBPS",

@@ -41,6 +41,8 @@ type cli struct {
 	Button   buttonVerb   `cmd:"" help:"Press the kit's buttons from here."`
 	Catalog  importVerb   `cmd:"" help:"What the kit sells from."`
 	Image    imageVerb    `cmd:"" help:"The SD card."`
+
+	Recordings recordingsVerb `cmd:"" help:"What was recorded."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

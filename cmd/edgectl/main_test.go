@@ -177,6 +177,55 @@ func TestImportIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestATableChangesWhatItSays, and says so before.
+func TestATableChangesWhatItSays(t *testing.T) {
+	k := kittest.Start(t)
+	file := kittest.File(t, "shop.csv", "sku;title;price;tax;stock\nMUG;Blue mug;13,00;19;12\nPEN;Pen;3,00;19;1000000\nTALK;A talk;40;0;\n")
+	var done wire.Imported
+	if code, errs := ctl(t, &done, "--kit", k.Data, "--json", "catalog", "import", "--dry-run", file); code != 0 || done.Form != "edgekit" || done.SKUs != 3 || done.Count != "2 new, 2 changed" {
+		t.Errorf("exit %d %s %+v", code, errs, done)
+	}
+	var out, errs strings.Builder
+	if code := run([]string{"--kit", k.Data, "catalog", "import", file}, &out, &errs); code != 0 {
+		t.Fatalf("exit %d %s", code, errs.String())
+	}
+	for _, want := range []string{"3 SKUs, 4 offers (edgekit, UTF-8): 2 new, 2 changed", `sku MUG: title "Mug" → "Blue mug", price € 12.50 → € 13.00, stock 10 → 12`, "offer talk: ", "state hidden"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// TestStockByHand is a number for a reason, once for each id.
+func TestStockByHand(t *testing.T) {
+	k := kittest.Start(t)
+	at := func(args ...string) []string { return append([]string{"--kit", k.Data, "--json", "stock"}, args...) }
+	const id = "01J9Z3NDEKTSV4RRFFQ69G5FAV"
+	for _, c := range []struct {
+		args []string
+		left int
+		ok   bool
+	}{
+		{[]string{"set", "MUG", "7"}, 7, true}, {[]string{"add", "MUG", "5", "--reason", "delivered", "--id", id, "--note", "from the van"}, 12, true},
+		{[]string{"add", "MUG", "5", "--reason", "delivered", "--id", id}, 12, true}, {[]string{"add", "MUG", "--reason", "lost", "--", "-2"}, 10, true},
+		{[]string{"add", "MUG", "--reason", "lost", "--", "-11"}, 10, false}, {[]string{"set", "CUP", "1"}, 0, false},
+	} {
+		var done wire.Correction
+		if code, errs := ctl(t, &done, at(c.args...)...); code != 0 || done.OK != c.ok || done.Left != c.left || done.OK == (done.Detail != "") {
+			t.Errorf("%q: exit %d %s %+v", c.args, code, errs, done)
+		}
+	}
+	var list []wire.Correction
+	if code, errs := ctl(t, &list, at("corrections")...); code != 0 || len(list) != 5 || list[3].Note != "from the van" || list[3].By != 5 {
+		t.Errorf("exit %d %s %+v", code, errs, list)
+	}
+	for _, args := range [][]string{{"set", "MUG", "-1"}, {"set", "MUG", "x"}, {"add", "MUG", "0"}, {"set", "MUG", "1", "--reason", "because"}, {"set", "MUG", "1", "--id", "x"}} {
+		if code, errs := ctl(t, nil, at(args...)...); code != 2 || errs == "" {
+			t.Errorf("%q: exit %d %s", args, code, errs)
+		}
+	}
+}
+
 func TestWhatCanBeMendedSaysHow(t *testing.T) {
 	k := kittest.Start(t)
 	for _, c := range []struct {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/oklog/ulid/v2"
 
 	"edgekit.internal/cmd/internal/wire"
 )
@@ -20,9 +23,6 @@ type (
 		Wifi      wifiVerb   `cmd:"" help:"The kit's own Wi-Fi and the phones in it."`
 	}
 	statusVerb struct{}
-	stockVerb  struct {
-		List struct{} `cmd:"" help:"Pieces left of each SKU."`
-	}
 	offersVerb struct {
 		List struct{} `cmd:"" help:"Offers with price, state and what is left."`
 	}
@@ -43,8 +43,9 @@ type (
 		Import importFile `cmd:"" help:"Import a catalogue, all or nothing."`
 	}
 	importFile struct {
-		DryRun bool   `help:"Check it and change nothing."`
-		File   string `arg:"" help:"Catalogue (JSON)."`
+		DryRun   bool   `help:"Check it and change nothing."`
+		File     string `arg:"" help:"Catalogue: edgekit's JSON or CSV, or the products as Shopify, WooCommerce, Square or Odoo export them (CSV)."`
+		Location string `placeholder:"NAME" help:"The place whose stock counts, where the file has that of several."`
 	}
 )
 
@@ -70,18 +71,6 @@ func (statusVerb) Run(k *kit, p *printer) error {
 	return p.table(s, nil, rows)
 }
 
-func (stockVerb) Run(k *kit, p *printer) error {
-	list := []wire.Stock{}
-	if err := k.ask("GET", "/stock", nil, &list); err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, s := range list {
-		rows = append(rows, []string{s.SKU, s.Title, strconv.FormatInt(s.Price, 10), fmt.Sprintf("%g", s.Tax), strconv.Itoa(s.Left)})
-	}
-	return p.table(list, []string{"SKU", "TITLE", "PRICE", "TAX %", "LEFT"}, rows)
-}
-
 func (offersVerb) Run(k *kit, p *printer) error {
 	list := []wire.OfferLevel{}
 	if err := k.ask("GET", "/offers", nil, &list); err != nil {
@@ -89,7 +78,7 @@ func (offersVerb) Run(k *kit, p *printer) error {
 	}
 	var rows [][]string
 	for _, o := range list {
-		rows = append(rows, []string{o.ID, o.Title, strconv.FormatInt(o.Price, 10), o.State, strconv.Itoa(o.Left), strconv.Itoa(o.Sold)})
+		rows = append(rows, []string{o.ID, o.Title, strconv.FormatInt(o.Price, 10), o.State, count(o.Left), strconv.Itoa(o.Sold)})
 	}
 	return p.table(list, []string{"OFFER", "TITLE", "PRICE", "STATE", "LEFT", "SOLD"}, rows)
 }
@@ -126,6 +115,9 @@ func (v importFile) Run(k *kit, p *printer) error {
 	if v.DryRun {
 		path += "&dry-run"
 	}
+	if v.Location != "" {
+		path += "&location=" + url.QueryEscape(v.Location)
+	}
 	var done wire.Imported
 	if err := k.ask("POST", path, doc, &done); err != nil {
 		return err
@@ -137,5 +129,98 @@ func (v importFile) Run(k *kit, p *printer) error {
 	case !done.Changed:
 		what = "in use already"
 	}
-	return p.table(done, nil, [][]string{{what, fmt.Sprintf("%d SKUs, %d offers", done.SKUs, done.Offers)}})
+	rows := [][]string{{what, fmt.Sprintf("%d SKUs, %d offers (%s, %s): %s", done.SKUs, done.Offers, done.Form, done.Encoding, done.Count)}}
+	if len(done.Passed) > 0 {
+		rows = append(rows, []string{"left out", strings.Join(done.Passed, ", ")})
+	}
+	for _, c := range done.Changes {
+		rows = append(rows, []string{c.What, strings.TrimSuffix(fmt.Sprintf("%s %s: %s", c.Of, c.ID, strings.Join(c.How, ", ")), ": ")})
+	}
+	return p.table(done, nil, rows)
+}
+
+type (
+	stockVerb struct {
+		List        stockList   `cmd:"" help:"Pieces left of each SKU."`
+		Set         stockSet    `cmd:"" help:"Say how many there are."`
+		Add         stockAdd    `cmd:"" help:"Say how many more there are, or fewer."`
+		Corrections corrections `cmd:"" help:"What was said so, oldest first."`
+	}
+	stockList struct{}
+	stockSet  struct {
+		SKU string `arg:"" help:"The SKU."`
+		N   int    `arg:"" help:"How many there are."`
+		why
+	}
+	stockAdd struct {
+		SKU string `arg:"" help:"The SKU."`
+		N   int    `arg:"" help:"How many more; fewer as in -- -2."`
+		why
+	}
+	why struct {
+		Reason string `default:"counted" enum:"counted,delivered,returned,damaged,lost,given-away" help:"Why: ${enum}."`
+		Note   string `help:"In your own words."`
+		ID     string `help:"The correction's own id, a ULID: the same one again is the same correction."`
+	}
+	corrections struct{}
+)
+
+func (stockList) Run(k *kit, p *printer) error {
+	list := []wire.Stock{}
+	if err := k.ask("GET", "/stock", nil, &list); err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, s := range list {
+		rows = append(rows, []string{s.SKU, s.Title, strconv.FormatInt(s.Price, 10), fmt.Sprintf("%g", s.Tax), count(s.Left)})
+	}
+	return p.table(list, []string{"SKU", "TITLE", "PRICE", "TAX %", "LEFT"}, rows)
+}
+
+// count is how many are left, if that is counted.
+func count(left int) string {
+	if left < 0 {
+		return "-"
+	}
+	return strconv.Itoa(left)
+}
+
+func (v stockSet) Run(k *kit, p *printer) error {
+	return v.correct(k, p, wire.Correct{SKU: v.SKU, Set: &v.N})
+}
+func (v stockAdd) Run(k *kit, p *printer) error {
+	return v.correct(k, p, wire.Correct{SKU: v.SKU, By: v.N})
+}
+
+// correct ends in an error where the kit refuses.
+func (v why) correct(k *kit, p *printer, c wire.Correct) error {
+	if c.ID = v.ID; c.ID == "" {
+		c.ID = ulid.Make().String()
+	}
+	c.Reason, c.Note = v.Reason, v.Note
+	var done wire.Correction
+	if err := k.ask("POST", "/stock", c, &done); err != nil {
+		return err
+	}
+	if !done.OK && !p.json {
+		return errors.New(done.Detail)
+	}
+	return p.table(done, nil, [][]string{{done.SKU, fmt.Sprintf("%+d: %d left", done.By, done.Left)}})
+}
+
+func (corrections) Run(k *kit, p *printer) error {
+	list := []wire.Correction{}
+	if err := k.ask("GET", "/stock/corrections", nil, &list); err != nil {
+		return err
+	}
+	var rows [][]string
+	for i := len(list) - 1; i >= 0; i-- {
+		c := list[i]
+		by := fmt.Sprintf("%+d", c.By)
+		if !c.OK {
+			by = "refused"
+		}
+		rows = append(rows, []string{c.At.Local().Format("2006-01-02 15:04"), c.SKU, by, strconv.Itoa(c.Left), c.Reason, strings.TrimSpace(c.Note + " " + c.Detail)})
+	}
+	return p.table(list, []string{"AT", "SKU", "BY", "LEFT", "REASON", "NOTE"}, rows)
 }

@@ -37,6 +37,15 @@ func (s sample) String() string {
 	return fmt.Sprintf("p50 %.1f, p95 %.1f, p99 %.1f, worst %.1f ms of %d", s.at(.5), s.at(.95), s.at(.99), s.at(1), len(s))
 }
 
+// spread is the middle of a sample, and its ends where they differ from it as printed.
+func (s sample) spread(format string) string {
+	middle, least, most := fmt.Sprintf(format, s.at(.5)), fmt.Sprintf(format, s.at(0)), fmt.Sprintf(format, s.at(1))
+	if least == most {
+		return middle
+	}
+	return middle + " (" + least + "–" + most + ")"
+}
+
 // cpuOf is what a process has used of processors' time, all its threads and the kernel on its behalf
 // (clock_getcpuclockid(3)).
 func cpuOf(t *testing.T, pid int) time.Duration {

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
 
+	"edgekit.internal/capture"
 	"edgekit.internal/cmd/internal/kittest"
 )
 
@@ -136,10 +138,10 @@ func launchPeer(t *testing.T, path string, args []string, api, whep, whip string
 	}
 }
 
-// feedPeers hands the kit's own stream on to the peers, packet by packet, from a player of the kit.
-func feedPeers(t *testing.T, from string, peers []*peer) {
+// feedPeers shows the peers a film's largest layer.
+func feedPeers(t *testing.T, f *film, peers []*peer) {
 	t.Helper()
-	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000,
+	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: capture.ClockRate,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}, "video", "cam")
 	if err != nil {
 		t.Fatal(err)
@@ -157,18 +159,11 @@ func feedPeers(t *testing.T, from string, peers []*peer) {
 			t.Fatalf("publish to %s: %v", p.name, err)
 		}
 	}
-	pc, err := receiveWHEP(from, func(in *webrtc.TrackRemote) {
-		for {
-			p, _, err := in.ReadRTP()
-			if err != nil {
-				return
+	go f.show(t.Context(), func() bool { return false }, func(moment []capture.AccessUnit) {
+		for _, u := range moment {
+			if u.Layer == 0 {
+				_ = track.WriteSample(media.Sample{Data: u.Data, Duration: time.Second / 30}) // an error is a peer gone, which its viewers notice
 			}
-			p.Header.Extension, p.Header.Extensions = false, nil // the kit's own
-			_ = track.WriteRTP(p)                                // an error is a peer gone, which its viewers notice
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pc.Close() })
 }

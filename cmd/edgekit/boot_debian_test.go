@@ -39,14 +39,7 @@ func TestBootDebianSellsOverTheAir(t *testing.T) {
 	if err := m.Devices(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	code, err := m.Code(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := kittest.PairWith(m.Console, code)
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := pairAt(t, m)
 	slips := paperOf(t, m)
 	for _, want := range []struct{ device, name string }{{"camera", "vivid"}, {"printer", "usb:/dev/usb/lp0"}, {"wifi", "wlan0 Blue Door"}} {
 		var is drivers.Status

@@ -49,14 +49,7 @@ func TestBootPrintsOnASerialPrinter(t *testing.T) {
 	}
 	powerOn(t, m)
 	_, tap := sellSet(t, m)
-	code, err := m.Code(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := kittest.PairWith(m.Console, code)
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := pairAt(t, m)
 	want := consoleSlip(t, op, tap.ticket)
 	kittest.UntilWithin(t, "the ticket's slip, after the set-up slip perhaps", boottest.Limit, func() bool {
 		select {
@@ -101,14 +94,7 @@ func TestBootShutsDownByAButton(t *testing.T) {
 	for _, line := range wired {
 		pins.Set(line, true)
 	}
-	code, err := m.Code(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := kittest.PairWith(m.Console, code)
-	if err != nil {
-		t.Fatal(err)
-	}
+	op := pairAt(t, m)
 	kittest.UntilWithin(t, "the buttons to be watched, all up", boottest.Limit, func() bool { return deviceOf(op, "buttons").State == drivers.Ready })
 	var all sync.WaitGroup
 	stop := make(chan struct{})

@@ -252,6 +252,24 @@ func powerOn(t *testing.T, m *boottest.Machine) {
 	t.Logf("%.1f s from power-on to the viewer's page", took.Seconds())
 }
 
+// pairAt pairs with the code on the machine's own screen, which is another one where a try got through and its answer did not.
+func pairAt(t *testing.T, m *boottest.Machine) (op *kittest.Operator) {
+	t.Helper()
+	var why error
+	kittest.UntilWithin(t, "a paired console", boottest.Limit, func() bool {
+		code, err := m.Code(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if op, err = kittest.PairWith(m.Console, code); err != nil && (why == nil || why.Error() != err.Error()) {
+			why = err
+			t.Log(err)
+		}
+		return err == nil
+	})
+	return op
+}
+
 func newBuyer(t *testing.T, base string, rnd *rand.Rand) *buyer {
 	t.Helper()
 	v, err := kittest.NewVisitor(base)

@@ -24,11 +24,7 @@ import (
 // bring imports a catalogue into a running kit, as edgectl does.
 func bring(t *testing.T, k *kittest.Kit, catalogue string) {
 	t.Helper()
-	client := http.Client{Timeout: kittest.Limit, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", filepath.Join(k.Data, "control.sock"))
-	}}}
-	res, err := client.Post("http://kit/catalog?name=new.json", "application/json", strings.NewReader(catalogue))
+	res, err := local(k).Post("http://kit/catalog?name=new.json", "application/json", strings.NewReader(catalogue))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +34,14 @@ func bring(t *testing.T, k *kittest.Kit, catalogue string) {
 	if err != nil || json.Unmarshal(b, &done) != nil || !done.Changed {
 		t.Fatalf("%s %s %v", res.Status, b, err)
 	}
+}
+
+// local asks a kit over its control socket.
+func local(k *kittest.Kit) *http.Client {
+	return &http.Client{Timeout: kittest.Limit, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", filepath.Join(k.Data, "control.sock"))
+	}}}
 }
 
 // TestAPriceThatChangesUnderTheFinger: nobody pays a price they were not shown, by prompt or by code.

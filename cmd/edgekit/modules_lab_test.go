@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"image"
 	"image/color"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"edgekit.internal/capture/alsa/usbmic"
 	usbcam "edgekit.internal/capture/v4l2/webcam"
 	"edgekit.internal/cmd/internal/kittest"
 	"edgekit.internal/cmd/internal/wire"
@@ -26,7 +28,8 @@ import (
 // TestLabCameraBringsItsDriver: a kernel without any camera driver, a kit that sells, and then a USB camera is plugged in.
 // The kit loads uvcvideo and the five modules that it needs, and the camera's picture reaches a viewer.
 func TestLabCameraBringsItsDriver(t *testing.T) {
-	camera := []string{"vivid", "uvcvideo", "v4l2_dv_timings", "v4l2_tpg", "videobuf2_vmalloc", "videobuf2_memops", "videobuf2_dma_contig", "videobuf2_v4l2", "videobuf2_common", "videodev", "mc"}
+	// A microphone's driver uses the last one too.
+	camera := []string{"snd_usb_audio", "vivid", "uvcvideo", "v4l2_dv_timings", "v4l2_tpg", "videobuf2_vmalloc", "videobuf2_memops", "videobuf2_dma_contig", "videobuf2_v4l2", "videobuf2_common", "videodev", "mc"}
 	t.Cleanup(func() { // as the other tests want it
 		for _, c := range [][]string{{"device", "camera", "up"}, {"modprobe", "uvcvideo"}} {
 			if out, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
@@ -173,4 +176,49 @@ func still(t *testing.T, k *kittest.Kit) image.Image {
 		return nil
 	}
 	return img
+}
+
+// TestLabMicrophoneBringsItsDriver: a kernel without any sound, a kit whose microphone is no trouble, and then a USB microphone is plugged in. The kit
+// loads snd-usb-audio and what it needs, and hears; pulled, it is no trouble again.
+func TestLabMicrophoneBringsItsDriver(t *testing.T) {
+	sound := []string{"snd_aloop", "snd_usb_audio", "snd_usbmidi_lib", "snd_hwdep", "snd_rawmidi", "snd_seq_device", "snd_pcm", "snd_timer", "snd"}
+	for range 2 { // the second time round, what used them is gone
+		for _, m := range sound {
+			if err := unix.DeleteModule(m, unix.O_NONBLOCK); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EBUSY) {
+				t.Fatalf("%s: %v", m, err)
+			}
+		}
+	}
+	if moduleThere("snd_usb_audio") {
+		t.Fatal("snd_usb_audio cannot be removed")
+	}
+	k := kittest.Start(t, "-camera", "/dev/video0", "-picture", "320x180@5")
+	op := k.Pair(t)
+	there := func() bool { return deviceOf(op, "microphone").Device != "" }
+	kittest.UntilWithin(t, "the camera", 2*time.Minute, func() bool { return deviceOf(op, "camera").State == drivers.Ready })
+	if there() {
+		t.Errorf("a kit without a microphone lists %+v", deviceOf(op, "microphone"))
+	}
+	mic, err := usbmic.Plug(usbmic.Config{Rate: 16000, Channels: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mic.Unplug()
+	kittest.UntilWithin(t, "the microphone", 2*time.Minute, func() bool { return deviceOf(op, "microphone").State == drivers.Ready })
+	if d := deviceOf(op, "microphone"); d.Name != usbmic.Name+" 16000 Hz 16-bit mono" {
+		t.Errorf("%+v", d)
+	}
+	if !moduleThere("snd_usb_audio") || !strings.Contains(deviceOf(op, "kernel modules").Name, "snd_usb_audio") {
+		t.Errorf("the console says %+v", deviceOf(op, "kernel modules"))
+	}
+	var c wire.Camera
+	kittest.UntilWithin(t, "the tone's level", 2*time.Minute, func() bool {
+		status, body, err := op.Get("/api/operator/camera")
+		return err == nil && status == http.StatusOK && json.Unmarshal(body, &c) == nil && c.Microphone.Level > -15 && c.Microphone.Level < -5
+	})
+	t.Logf("%+v", c.Microphone)
+	if err := mic.Unplug(); err != nil {
+		t.Error(err)
+	}
+	kittest.UntilWithin(t, "no microphone", 2*time.Minute, func() bool { return !there() })
 }

@@ -57,7 +57,7 @@ func TestAnUpdateInABrowser(t *testing.T) {
 	see("what runs", under("System")+`.match(/does not run from an SD card/)`)
 	press(t, browser, "Install the update")
 	see("a file is missing", under("System")+`.match(/Choose the file first/)`)
-	kittest.Read(t, browser, `(() => { const d = new DataTransfer(); d.items.add(new File([new Uint8Array(60000000)], "edgekit.update")); document.querySelector("input[type=file]").files = d.files; })()`)
+	kittest.Read(t, browser, `(() => { const d = new DataTransfer(); d.items.add(new File([new Uint8Array(60000000)], "edgekit.update")); [...document.querySelectorAll("label")].find(l => l.textContent === "Update file, edgekit.update").control.files = d.files; })()`)
 	press(t, browser, "Install the update")
 	see("why not", under("System")+`.match(/takes no updates. Install a newer program/)`)
 }

@@ -42,7 +42,8 @@ const (
 	probeEvery = 250 * time.Millisecond
 	probes     = 3
 	deferFor   = time.Second
-	announce   = time.Second            // between the first and the second
+	announce   = time.Second            // between the first and the second; then twice as long, and so on
+	announces  = 8                      // section 8.3: the air loses some
 	atMost     = time.Second            // between two answers to everybody
 	defendMost = 250 * time.Millisecond // and to who asks for the name
 	lifetime   = 120                    // seconds, of an answer
@@ -87,7 +88,7 @@ func (h Host) Run(ctx context.Context) error {
 		return fmt.Errorf("mdns: %q at %v: expected a short name and an IPv4 address", h.Name, h.Address)
 	}
 	if h.link == nil {
-		l, err := open(h.Interface)
+		l, err := open(h.Interface, h.Address.Addr())
 		if err != nil {
 			return err
 		}
@@ -200,7 +201,10 @@ func (h *host) act() {
 		h.Tell(h.name())
 	default:
 		h.say(h.answer(lifetime), netip.AddrPort{})
-		h.next = 0
+		h.next = h.now() + announce<<h.step
+		if h.step++; h.step == announces {
+			h.next = 0
+		}
 	}
 }
 

@@ -20,9 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// lan is a network in memory, in which nothing is lost.
+// lan is a network in memory, in which nothing is lost unless all is.
 type lan struct {
 	t    *testing.T
+	deaf bool // nobody hears another
 	mu   sync.Mutex
 	all  []*member
 	said []heard // to everybody, in order
@@ -53,7 +54,7 @@ func (m *member) send(packet []byte, to netip.AddrPort) error {
 		m.lan.said = append(m.lan.said, p)
 	}
 	for _, other := range m.lan.all {
-		if to.IsValid() && to != other.at {
+		if to.IsValid() && to != other.at || m.lan.deaf && other != m {
 			continue
 		}
 		select { // one hears oneself too
@@ -338,6 +339,43 @@ func TestTwoDoNotHaveOneName(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestTwoThatHadNotHeardOneAnother find out, since a name is told again and again for two minutes: eight times in all.
+func TestTwoThatHadNotHeardOneAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lan{t: t, deaf: true}
+		one, two := l.host("edgekit", "192.168.7.20"), l.host("edgekit", "192.168.7.21")
+		time.Sleep(10 * time.Second)
+		if one.is() != "edgekit.local" || two.is() != "edgekit.local" {
+			t.Fatalf("%q and %q", one.is(), two.is())
+		}
+		l.mu.Lock()
+		l.deaf = false
+		l.mu.Unlock()
+		time.Sleep(20 * time.Second)
+		is := []string{one.is(), two.is()}
+		slices.Sort(is)
+		if d := cmp.Diff([]string{"edgekit-2.local", "edgekit.local"}, is); d != "" {
+			t.Error(d)
+		}
+		one.stop()
+		two.stop()
+
+		l = &lan{t: t}
+		alone := l.host("edgekit", "192.168.7.20")
+		time.Sleep(time.Hour)
+		told := 0
+		for _, p := range l.packets(0) {
+			if strings.Contains(p, "=edgekit.local.") {
+				told++
+			}
+		}
+		if told != announces {
+			t.Errorf("told %d times", told)
+		}
+		alone.stop()
+	})
 }
 
 // TestANetworkThatRepeatsWhatItHearsTakesNoName: nor does one that the machine is in twice.

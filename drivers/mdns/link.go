@@ -16,10 +16,12 @@ import (
 type socket struct {
 	*net.UDPConn
 	packets *ipv4.PacketConn
+	from    *ipv4.ControlMessage
 }
 
-// open listens on port 5353 of one interface, beside others that do (section 15.1).
-func open(interfaceName string) (link, error) {
+// open listens on port 5353 of one interface, beside others that do (section 15.1), and speaks by one of the addresses that it has: of
+// another's network nobody would believe it (section 11).
+func open(interfaceName string, address netip.Addr) (link, error) {
 	i, err := net.InterfaceByName(interfaceName)
 	if err != nil {
 		return nil, fmt.Errorf("mdns: %w", err)
@@ -34,7 +36,7 @@ func open(interfaceName string) (link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mdns: on %s: %w", interfaceName, err)
 	}
-	s := &socket{c.(*net.UDPConn), ipv4.NewPacketConn(c)}
+	s := &socket{c.(*net.UDPConn), ipv4.NewPacketConn(c), &ipv4.ControlMessage{Src: address.AsSlice(), IfIndex: i.Index}}
 	err = errors.Join(s.packets.JoinGroup(i, net.UDPAddrFromAddrPort(Group)), s.packets.SetMulticastInterface(i), s.packets.SetMulticastTTL(255), s.packets.SetTTL(255)) // section 11
 	if err != nil {
 		c.Close()
@@ -47,7 +49,7 @@ func (s *socket) send(packet []byte, to netip.AddrPort) error {
 	if !to.IsValid() {
 		to = Group
 	}
-	_, err := s.WriteToUDPAddrPort(packet, to)
+	_, err := s.packets.WriteTo(packet, s.from, net.UDPAddrFromAddrPort(to))
 	return err
 }
 

@@ -178,9 +178,12 @@ func (p *labPhone) refused() int {
 }
 func (p *labPhone) away() { p.stop() }
 
-// nudge has it try now: after failures it waits ever longer.
+// nudge has it try now: after failures it waits ever longer. What it thought before goes into its log.
 func (p *labPhone) nudge() {
-	exec.Command("wpa_cli", "-p", p.dir, "-i", fmt.Sprint("wlan", p.n), "reassociate").Run() // it may not run yet; it is told again
+	for _, command := range []string{"status", "reassociate"} { // it may not run yet; it is told again
+		said, err := exec.Command("wpa_cli", "-p", p.dir, "-i", fmt.Sprint("wlan", p.n), command).CombinedOutput()
+		fmt.Fprintf(p, "%s: %s (%v)\n", command, said, err)
+	}
 }
 
 func bring(t *testing.T, n int) *labPhone {

@@ -47,8 +47,25 @@ func With(write bool, work func(dir string) error) (err error) {
 	if err := unix.Mount(device, dir, "vfat", flags, ""); err != nil {
 		return fmt.Errorf("bootfs: mount %s: %w", device, err)
 	}
-	defer func() { err = errors.Join(err, unix.Unmount(dir, 0)) }()
+	defer func() { err = errors.Join(err, release(func(flags int) error { return unix.Unmount(dir, flags) })) }()
 	return work(dir)
+}
+
+// release unmounts, and waits while somebody has a file there open: a program that is just being started has all that this one had,
+// until it runs. What stays mounted would keep everybody from mounting it otherwise, so in the end it is taken out of sight, and is gone
+// with that file.
+func release(unmount func(flags int) error) error {
+	for waited := time.Duration(0); ; waited += pause {
+		err := unmount(0)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || waited >= patience {
+			unix.Sync()
+			return fmt.Errorf("bootfs: unmount: %w", errors.Join(err, unmount(unix.MNT_DETACH)))
+		}
+		time.Sleep(pause)
+	}
 }
 
 // ErrBusy is when somebody else has the boot partition, such as an update that comes over a slow network.

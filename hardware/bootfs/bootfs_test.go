@@ -67,3 +67,33 @@ func TestNobodyWaitsForAnUpdate(t *testing.T) {
 		turn.Close()
 	})
 }
+
+// TestAMountThatIsInUse is unmounted when it is not any more, and taken out of sight where that does not come.
+func TestAMountThatIsInUse(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails    int // how often
+		err      error
+		detached bool
+	}{
+		"nobody has it": {0, nil, false}, "for a moment": {5, unix.EBUSY, false}, "for good": {1 << 20, unix.EBUSY, true}, "no mount": {1, unix.EINVAL, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				detached := false
+				err := release(func(flags int) error {
+					if flags == unix.MNT_DETACH {
+						detached = true
+						return nil
+					}
+					if c.fails--; c.fails >= 0 {
+						return c.err
+					}
+					return nil
+				})
+				if detached != c.detached || (err != nil) != c.detached || err != nil && !errors.Is(err, c.err) {
+					t.Errorf("%v, detached %v", err, detached)
+				}
+			})
+		})
+	}
+}

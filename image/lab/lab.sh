@@ -12,11 +12,15 @@ CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -o "$out/programs/" ./cmd/edgekit 
 CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
 	go build -trimpath -tags netgo,osusergo -ldflags '-linkmode external -extldflags "-static"' -o "$out/programs/" ./cmd/edgecam
 tests=()
-for package in ./capture/v4l2 ./drivers/thermal ./drivers/button ./drivers/led ./drivers/scanner ./drivers/kmod ./drivers/portal/dhcp ./drivers/portal/firewall ./drivers/wifiap ./cmd/edgeap ./cmd/edgekit; do
+for package in ./capture/v4l2 ./capture/alsa ./cmd/edgecam/internal/hear ./capture/fanout ./drivers/thermal ./drivers/button ./drivers/led ./drivers/scanner ./drivers/kmod ./drivers/portal/dhcp ./drivers/portal/firewall ./drivers/wifiap ./cmd/edgeap ./cmd/edgekit; do
 	name=$(echo "${package#./}" | tr / -).test
 	CGO_ENABLED=0 GOARCH=arm64 go test -c -tags lab -o "$out/$name" "$package"
 	tests+=("$name")
 done
+# The only ones that need C.
+CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ go test -c -tags lab,netgo,osusergo \
+	-ldflags '-linkmode external -extldflags "-static"' -o "$out/cmd-edgecam-source.test" ./cmd/edgecam/internal/source
+tests+=(cmd-edgecam-source.test)
 
 {
 	echo '#!/bin/sh'

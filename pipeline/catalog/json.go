@@ -5,7 +5,7 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
-	"math/big"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -23,7 +23,7 @@ const (
 	maxLines    = 50
 	maxPieces   = 100         // of a SKU in one line
 	maxMinor    = 100_000_000 // a price: keeps every sum and split far inside 64 bits
-	maxStock    = 1_000_000_000
+	maxStock    = pipeline.MaxStock
 	maxText     = 200 // characters
 	maxID       = 64  // bytes
 	maxBarcode  = 256 // bytes: what the camera reads
@@ -61,7 +61,8 @@ func (ps Problems) Error() string {
 //	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600}]}
 //
 // Prices are in minor units and include tax; tax is in percent; limit, per_visitor, lasts (seconds that the offer is
-// live), state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. Of a barcode with 12 or 13
+// live), state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. A stock of null is not counted:
+// there is always one more. Of a barcode with 12 or 13
 // digits, a UPC-A or EAN-13, the last must be that of the others. file is only for messages. The
 // error is of type Problems.
 func JSON(file string, doc []byte) (*pipeline.Catalogue, error) {
@@ -101,7 +102,7 @@ func (r *reader) catalogue(root node) *pipeline.Catalogue {
 	}
 	r.only(o, "currency", "skus", "offers")
 	currency := r.text(root, o, "currency", 3)
-	if len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+	if !validCurrency(currency) {
 		r.problem(r.at(root, o, "currency"), `currency: expected three capital letters of ISO 4217, such as "EUR"`)
 	}
 	skus, known := r.skus(root, o)
@@ -119,7 +120,12 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[stri
 		}
 		r.only(s, "sku", "title", "price", "tax", "stock", "barcode")
 		sku := pipeline.SKU{SKU: r.id(n, s, "sku"), Title: r.text(n, s, "title", maxText), Price: r.whole(n, s, "price", 0, maxMinor, false),
-			Tax: r.tax(n, s), Stock: int(r.whole(n, s, "stock", 0, maxStock, false)), Barcode: r.barcode(s)}
+			Tax: r.tax(n, s), Barcode: r.barcode(s)}
+		if v, there := s.fields["stock"]; there && v.value == nil {
+			sku.Uncounted = true
+		} else {
+			sku.Stock = int(r.whole(n, s, "stock", 0, maxStock, false))
+		}
 		if known[sku.SKU] {
 			r.problem(r.at(n, s, "sku"), "sku %q is there twice", sku.SKU)
 		}
@@ -218,17 +224,12 @@ func unseen(c rune) bool {
 // id is a text that also goes into addresses and messages, so its letters are few.
 func (r *reader) id(n node, o *object, key string) string {
 	s, ok := o.fields[key].value.(string)
-	good := ok && s != "" && len(s) <= maxID
-	for i := 0; good && i < len(s); i++ {
-		c := s[i]
-		good = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_./", c) >= 0
-	}
-	if !good {
+	if !ok || !fewLetters(s) {
 		r.problem(r.at(n, o, key), "%s: expected 1 to %d of the characters A-Z a-z 0-9 - _ . /", key, maxID)
 		return s
 	}
-	for part := range strings.SplitSeq(s, "/") { // in an address these would lead elsewhere
-		if part == "" || part == "." || part == ".." {
+	for part := range strings.SplitSeq(s, "/") {
+		if leadsElsewhere(part) {
 			r.problem(r.at(n, o, key), `%s: expected something other than %q between slashes`, key, part)
 			break
 		}
@@ -236,28 +237,54 @@ func (r *reader) id(n node, o *object, key string) string {
 	return s
 }
 
-// barcode is the text of a code that is printed on a product. A number as long as those of shops is one, and ends in their check digit
-// (GS1 General Specifications, section 7.9).
+func fewLetters(s string) bool {
+	good := s != "" && len(s) <= maxID
+	for i := 0; good && i < len(s); i++ {
+		c := s[i]
+		good = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_./", c) >= 0
+	}
+	return good
+}
+
+// leadsElsewhere tells which parts of an id would, in an address.
+func leadsElsewhere(part string) bool { return part == "" || part == "." || part == ".." }
+
+func validID(s string) bool {
+	return fewLetters(s) && !slices.ContainsFunc(strings.Split(s, "/"), leadsElsewhere)
+}
+
 func (r *reader) barcode(o *object) string {
 	v, there := o.fields["barcode"]
 	if !there {
 		return ""
 	}
 	s, ok := v.value.(string)
-	if !ok || s == "" || len(s) > maxBarcode || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || unseen(c) }) {
-		r.problem(v.at, `barcode: expected what the code says, in quotes: 1 to %d characters without spaces, such as "4006381333931"`, maxBarcode)
-		return s
-	}
-	if code := pipeline.CodeOf(s); len(code) == 13 && strings.Trim(code, "0123456789") == "" {
-		sum := 0
-		for i, c := range code[:12] {
-			sum += int(c-'0') * (1 + i%2*2)
-		}
-		if want := byte('0' + (10-sum%10)%10); code[12] != want {
-			r.problem(v.at, "barcode: %q ends in %c, and by its other digits should end in %c: one of them is wrong", s, code[12], want)
-		}
+	if !ok {
+		r.problem(v.at, `barcode: expected what the code says, in quotes, such as "4006381333931"`)
+	} else if why := badBarcode(s); why != "" {
+		r.problem(v.at, "barcode: %s", why)
 	}
 	return s
+}
+
+// badBarcode says what is wrong with the text of a code that is printed on a product. A number as long as those of shops is one, and ends in
+// their check digit (GS1 General Specifications, section 7.9).
+func badBarcode(s string) string {
+	if s == "" || len(s) > maxBarcode || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || unseen(c) }) {
+		return fmt.Sprintf("expected what the code says: 1 to %d characters without spaces, such as 4006381333931", maxBarcode)
+	}
+	code := pipeline.CodeOf(s)
+	if len(code) != 13 || strings.Trim(code, "0123456789") != "" {
+		return ""
+	}
+	sum := 0
+	for i, c := range code[:12] {
+		sum += int(c-'0') * (1 + i%2*2)
+	}
+	if want := byte('0' + (10-sum%10)%10); code[12] != want {
+		return fmt.Sprintf("%q ends in %c, and by its other digits should end in %c: one of them is wrong", s, code[12], want)
+	}
+	return ""
 }
 
 func (r *reader) whole(n node, o *object, key string, least, most int64, optional bool) int64 {
@@ -274,22 +301,13 @@ func (r *reader) whole(n node, o *object, key string, least, most int64, optiona
 	return i
 }
 
-// tax reads a percentage exactly, to the thousandth of a percent.
 func (r *reader) tax(n node, o *object) pipeline.TaxRate {
 	num, _ := o.fields["tax"].value.(json.Number)
-	rat, ok := new(big.Rat), len(num) > 0 && len(num) <= 12 && !strings.ContainsAny(string(num), "eE")
-	if ok {
-		rat, ok = rat.SetString(string(num))
-	}
-	if ok {
-		rat.Mul(rat, big.NewRat(1000, 1))
-		ok = rat.IsInt() && rat.Sign() >= 0 && rat.Cmp(big.NewRat(100_000, 1)) <= 0
-	}
+	rate, ok := percent(string(num))
 	if !ok {
 		r.problem(r.at(n, o, "tax"), "tax: expected a percentage from 0 to 100 with at most three decimals, such as 19.0")
-		return 0
 	}
-	return pipeline.TaxRate(rat.Num().Int64())
+	return rate
 }
 
 func (r *reader) state(n node, o *object) pipeline.OfferState {

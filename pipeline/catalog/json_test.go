@@ -77,7 +77,7 @@ func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 		{"id that leads elsewhere", change(`"id":"mug"`, `"id":"mug/../pen"`), `f.json:2:17: id: expected something other than ".." between slashes`},
 		{"id that ends in the middle", change(`"id":"mug"`, `"id":"mug/"`), `f.json:2:17: id: expected something other than "" between slashes`},
 		{"barcode as a number", change(`"stock":10`, `"stock":10,"barcode":4006381333931`), `f.json:1:99: barcode: expected what the code says, in quotes`},
-		{"barcode with a space", change(`"stock":10`, `"stock":10,"barcode":"4 0"`), `f.json:1:99: barcode: expected what the code says, in quotes`},
+		{"barcode with a space", change(`"stock":10`, `"stock":10,"barcode":"4 0"`), `f.json:1:99: barcode: expected what the code says: 1 to 256 characters without spaces`},
 		{"barcode mistyped", change(`"stock":10`, `"stock":10,"barcode":"4006381333932"`), `f.json:1:99: barcode: "4006381333932" ends in 2, and by its other digits should end in 1`},
 		{"UPC-A mistyped", change(`"stock":10`, `"stock":10,"barcode":"036000291453"`), `f.json:1:99: barcode: "036000291453" ends in 3, and by its other digits should end in 2`},
 		{"barcode twice", change(`"stock":10}`, `"stock":10,"barcode":"036000291452"},{"sku":"CUP","title":"Cup","price":1,"tax":0,"stock":1,"barcode":"0036000291452"}`),

@@ -20,6 +20,9 @@ const (
 	Fix  Kind = 2 // at kit time Kit of Boot it was Wall, give or take Within, by Source
 	// Press is one of an operator's buttons, or a product held up: Button was pressed for Action, about Offer or Ticket; Tap is its ULID.
 	Press Kind = 3
+	// Stock is a correction of what is left: the one line has a SKU and how many more there are, or below zero fewer; Action is the reason,
+	// and Tap the correction's ULID.
+	Stock Kind = 4
 )
 
 // Entry is one record. Amounts are in minor units of Currency.

@@ -107,9 +107,10 @@ func (g *group) take(o pipeline.Order, out *pipeline.Outcome) error {
 		return g.unburn(o)
 	}
 	for _, l := range offer.Lines {
-		_, k, _ := g.levels.Catalogue.SKU(l.SKU)
-		g.levels.Stock[k] -= l.N
-		g.stock[k] = true
+		if sku, k, _ := g.levels.Catalogue.SKU(l.SKU); !sku.Uncounted {
+			g.levels.Stock[k] -= l.N
+			g.stock[k] = true
+		}
 	}
 	g.levels.Offers[i].Sold++
 	g.offers[i] = true
@@ -125,8 +126,9 @@ func (g *group) putBack(o pipeline.Order, out *pipeline.Outcome) error {
 	}
 	offer, i, _ := g.levels.Catalogue.Offer(o.Offer)
 	for _, l := range offer.Lines {
-		_, k, _ := g.levels.Catalogue.SKU(l.SKU)
-		g.levels.Stock[k] += l.N
+		if sku, k, _ := g.levels.Catalogue.SKU(l.SKU); !sku.Uncounted {
+			g.levels.Stock[k] += l.N
+		}
 	}
 	g.levels.Offers[i].Sold--
 	g.number--
@@ -183,13 +185,20 @@ func (g *group) sell(o pipeline.Order, out pipeline.Outcome) error {
 func entry(g *group, o pipeline.Order) journal.Entry {
 	e := journal.Entry{Kind: journal.Sale, Kit: g.at.Milliseconds(), Wall: g.wall.UnixMilli(), Offer: o.Offer, Ticket: g.number,
 		Total: o.Total.Minor, Currency: o.Total.Currency, Via: string(o.Via), Frame: o.Frame, Boot: g.boot}
-	if id, err := ulid.ParseStrict(o.ID); err == nil { // checked when the tap was validated
-		e.Tap = id[:]
-	}
+	e.Tap = binaryID(o.ID)
 	for _, l := range o.Lines {
 		e.Lines = append(e.Lines, journal.Line{SKU: l.SKU, N: l.N, Amount: l.Amount, Tax: l.Tax})
 	}
 	return e
+}
+
+// binaryID is the 16 bytes of a ULID that was checked before it came here; nil for what is none.
+func binaryID(id string) []byte {
+	u, err := ulid.ParseStrict(id)
+	if err != nil {
+		return nil
+	}
+	return u[:]
 }
 
 func (g *group) append(e journal.Entry) error {

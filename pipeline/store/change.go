@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,10 +16,22 @@ import (
 )
 
 // Import makes c the catalogue in use, in one transaction, unless digest says that it is the one in use already. What
-// was sold stays sold: the pieces left of a SKU are its stock in the catalogue less all that was ever sold of it, whatever
-// catalogues were in use between; an offer's state changes only if the catalogue's did.
+// was sold stays sold: the pieces left of a SKU are its stock in the catalogue less all that was ever sold of it, and by what corrections
+// made of that, whatever catalogues were in use between; an offer's state changes only if the catalogue's did.
 func (s *Store) Import(ctx context.Context, c *pipeline.Catalogue, digest []byte) (imported bool, err error) {
+	return s.ImportOver(ctx, nil, c, digest)
+}
+
+// ErrOvertaken says that another catalogue came into use than the one that an import was made for.
+var ErrOvertaken = errors.New("store: another catalogue has just been imported")
+
+// ImportOver is Import of what was made of the catalogue now in use; ErrOvertaken, with nothing done, if that is another by now. Nil: of
+// none in particular.
+func (s *Store) ImportOver(ctx context.Context, now, c *pipeline.Catalogue, digest []byte) (imported bool, err error) {
 	err = s.change(ctx, func(g *group) error {
+		if now != nil && g.levels.Catalogue != now {
+			return ErrOvertaken
+		}
 		imported, err = bring(g, c, digest)
 		return err
 	})
@@ -55,11 +68,16 @@ func bring(g *group, c *pipeline.Catalogue, digest []byte) (imported bool, err e
 	if g.levels, err = merge(g, old, c, taken); err != nil {
 		return false, err
 	}
-	for i := range c.SKUs {
-		g.stock[i] = true
+	g.changed = true
+	for i, sku := range c.SKUs { // only what is another: the writer has a catalogue's thousands in one transaction with sales
+		if _, k, ok := old.Catalogue.SKU(sku.SKU); !ok || old.Stock[k] != g.levels.Stock[i] {
+			g.stock[i] = true
+		}
 	}
-	for i := range c.Offers {
-		g.offers[i] = true
+	for i, o := range c.Offers {
+		if _, k, ok := old.Catalogue.Offer(o.ID); !ok || old.Offers[k] != g.levels.Offers[i] {
+			g.offers[i] = true
+		}
 	}
 	if err := g.flush(); err != nil {
 		return false, err
@@ -74,8 +92,8 @@ func bring(g *group, c *pipeline.Catalogue, digest []byte) (imported bool, err e
 	return true, setMeta(g.conn, metaDigest, digest)
 }
 
-// takenPieces counts, for each SKU there ever was, the pieces that were sold: those before the catalogue in use, which
-// is stored with it, and those since, which are missing from what it began with.
+// takenPieces counts, for each SKU there ever was, the pieces that were sold, less those that corrections added: those before the catalogue
+// in use, which is stored with it, and those since, which are missing from what it began with. Below zero more were added.
 func takenPieces(conn *sqlite.Conn, l *pipeline.Levels) (map[string]int, error) {
 	doc, err := readStored(conn)
 	if err != nil {
@@ -86,7 +104,12 @@ func takenPieces(conn *sqlite.Conn, l *pipeline.Levels) (map[string]int, error) 
 		taken[sku] = n
 	}
 	for i, sku := range l.Catalogue.SKUs {
-		if n := max(sku.Stock, taken[sku.SKU]) - l.Stock[i]; n > 0 {
+		n := max(sku.Stock, taken[sku.SKU]) - l.Stock[i]
+		switch {
+		case sku.Uncounted: // what it was when it was counted, if ever
+		case n == 0:
+			delete(taken, sku.SKU)
+		default:
 			taken[sku.SKU] = n
 		}
 	}

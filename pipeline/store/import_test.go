@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -152,5 +153,126 @@ func TestTakenIsInTheCurrencyInUse(t *testing.T) {
 	}
 	if n, err := s.Taken(context.Background()); n != 1000 || err != nil {
 		t.Error("in the first currency again", n, err)
+	}
+}
+
+// TestWhatIsNotCountedIsNeverSoldOut, alone and with what is; and when it is counted one day, that begins then.
+func TestWhatIsNotCountedIsNeverSoldOut(t *testing.T) {
+	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})
+	one := func(sku string) pipeline.Line { return pipeline.Line{SKU: sku, N: 1} }
+	offers := []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{one("MUG")}, Price: 1000, State: pipeline.OfferLive},
+		{ID: "set", Lines: []pipeline.Line{one("MUG"), one("PEN")}, Price: 1000, State: pipeline.OfferLive}, {ID: "few", Lines: []pipeline.Line{one("MUG")}, Price: 1000, Limit: 2, State: pipeline.OfferLive}}
+	bring := func(mug pipeline.SKU) {
+		t.Helper()
+		mug.SKU = "MUG"
+		if _, err := s.Import(context.Background(), pipeline.NewCatalogue("EUR", []pipeline.SKU{mug, {SKU: "PEN", Stock: 3}}, offers), fmt.Append(nil, mug)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() string {
+		l := s.Levels()
+		return fmt.Sprint(l.Left("mug"), l.Left("set"), l.Left("few"), l.Of("mug"), l.Of("set"))
+	}
+	n := 0
+	sell := func(offer string, times int) {
+		t.Helper()
+		for range times {
+			n++
+			o := order(n, fmt.Sprint("viewer ", n), offer)
+			of, _, _ := s.Levels().Catalogue.Offer(offer)
+			o.Lines, o.Total = pipeline.Price(s.Levels().Catalogue, of), pipeline.Money{Minor: of.Price, Currency: "EUR"}
+			if out, err := s.Act(context.Background(), o); err != nil || !out.OK() || out.Left != s.Levels().Left(offer) {
+				t.Fatalf("%+v, %v", out, err)
+			}
+		}
+	}
+	bring(pipeline.SKU{Uncounted: true})
+	if got := left(); got != "-1 3 2 -1 3" {
+		t.Error(got)
+	}
+	sell("mug", 20)
+	sell("set", 2)
+	sell("few", 1)
+	if got := left(); got != "-1 1 1 -1 3" {
+		t.Error(got)
+	}
+	bring(pipeline.SKU{Stock: 5})
+	sell("mug", 2)
+	if got := left(); got != "3 1 1 25 3" {
+		t.Error("counted:", got)
+	}
+}
+
+// TestAnImportThatWasOvertaken does nothing: what it was made of is not in use any more.
+func TestAnImportThatWasOvertaken(t *testing.T) {
+	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})
+	was := s.Levels().Catalogue
+	next := func(stock int) *pipeline.Catalogue {
+		return pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG", Stock: stock}}, nil)
+	}
+	if _, err := s.ImportOver(context.Background(), was, next(1), []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ImportOver(context.Background(), was, next(2), []byte("two")); !errors.Is(err, ErrOvertaken) || s.Levels().Stock[0] != 1 {
+		t.Errorf("%v, %v", err, s.Levels().Stock)
+	}
+}
+
+// TestACorrectionOutlivesImports: what was counted by hand is not counted again by the next file.
+func TestACorrectionOutlivesImports(t *testing.T) {
+	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})
+	n := 0
+	bring := func(stock int) {
+		t.Helper()
+		c := pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG", Stock: stock}}, []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000, State: pipeline.OfferLive}})
+		if _, err := s.Import(context.Background(), c, fmt.Append(nil, "mugs ", stock)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	correct := func(set bool, by int) pipeline.CorrectionOutcome {
+		t.Helper()
+		n++
+		out, err := s.Correct(context.Background(), pipeline.Correction{ID: order(n, "", "mug").ID, SKU: "MUG", Set: set, N: by, Reason: pipeline.Delivered})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	left := func(want int) {
+		t.Helper()
+		if got := s.Levels().Stock[0]; got != want {
+			t.Errorf("%d left, expected %d", got, want)
+		}
+	}
+	bring(10)
+	for range 3 {
+		n++
+		if out := act(t, s, order(n, fmt.Sprint(n), "mug")); !out.OK() {
+			t.Fatalf("%+v", out)
+		}
+	}
+	correct(false, 5)
+	left(12)
+	bring(11) // one more
+	left(13)
+	correct(true, 20)
+	bring(10) // one fewer
+	left(19)
+	bring(2) // there cannot be so few
+	left(11)
+	if out := correct(false, -12); out.OK() || out.Left != 11 || out.Details == "" {
+		t.Errorf("%+v", out)
+	}
+	if out := correct(false, -11); !out.OK() || out.By != -11 || out.Left != 0 {
+		t.Errorf("%+v", out)
+	}
+	bring(3)
+	left(1)
+	list, err := s.Corrections(context.Background(), 2)
+	if err != nil || len(list) != 2 || list[0].By != -11 || list[1].OK() {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := s.Correct(context.Background(), pipeline.Correction{SKU: "MUG"}); err == nil {
+		t.Error("one without an id")
 	}
 }

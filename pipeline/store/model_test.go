@@ -23,6 +23,27 @@ type model struct {
 	taps   map[string]pipeline.Outcome
 	had    map[string]int
 	n      int64
+
+	corrections map[string]pipeline.CorrectionOutcome
+	corrected   int64
+}
+
+func (m *model) correct(c pipeline.Correction) pipeline.CorrectionOutcome {
+	if first, ok := m.corrections[c.ID]; ok {
+		return first
+	}
+	out := pipeline.CorrectionOutcome{Outcome: pipeline.Confirmed, Left: m.stock[c.SKU] + c.N}
+	if c.Set {
+		out.Left = c.N
+	}
+	if out.Left < 0 {
+		out.Outcome, out.Left = pipeline.Refused, m.stock[c.SKU]
+	} else {
+		m.corrected++
+	}
+	m.stock[c.SKU] = out.Left
+	m.corrections[c.ID] = out
+	return out
 }
 
 func (m *model) act(o pipeline.Order) pipeline.Outcome {
@@ -61,13 +82,13 @@ func (m *model) act(o pipeline.Order) pipeline.Outcome {
 	return out
 }
 
-// TestAgainstAModel: taps, repeats, replays and offers opened and closed, in any order, with restarts between.
+// TestAgainstAModel: taps, repeats, replays, corrections of stock and offers opened and closed, in any order, with restarts between.
 func TestAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", time.Now().UnixNano()))
 		s, stop := running(t, path, Options{})
 		defer func() { stop() }()
-		m := &model{map[string]int{"MUG": 10, "PEN": 5}, map[string]int{}, map[string]pipeline.OfferState{}, map[[8]byte]bool{}, map[string]pipeline.Outcome{}, map[string]int{}, 0}
+		m := &model{map[string]int{"MUG": 10, "PEN": 5}, map[string]int{}, map[string]pipeline.OfferState{}, map[[8]byte]bool{}, map[string]pipeline.Outcome{}, map[string]int{}, 0, map[string]pipeline.CorrectionOutcome{}, 0}
 		for _, o := range demo.Offers {
 			m.state[o.ID] = pipeline.OfferLive
 		}
@@ -88,6 +109,17 @@ func TestAgainstAModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 			},
+			"correct": func(rt *rapid.T) {
+				c := pipeline.Correction{ID: order(rapid.IntRange(1, 20).Draw(rt, "correction"), "", "mug").ID, SKU: rapid.SampledFrom([]string{"MUG", "PEN"}).Draw(rt, "sku"),
+					Set: rapid.Bool().Draw(rt, "set"), N: rapid.IntRange(-4, 4).Draw(rt, "n"), Reason: pipeline.Counted}
+				if !c.Valid() {
+					return
+				}
+				want := m.correct(c)
+				if got, err := s.Correct(context.Background(), c); err != nil || got.Outcome != want.Outcome || got.Left != want.Left {
+					rt.Fatalf("%+v: %+v, %v, the model says %+v", c, got, err, want)
+				}
+			},
 			"restart": func(rt *rapid.T) {
 				stop()
 				s, stop = running(t, path, Options{})
@@ -98,8 +130,8 @@ func TestAgainstAModel(t *testing.T) {
 						rt.Fatalf("%d %s left, the model says %d", s.Levels().Stock[i], sku, want)
 					}
 				}
-				if es := entries(t, s); int64(len(es)) != m.n {
-					rt.Fatalf("%d journal entries for %d sales", len(es), m.n)
+				if es := entries(t, s); int64(len(es)) != m.n+m.corrected {
+					rt.Fatalf("%d journal entries for %d sales and %d corrections", len(es), m.n, m.corrected)
 				}
 			},
 		})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -177,9 +176,7 @@ func (g *group) recordPress(out pipeline.PressOutcome) error {
 	if !out.OK() {
 		e.Refused = string(out.Reason)
 	}
-	if id, err := ulid.ParseStrict(out.ID); err == nil { // checked by Valid
-		e.Tap = id[:]
-	}
+	e.Tap = binaryID(out.ID)
 	return g.append(e)
 }
 

@@ -55,6 +55,12 @@ CREATE TABLE presses (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, button T
 	via TEXT NOT NULL, reason TEXT NOT NULL, details TEXT NOT NULL, offer TEXT NOT NULL, ticket INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
 CREATE INDEX presses_by_action ON presses (action, reason, seq);
 `},
+	{"corrections", `
+-- Corrections of stock, and what became of each; set_to: n is how many there are, else how many more; by: what it made of what was left;
+-- at: kit ms; wall: Unix ms as believed.
+CREATE TABLE corrections (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sku TEXT NOT NULL, set_to INTEGER NOT NULL, n INTEGER NOT NULL, reason TEXT NOT NULL,
+	note TEXT NOT NULL, via TEXT NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL, by INTEGER NOT NULL, left INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
+`},
 }
 
 // prepare sets up the writer's connection. WAL with FULL: a commit is on the disk before it returns, and readers are

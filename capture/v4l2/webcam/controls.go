@@ -42,8 +42,10 @@ func (w *Webcam) Value(c Control) int {
 	return w.controls[c].now
 }
 
-// control answers a request about a control (4.1); false: it stalls. w.mu is held.
+// control answers a request about a control (4.1); false: it stalls.
 func (w *Webcam) control(setup, data []byte) ([]byte, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	c, ok := w.controls[Control{setup[5], setup[3]}]
 	if !ok {
 		return nil, false

@@ -81,7 +81,7 @@ type Kit struct {
 
 // Args are the flags of Start's kit, which may be overridden by those given to it.
 func args(data string, more []string) []string {
-	base := []string{"-listen", "127.0.0.1:0", "-operator", "127.0.0.1:0", "-data", data, "-camera", "synthetic", "-printer", "virtual", "-buttons", "none"}
+	base := []string{"-listen", "127.0.0.1:0", "-operator", "127.0.0.1:0", "-data", data, "-camera", "synthetic", "-picture", "1280x720@30", "-printer", "virtual", "-buttons", "none"}
 	return append(base, more...)
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"edgekit.internal/pipeline/catalog"
 )
 
 // rules are what must hold between values. The schema says them too, where it can: see schema.go.
@@ -25,10 +27,16 @@ func (f *File) rules() (ps Problems) {
 	} else if _, err := s.Encodings(); err != nil {
 		wrong("layers", err.Error())
 	}
+	if _, err := catalog.ParseTaxes(s.Taxes); err != nil {
+		wrong("taxes", err.Error())
+	}
 	for name, bound := range s.Press.Bindings() {
 		if bound["repeat"] != "" && (bound["long"] != "" || bound["hold"] != "") {
 			wrong("press."+name+".repeat", fmt.Sprintf("a button that repeats while it is held cannot mean something else by that: expected long = \"none\" and hold = \"none\" below [press.%s] too", name))
 		}
+	}
+	if s.Push.Token != "" && s.Push.URL == "" {
+		wrong("push.url", "expected the server's address, as there is a token")
 	}
 	w := s.Wifi
 	if len(w.SSID) > maxSSID {

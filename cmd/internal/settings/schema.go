@@ -49,6 +49,7 @@ func Schema() []byte {
 		at.Properties[key] = f.schema()
 	}
 	root.Properties["wifi"].AllOf = wifiRules()
+	root.Properties["push"].AllOf = []*schema{{If: filled("token"), Then: filled("url")}}
 	for _, button := range root.Properties["press"].Properties {
 		button.AllOf = []*schema{repeatRule(button)}
 	}
@@ -113,15 +114,18 @@ func repeatRule(button *schema) *schema {
 	return &schema{If: &schema{Properties: map[string]*schema{"repeat": {Not: &schema{Const: noAction}}}, Required: []string{"repeat"}}, Then: alone}
 }
 
+// filled is a section with something in a key.
+func filled(key string) *schema {
+	one := int64(1)
+	return &schema{Properties: map[string]*schema{key: {MinLength: &one}}, Required: []string{key}}
+}
+
 // wifiRules are rules.go's on the section [wifi].
 func wifiRules() []*schema {
 	is := func(key string, v any) *schema {
 		return &schema{Properties: map[string]*schema{key: {Const: v}}, Required: []string{key}}
 	}
-	one, none := int64(1), int64(0)
-	filled := func(key string) *schema {
-		return &schema{Properties: map[string]*schema{key: {MinLength: &one}}, Required: []string{key}}
-	}
+	none := int64(0)
 	channels := func(band string) *schema {
 		s := &schema{Enum: []any{0}}
 		for _, c := range channelsOf(band) {

@@ -1,6 +1,11 @@
 package wire
 
-import "edgekit.internal/cmd/internal/settings"
+import (
+	"time"
+
+	"edgekit.internal/cmd/internal/settings"
+	"edgekit.internal/pipeline/catalog"
+)
 
 // What edgectl asks of a kit over its control socket, and prints with --json. Amounts are in minor units of the
 // catalogue's currency.
@@ -10,8 +15,8 @@ type Stock struct {
 	SKU   string  `json:"sku"`
 	Title string  `json:"title"`
 	Price int64   `json:"price"`
-	Tax   float64 `json:"tax"` // percent
-	Left  int     `json:"left"`
+	Tax   float64 `json:"tax"`  // percent
+	Left  int     `json:"left"` // below zero: it is not counted
 }
 
 // Sale is one ticket in `edgectl tickets list`.
@@ -29,7 +34,7 @@ type OfferLevel struct {
 	Title string `json:"title"`
 	Price int64  `json:"price"`
 	State string `json:"state"`
-	Left  int    `json:"left"`
+	Left  int    `json:"left"` // below zero: as often as anybody wants it
 	Sold  int    `json:"sold"`
 }
 
@@ -40,10 +45,15 @@ type OfferState struct {
 
 // Imported answers an import: POST /catalog.
 type Imported struct {
-	SKUs    int  `json:"skus"`
-	Offers  int  `json:"offers"`
-	Changed bool `json:"changed"` // false: it is the catalogue in use already
-	DryRun  bool `json:"dry_run"`
+	SKUs     int              `json:"skus"`
+	Offers   int              `json:"offers"`
+	Changed  bool             `json:"changed"` // false: it is the catalogue in use already
+	DryRun   bool             `json:"dry_run"`
+	Form     string           `json:"form"`     // that the file is in, such as "Shopify"
+	Encoding string           `json:"encoding"` // of its letters
+	Passed   []string         `json:"passed"`   // what in it is not for sale, and why
+	Changes  []catalog.Change `json:"changes"`  // the first thousand
+	Count    string           `json:"count"`    // of all of them, in a few words
 }
 
 // KitStatus answers `edgectl kit status`.
@@ -110,4 +120,28 @@ type SettingsSaved struct {
 // Printed answers POST /setup-slip.
 type Printed struct {
 	Slip string `json:"slip"`
+}
+
+// Correct corrects what is left of a SKU: POST /stock. ID is a ULID: a repeat is the same correction. Either Set is given, how many there
+// are, or By, how many more, or below zero fewer.
+type Correct struct {
+	ID     string `json:"id"`
+	SKU    string `json:"sku"`
+	Set    *int   `json:"set,omitempty"`
+	By     int    `json:"by,omitempty"`
+	Reason string `json:"reason"` // see pipeline.CorrectionReason
+	Note   string `json:"note,omitempty"`
+}
+
+// Correction answers it, and is one of those that GET /stock/corrections lists, newest first.
+type Correction struct {
+	ID     string    `json:"id"`
+	SKU    string    `json:"sku"`
+	Reason string    `json:"reason"`
+	Note   string    `json:"note,omitempty"`
+	OK     bool      `json:"ok"`
+	Detail string    `json:"detail,omitempty"` // why not
+	By     int       `json:"by"`               // what it made of what was left
+	Left   int       `json:"left"`             // after it
+	At     time.Time `json:"at"`               // by the kit's wall clock, which may not know
 }

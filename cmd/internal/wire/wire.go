@@ -20,6 +20,7 @@ const (
 	TypeTap     = "tap"     // page to kit: Tap
 	TypeRefresh = "refresh" // page to kit: send me Offers
 	TypeStay    = "stay"    // page to kit: my place in the Wi-Fi is wanted
+	TypeSound   = "sound"   // page to kit: I listen, or no more (Tap.On); kit to page: Sound
 	TypeOutcome = "outcome" // Outcome
 	TypeOffers  = "offers"  // Offers
 	TypeAreas   = "areas"   // Areas
@@ -34,7 +35,21 @@ type Tap struct {
 	Offer string `json:"offer"`
 	Token string `json:"token"`
 	Frame uint32 `json:"frame,omitempty"` // RTP timestamp of the picture in which it was tapped
+	On    bool   `json:"on,omitempty"`    // with TypeSound alone
 }
+
+// Sound says whether there is something to hear.
+type Sound struct {
+	Type string `json:"type"`
+	Is   string `json:"is"` // one of those below
+}
+
+// What Sound.Is says.
+const (
+	SoundOn    = "on"
+	SoundMuted = "muted" // by the creator
+	SoundNone  = "none"  // there is no microphone now
+)
 
 // Money is an amount, for machines and people.
 type Money struct {
@@ -55,7 +70,7 @@ type Outcome struct {
 	Ticket  string `json:"ticket,omitempty"`
 	Title   string `json:"title,omitempty"`
 	Total   *Money `json:"total,omitempty"`
-	Left    int    `json:"left"`
+	Left    int    `json:"left"` // below zero: as often as anybody wants it
 	Detail  string `json:"detail,omitempty"`
 	RetryMS int64  `json:"retry_ms,omitempty"`
 }
@@ -87,6 +102,8 @@ type Offers struct {
 	Type   string  `json:"type,omitempty"`
 	Offers []Offer `json:"offers"`
 	LifeMS int64   `json:"life_ms"` // the tokens' life: ask again before it is over
+
+	Recording bool `json:"recording,omitempty"` // the picture is being recorded: the page says so
 }
 
 // Areas tells where prompts are from the picture with the RTP timestamp on.

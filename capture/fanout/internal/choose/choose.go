@@ -1,53 +1,70 @@
-// Package choose picks the layer that suits a viewer's path.
+// Package choose says what a viewer's own way takes: a smaller layer, a larger one, or the one it has.
 package choose
 
-import "time"
-
-// Bounds of the choice of layers. The two shares are those of loss-based congestion control
-// (draft-ietf-rmcat-gcc section 6): above the one a sender gives way, below the other it may try more.
-const (
-	judgeEvery = time.Second
-	badLoss    = 0.10
-	goodLoss   = 0.02
-	leastSeen  = 20                     // packets that loss is reckoned from; of fewer it says nothing
-	badDelay   = 250 * time.Millisecond // of round trip above the path's least: a queue is filling
-	holdFirst  = 8                      // good seconds before the next larger layer is tried
-	holdMost   = 128                    // and most of them, where trying has failed again and again
-	trial      = 6 * judgeEvery         // a larger layer that goes wrong sooner was too much for the path
-	forget     = 60 * judgeEvery        // and one that has done well for so long was not
+import (
+	"math"
+	"time"
 )
 
-// Path is what is known of the way to a viewer: counts since it came, and its latest report.
+// Bounds of the choice. The two shares are those of loss-based congestion control (draft-ietf-rmcat-gcc section 6): above
+// the one a sender gives way, below the other it may try more.
+const (
+	Every = time.Second / 2 // between judgements
+
+	badLoss   = 0.10
+	goodLoss  = 0.02
+	leastSeen = 20                     // packets that loss is reckoned from; of fewer it says nothing
+	BadQueue  = 100 * time.Millisecond // that stands in the way
+	goodQueue = 40 * time.Millisecond
+	badDelay  = 250 * time.Millisecond // of round trip above the path's least, where no queue can be seen
+
+	holdFirst = 8 * time.Second   // for which a path must be good before the next larger layer is tried
+	holdMost  = 128 * time.Second // and most of it, where trying has failed again and again
+	trial     = 6 * time.Second   // a larger layer that goes wrong sooner was too much for the path
+	forget    = time.Minute       // and one that has done well for so long was not
+
+	share = 0.85 // of what came through where a queue stood, so that the queue goes
+)
+
+// Path is what is known of the way to a viewer.
 type Path struct {
-	Sent, Nacks      uint64 // packets, and how many were asked for again
-	Arrived, Missing uint64 // packets, by transport-wide feedback
-	Skipped          uint64 // times its ring was full
-	Loss             uint32 // by the last receiver report, of 256
-	RTT              time.Duration
+	Sent, Nacks uint64        // since it came: packets, and how many of them were asked for again
+	Skipped     uint64        // times its ring was full
+	Loss        uint32        // by the last receiver report, of 256
+	RTT         time.Duration // by the same; 0: not known
+
+	// By transport-wide feedback since the last judgement, if Told.
+	Told      bool
+	Lost      float64
+	Queue     time.Duration
+	Delivered int // kbit/s
 }
 
-// Chooser picks a viewer's layer by how its path does: down at the first bad second, up after some good ones, and the
-// more of these the more often that was a mistake. The zero value is ready.
+// Verdict is what to do: Way is -1 for less, +1 for the next larger layer, 0 to stay. Where it is less and Most is known,
+// that is what the way takes, in kbit/s.
+type Verdict struct{ Way, Most int }
+
+// Chooser judges a viewer's path: down at the first bad sign, up after some good seconds, and after the more of these
+// the more often that was a mistake. The zero value is ready.
 type Chooser struct {
 	at    time.Duration // when it last judged
 	was   Path
 	least time.Duration // round trip; 0: not known
-	good  int           // seconds in a row
-	hold  int           // see holdFirst
+	good  time.Duration // since when all was well; 0: it is not
+	hold  time.Duration
 	rose  time.Duration // when it last went up; 0: never, or long enough ago
 }
 
-// Judge looks at the path once a second, or when enough was sent to say something, and says whether to go to the next smaller layer (-1), the next larger one (+1) or
-// to stay (0).
-func (c *Chooser) Judge(now time.Duration, p Path) int {
-	if now-c.at < judgeEvery || p.Sent-c.was.Sent < leastSeen && p.Skipped == c.was.Skipped {
-		return 0
+// Judge looks at the path, twice a second or when enough was sent to say something.
+func (c *Chooser) Judge(now time.Duration, p Path) Verdict {
+	if now-c.at < Every || p.Sent-c.was.Sent < leastSeen && p.Skipped == c.was.Skipped {
+		return Verdict{}
 	}
 	was, first := c.was, c.at == 0
 	c.at, c.was = now, p
 	if first {
-		c.hold = holdFirst
-		return 0
+		c.hold, c.good = holdFirst, now
+		return Verdict{}
 	}
 	if p.RTT > 0 && (c.least == 0 || p.RTT < c.least) {
 		c.least = p.RTT
@@ -55,24 +72,32 @@ func (c *Chooser) Judge(now time.Duration, p Path) int {
 	if c.rose != 0 && now-c.rose > forget {
 		c.rose, c.hold = 0, holdFirst
 	}
-	share := lost(was, p)
+	lost := lost(was, p)
+	late := p.Told && p.Queue > BadQueue || !p.Told && c.least > 0 && p.RTT > c.least+badDelay
 	switch {
-	case p.Skipped > was.Skipped, share > badLoss, c.least > 0 && p.RTT > c.least+badDelay:
+	case p.Skipped > was.Skipped, lost > badLoss, late:
 		if c.rose != 0 && now-c.rose < trial {
 			c.hold = min(2*c.hold, holdMost)
 		}
 		c.rose, c.good = 0, 0
-		return -1
-	case share > goodLoss:
+		v := Verdict{Way: -1}
+		if late && p.Told {
+			v.Most = int(share * float64(p.Delivered))
+		}
+		return v
+	case lost > goodLoss, p.Told && p.Queue > goodQueue:
 		c.good = 0
-		return 0
+	case c.good == 0:
+		c.good = now
+	case now-c.good >= c.hold:
+		c.good = now
+		return Verdict{Way: 1}
 	}
-	if c.good++; c.good < c.hold {
-		return 0
-	}
-	c.good = 0
-	return 1
+	return Verdict{}
 }
+
+// Excuse has what was seen so far count neither way: it was not this path's fault.
+func (c *Chooser) Excuse(now time.Duration, p Path) { c.at, c.was, c.good = now, p, 0 }
 
 // Moved takes note that a judgement was followed.
 func (c *Chooser) Moved(now time.Duration, way int) {
@@ -81,15 +106,15 @@ func (c *Chooser) Moved(now time.Duration, way int) {
 	}
 }
 
-// lost is the share of packets lost since was, by the worst of what the viewer says. Feedback may count a packet as
-// missing once and as arrived twice, when it was sent again.
+// lost is the share of packets lost since was, by the worst of what the viewer says. What was sent again in time is none to
+// feedback, but was asked for: that share is what it is at least, as few packets say little.
 func lost(was, is Path) (share float64) {
-	if sent := is.Sent - was.Sent; sent > 0 {
-		share = max(float64(is.Loss)/256, float64(is.Nacks-was.Nacks)/float64(sent))
+	if sent := float64(is.Sent - was.Sent); sent > 0 {
+		asked := float64(is.Nacks - was.Nacks)
+		share = max(0, asked-2*math.Sqrt(asked)) / sent
 	}
-	missing := is.Missing - was.Missing
-	if all := is.Arrived - was.Arrived + missing; all > 0 {
-		share = max(share, float64(missing)/float64(all))
+	if is.Told {
+		return max(share, is.Lost)
 	}
-	return share
+	return max(share, float64(is.Loss)/256)
 }

@@ -18,14 +18,19 @@ type Answer struct {
 	Fingerprint string // SHA-256, in SDP's form
 	Version     uint64 // rises with every answer of a session
 
-	SSRC       uint32
+	SSRC       uint32 // of the picture
+	SoundSSRC  uint32
 	CNAME      string
 	SPS        []byte // of the stream; nil: not known yet
 	MaxMessage int    // bytes, for the data channel
 
 	Hosts []netip.Addr // addresses of the kit, the preferred first; 16 at most count
 	Port  uint16
+
+	TCPPort uint16 // of the same addresses; 0: there is none
 }
+
+const maxHosts = 16
 
 // level says which profile-level-id to answer: the profile must be the one chosen from the offer, the level is that of
 // the stream itself once it is known, so that a decoder prepares for what really comes.
@@ -40,8 +45,8 @@ func (o *Offer) level(sps []byte) string {
 	return o.Profile[:4] + real[4:]
 }
 
-// Answer writes the answer: the offer's sections in order, video sent, one bundled transport, one candidate for each
-// address.
+// Answer writes the answer: the offer's sections in order, picture and sound sent, one bundled transport, one candidate for each
+// address, or two.
 func (o *Offer) Answer(a Answer) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
@@ -72,6 +77,8 @@ func (o *Offer) Answer(a Answer) string {
 			continue
 		case s.Kind == "video":
 			o.video(line, s, a)
+		case s.Kind == "audio":
+			o.sound(line, s, a)
 		default:
 			line("m=application 9 %s webrtc-datachannel", s.Proto)
 			line("c=IN IP4 0.0.0.0")
@@ -114,16 +121,20 @@ func (o *Offer) video(line func(string, ...any), s Section, a Answer) {
 	line("a=ssrc:%d cname:%s", a.SSRC, a.CNAME)
 }
 
-// candidates names the kit's addresses (RFC 8839 section 5.1), the first one first by priority (RFC 8445 section 5.1.2.1).
+// candidates names the kit's addresses (RFC 8839 section 5.1), the first one first by priority (RFC 8445 section 5.1.2.1), and TCP
+// after all UDP (RFC 6544 section 4.2: a lower type preference, as browsers have it, and in the local one 4 for a passive host's).
 func (a *Answer) candidates(line func(string, ...any)) {
 	seen := map[netip.Addr]bool{}
-	for i, host := range a.Hosts[:min(len(a.Hosts), 16)] {
+	for i, host := range a.Hosts[:min(len(a.Hosts), maxHosts)] {
 		host = host.Unmap().WithZone("")
 		if !host.IsValid() || seen[host] {
 			continue
 		}
 		seen[host] = true
 		line("a=candidate:%d 1 udp %d %s %d typ host", i+1, 126<<24|uint32(65535-i)<<8|255, host, a.Port)
+		if a.TCPPort != 0 {
+			line("a=candidate:%d 1 tcp %d %s %d typ host tcptype passive", i+1+maxHosts, 90<<24|uint32(4<<13|8191-i)<<8|255, host, a.TCPPort)
+		}
 	}
 	line("a=end-of-candidates")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/sdp/v3"
 )
 
@@ -105,9 +106,23 @@ func TestAnswerAgreesWithTheOffer(t *testing.T) {
 			[]string{"VP8", "rtx", "goog-remb", "abs-send-time"}},
 		{"the stream's own level", browser, sps, []string{"profile-level-id=42c028\r\n"}, nil},
 		{"only baseline offered", change(t, "42e01f", "64001f"), sps, []string{"SAVPF 102\r\n", "profile-level-id=420028\r\n"}, nil},
+		{"H.264 by its name alone", strings.NewReplacer("a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n", "",
+			"a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n", "").Replace(browser), sps,
+			[]string{"SAVPF 102\r\n", "packetization-mode=1;profile-level-id=420028\r\n"}, nil},
+		{"a mode that is said wins over none", change(t, "packetization-mode=1;profile-level-id=42001f", "profile-level-id=42e01f", "42e01f", "42001f"), nil, []string{"SAVPF 106\r\n"}, nil},
 		{"no transport-wide feedback", change(t, "a=extmap:4 "+ExtWide+"\r\n", ""), nil, []string{"a=rtcp-fb:106 goog-remb\r\n"}, []string{"transport-cc"}},
 		{"a player without data channel that asks for sound", strings.Replace(head, "BUNDLE 0 1", "BUNDLE s 0", 1) + audio + "m=video" + rest[:strings.Index(rest, "m=application")], nil,
-			[]string{"a=group:BUNDLE 0\r\n", "m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n", "a=mid:s\r\na=inactive\r\n", "m=video 9 "}, []string{"m=application"}},
+			[]string{"a=group:BUNDLE s 0\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "a=rtpmap:111 opus/48000/2\r\n", "a=mid:s\r\n", "a=msid:edgekit sound\r\n", "a=msid:edgekit picture\r\n",
+				"a=ssrc:78 cname:kit\r\n", "a=ssrc:77 cname:kit\r\n", "m=video 9 "}, []string{"m=application", "extmap:111", "a=inactive"}},
+		{"a player whose sound would need a transport of its own", strings.Replace(head, "a=group:BUNDLE 0 1\r\n", "", 1) + audio + "m=video" + rest[:strings.Index(rest, "m=application")], nil,
+			[]string{"m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n", "a=mid:s\r\na=inactive\r\n", "m=video 9 "}, nil},
+		{"a player of other sound", strings.Replace(head, "BUNDLE 0 1", "BUNDLE s 0", 1) + strings.Replace(audio, "opus/48000/2", "PCMU/8000", 1) + "m=video" + rest[:strings.Index(rest, "m=application")], nil,
+			[]string{"a=group:BUNDLE 0\r\n", "m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n", "a=mid:s\r\na=inactive\r\n"}, nil},
+		{"one that sends sound", strings.Replace(head, "BUNDLE 0 1", "BUNDLE s 0", 1) + strings.Replace(audio, "a=recvonly", "a=sendonly", 1) + "m=video" + rest[:strings.Index(rest, "m=application")], nil,
+			[]string{"m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"}, nil},
+		{"a bundle-only video, whose transport the first section tells", strings.Replace(head, "BUNDLE 0 1", "BUNDLE s 0", 1) + audio +
+			strings.NewReplacer("video 9", "video 0", "a=mid:0", "a=bundle-only\r\na=mid:0", "a=ice-ufrag:Zk3D\r\n", "", "a=setup:actpass\r\n", "").Replace("m=video"+rest[:strings.Index(rest, "m=application")]), nil,
+			[]string{"m=audio 9 ", "m=video 9 ", "a=group:BUNDLE s 0\r\n"}, nil},
 		{"a second video", browser + strings.ReplaceAll("m=video"+rest[:strings.Index(rest, "m=application")], "a=mid:0", "a=mid:2"), nil,
 			[]string{"a=group:BUNDLE 0 1\r\n", "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n"}, nil},
 	} {
@@ -116,7 +131,7 @@ func TestAnswerAgreesWithTheOffer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer := o.Answer(Answer{Ufrag: "u", Pwd: "p", Fingerprint: "AB:CD", Version: 1, SSRC: 77, CNAME: "kit", SPS: c.sps, MaxMessage: 16384, Port: 9000,
+			answer := o.Answer(Answer{Ufrag: "u", Pwd: "p", Fingerprint: "AB:CD", Version: 1, SSRC: 77, SoundSSRC: 78, CNAME: "kit", SPS: c.sps, MaxMessage: 16384, Port: 9000,
 				Hosts: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("::ffff:192.0.2.7"), netip.MustParseAddr("fd00::1")}})
 			for _, want := range c.has {
 				if !strings.Contains(answer, want) {
@@ -177,5 +192,47 @@ func TestOnlyTheOfferedCertificateMatches(t *testing.T) {
 		if o.Matches(chain) == nil {
 			t.Errorf("%q matches", chain)
 		}
+	}
+}
+
+// A kit that is reached by TCP says so, in answers and restarts, after all that is said of UDP; one that is not says nothing of it.
+func TestTCPComesAfterUDP(t *testing.T) {
+	o, err := Parse(browser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Answer{Ufrag: "u", Pwd: "p", Hosts: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("fd00::1")}, Port: 80, TCPPort: 8080}
+	for name, text := range map[string]string{"answer": o.Answer(a), "restart": o.Fragment(a)} {
+		section, _, _ := strings.Cut(text[strings.Index(text, "m="):], "a=end-of-candidates")
+		foundations, least, most, tcp := map[string]bool{}, uint32(1<<32-1), uint32(0), 0
+		for line := range strings.Lines(section) {
+			line, ok := strings.CutPrefix(strings.TrimSpace(line), "a=candidate:")
+			if !ok {
+				continue
+			}
+			c, err := ice.UnmarshalCandidate(line)
+			if err != nil {
+				t.Fatalf("%s: %q: %v", name, line, err)
+			}
+			if foundations[c.Foundation()] {
+				t.Errorf("%s: %q has another's foundation", name, line)
+			}
+			foundations[c.Foundation()] = true
+			if !c.NetworkType().IsTCP() {
+				least = min(least, c.Priority())
+				continue
+			}
+			tcp++
+			most = max(most, c.Priority())
+			if c.TCPType() != ice.TCPTypePassive || c.Port() != 8080 || c.Type() != ice.CandidateTypeHost {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+		if tcp != 2 || len(foundations) != 4 || most >= least {
+			t.Errorf("%s: %d of %d candidates are TCP's, up to %d, UDP's from %d", name, tcp, len(foundations), most, least)
+		}
+	}
+	if a.TCPPort = 0; strings.Contains(o.Answer(a), " tcp ") {
+		t.Error("TCP is offered where there is none")
 	}
 }

@@ -51,6 +51,9 @@ type Offer struct {
 	WideID      byte     // of the transport-wide sequence number (RFC 8285 one-byte form); 0: not offered
 	DelayID     byte     // of playout-delay; 0: not offered
 
+	Sound     bool // it takes sound
+	SoundType byte // as this payload type
+
 	Channel    bool // it brings a data channel
 	MaxMessage int  // bytes that it takes
 }
@@ -67,8 +70,8 @@ const (
 	ExtWide  = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 )
 
-// Parse reads an offer. It takes one video section that wants to receive, and one data channel; the rest is
-// answered as rejected (RFC 3264 section 6), as a player that asks for sound as well must be.
+// Parse reads an offer. It takes one video section that wants to receive, one audio section that takes Opus, and one data channel; the
+// rest is answered as rejected (RFC 3264 section 6).
 func Parse(text string) (o Offer, err error) {
 	if len(text) > MaxLen {
 		return o, Refuse(Malformed, "the offer has %d bytes, expected at most %d", len(text), MaxLen)
@@ -98,6 +101,8 @@ func Parse(text string) (o Offer, err error) {
 			if noVideo = o.chooseCodec(m); noVideo == nil {
 				video, s.Accepted = true, true
 			}
+		case s.Kind == "audio" && o.takesSound(&d, m, s):
+			s.Accepted = true
 		case s.Kind == "application" && !o.Channel && strings.HasSuffix(s.Proto, "DTLS/SCTP") && s.Format == "webrtc-datachannel":
 			o.Channel, s.Accepted = true, true
 			o.MaxMessage = 64 << 10 // RFC 8841 section 6.1
@@ -126,26 +131,38 @@ func Parse(text string) (o Offer, err error) {
 func receives(m *sdp.MediaDescription) bool {
 	_, sends := m.Attribute("sendonly")
 	_, none := m.Attribute("inactive")
-	return !sends && !none && (m.MediaName.Port.Value != 0)
+	_, bundleOnly := m.Attribute("bundle-only") // its port is 0 and says nothing (RFC 9143 section 7.2.1)
+	return !sends && !none && (m.MediaName.Port.Value != 0 || bundleOnly)
+}
+
+// tagged is the section that speaks for the transport of all in the bundle (RFC 9143 section 7.2), nil where there is none.
+func tagged(d *sdp.SessionDescription) *sdp.MediaDescription {
+	group, _ := d.Attribute("group")
+	mids := strings.Fields(group)
+	for _, m := range d.MediaDescriptions {
+		if mid, ok := m.Attribute("mid"); ok && len(mids) > 1 && mids[0] == "BUNDLE" && mid == mids[1] {
+			return m
+		}
+	}
+	return nil
 }
 
 // checkBundle: with more than one section they must share a transport (RFC 9143); the kit has one port.
 func (o *Offer) checkBundle(d *sdp.SessionDescription) error {
-	if !slices.ContainsFunc(o.Media, func(s Section) bool { return s.Kind == "application" && s.Accepted }) {
+	if !o.Channel && !o.Sound {
 		return nil
 	}
-	group, _ := d.Attribute("group")
-	mids := strings.Fields(group)
+	mids := bundled(d)
 	for _, s := range o.Media {
-		if s.Accepted && (len(mids) == 0 || mids[0] != "BUNDLE" || !slices.Contains(mids[1:], s.Mid)) {
+		if s.Accepted && !slices.Contains(mids, s.Mid) {
 			return Refuse(Malformed, "the offer's sections do not share a transport: expected a=group:BUNDLE with every a=mid (RFC 9143)")
 		}
 	}
 	return nil
 }
 
-// transport reads ICE credentials and fingerprint, from the section or else the session (RFC 8839, RFC 8122). The first
-// accepted section's count: with BUNDLE there is one transport.
+// transport reads ICE credentials and fingerprint, from the section or else the session (RFC 8839, RFC 8122), or else the
+// one that speaks for the bundle. The first accepted section's count: with BUNDLE there is one transport.
 func (o *Offer) transport(d *sdp.SessionDescription, m *sdp.MediaDescription) error {
 	if o.Ufrag != "" {
 		return nil
@@ -154,7 +171,10 @@ func (o *Offer) transport(d *sdp.SessionDescription, m *sdp.MediaDescription) er
 		if v, ok := m.Attribute(key); ok {
 			return v
 		}
-		v, _ := d.Attribute(key)
+		v, ok := d.Attribute(key)
+		if speaker := tagged(d); !ok && speaker != nil {
+			v, _ = speaker.Attribute(key)
+		}
 		return v
 	}
 	o.Ufrag = find("ice-ufrag")
@@ -180,7 +200,9 @@ func iceToken(s string, least int) bool {
 }
 
 // chooseCodec picks the payload type: H.264 with packetization-mode=1 (RFC 6184 section 8.1) whose profile is
-// constrained baseline, or else baseline, of which it is a part. Every browser's WebRTC has the first.
+// constrained baseline, or else baseline, of which it is a part. Every browser's WebRTC has the first. A player that says
+// nothing of the mode means mode 0 by the letter; those that do, such as GStreamer's whepsrc, put any packets together, and
+// get what they could not be given otherwise.
 func (o *Offer) chooseCodec(m *sdp.MediaDescription) error {
 	best := 0
 	for _, format := range m.MediaName.Formats[:min(len(m.MediaName.Formats), 128)] {
@@ -205,11 +227,14 @@ func (o *Offer) chooseCodec(m *sdp.MediaDescription) error {
 		profile, mode := h264Parameters(fmtp)
 		rank := 0
 		switch {
-		case mode != "1":
+		case mode != "1" && mode != "":
 		case constrainedBaseline(profile):
 			rank = 2
 		case strings.HasPrefix(profile, "42"):
 			rank = 1
+		}
+		if mode == "1" && rank > 0 {
+			rank += 2
 		}
 		if rank > best {
 			best, o.PayloadType, o.Profile = rank, byte(n), profile
@@ -257,9 +282,9 @@ func (o *Offer) extras(m *sdp.MediaDescription) {
 	o.Feedback = slices.DeleteFunc(o.Feedback, func(f string) bool { return f == "transport-cc" && !wide || f == "goog-remb" && wide })
 }
 
-// h264Parameters reads a format's parameters; what is left out has the values of RFC 6184 section 8.1.
+// h264Parameters reads a format's parameters. The profile that is left out has the value of RFC 6184 section 8.1.
 func h264Parameters(fmtp string) (profile, mode string) {
-	profile, mode = "42000a", "0"
+	profile = "42000a"
 	for p := range strings.SplitSeq(fmtp, ";") {
 		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
 		switch strings.ToLower(key) {

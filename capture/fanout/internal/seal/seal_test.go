@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"testing"
 
 	"crypto/aes"
@@ -112,6 +113,15 @@ func TestBadKeysAreRefused(t *testing.T) {
 		if _, err := New(c.p, make([]byte, c.key), make([]byte, c.salt)); err == nil {
 			t.Errorf("%+v: accepted", c)
 		}
+	}
+}
+
+// TestEveryProfileIsPreferredOnce, in whatever order: that is the machine's.
+func TestEveryProfileIsPreferredOnce(t *testing.T) {
+	got := Profiles()
+	t.Logf("%#04x first", uint16(got[0]))
+	if len(got) != 2 || got[0] == got[1] || !slices.Contains(got, AEADAES128GCM) || !slices.Contains(got, AES128CMHMACSHA1) {
+		t.Errorf("%v", got)
 	}
 }
 

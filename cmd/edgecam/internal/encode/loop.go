@@ -199,7 +199,16 @@ func (l *Loop) encode(due []*layer, f capture.Frame, rtp uint32) error {
 			return fmt.Errorf("layer %d: %w", due[i].ID, err)
 		}
 	}
-	least := due[len(due)-1]
-	l.still.take(least.picture(f.Image), l.cfg.Link)
+	l.still.take(stillOf(due).picture(f.Image), l.cfg.Link)
 	return nil
+}
+
+// stillOf is the layer that stills are of: the smallest on which prompts can be read (see overlay), else the largest.
+func stillOf(due []*layer) *layer {
+	for _, y := range slices.Backward(due) {
+		if y.Height >= 360 {
+			return y
+		}
+	}
+	return due[0]
 }

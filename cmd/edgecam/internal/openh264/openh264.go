@@ -1,6 +1,6 @@
 // Package openh264 encodes pictures with Cisco's openh264 (BSD licence), linked from the static libraries that
-// pion/mediadevices carries. It is set for live pictures: constrained baseline, so that every phone decodes it and no
-// picture is reordered; one slice a picture; key pictures when asked for. It is the kit's only use of cgo.
+// pion/mediadevices carries, and decodes what cameras send. It is set for live pictures: constrained baseline, so that every phone
+// decodes it and no picture is reordered; one slice a picture; key pictures when asked for. It is the kit's only use of cgo.
 package openh264
 
 import (

@@ -24,12 +24,14 @@ type Want struct {
 	FPS    int
 	Pace   *capture.Pace // which pictures are made; nil: all
 	Tuning v4l2.Tuning   // of a camera's own controls
+	H264   *v4l2.H264    // reads cameras' H.264; nil: it is not read
 }
 
 // Opener gives the function by which Config opens the camera that is wanted, each time anew, and the one that chooses another, where
 // several may be plugged in. Only a name of no known form is an error here; a camera or file that is not there
 // is one when it is opened, since it may come.
 func Opener(w Want) (open func() (Camera, error), c Choice, err error) {
+	devices := &v4l2.Devices{H264: w.H264}
 	mode := v4l2.Want{Width: w.Size.X, Height: w.Size.Y, FPS: w.FPS, Tuning: w.Tuning}
 	path, isFile := strings.CutPrefix(w.Camera, "file:")
 	switch {
@@ -38,10 +40,10 @@ func Opener(w Want) (open func() (Camera, error), c Choice, err error) {
 	case isFile && path != "":
 		return func() (Camera, error) { return openFile(path, w) }, Choice{}, nil
 	case w.Camera == "auto":
-		f := &finder{find: v4l2.Find, nodes: v4l2.Nodes, open: func(path string) (Camera, error) { return openDevice(path, mode, w.Pace) }}
+		f := &finder{find: devices.Find, nodes: v4l2.Nodes, stuck: devices.Stuck, open: func(path string) (Camera, error) { return openDevice(devices, path, mode, w.Pace) }}
 		return f.camera, Choice{Next: f.next, Prefer: f.prefer, Of: f.of}, nil
 	case strings.HasPrefix(w.Camera, "/dev/"):
-		return func() (Camera, error) { return openDevice(w.Camera, mode, w.Pace) }, Choice{}, nil
+		return func() (Camera, error) { return openDevice(devices, w.Camera, mode, w.Pace) }, Choice{}, nil
 	}
 	return nil, Choice{}, fmt.Errorf("camera %q, expected auto, synthetic, file:PATH or /dev/videoN", w.Camera)
 }
@@ -70,8 +72,8 @@ func openFile(path string, w Want) (Camera, error) {
 // device is a camera whose unplugging is an absence, not a fault.
 type device struct{ *v4l2.Device }
 
-func openDevice(path string, want v4l2.Want, pace *capture.Pace) (Camera, error) {
-	d, err := v4l2.Open(path, want)
+func openDevice(devices *v4l2.Devices, path string, want v4l2.Want, pace *capture.Pace) (Camera, error) {
+	d, err := devices.Open(path, want)
 	if err != nil {
 		return nil, gone(err)
 	}
@@ -95,6 +97,7 @@ func gone(err error) error {
 type finder struct {
 	find  func() []v4l2.Info
 	nodes func() []string // what there is to find cameras in: cheap to look at
+	stuck func() error    // why a camera that is there is not found
 	open  func(path string) (Camera, error)
 
 	mu   sync.Mutex
@@ -127,11 +130,16 @@ func (f *finder) prefer(at string) (other bool) {
 func (f *finder) of() int {
 	now := f.nodes()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !slices.Equal(now, f.seen) {
-		f.seen, f.many = now, len(f.find())
+	same, many := slices.Equal(now, f.seen), f.many
+	f.mu.Unlock()
+	if same {
+		return many
 	}
-	return f.many
+	many = len(f.find())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen, f.many = now, many
+	return many
 }
 
 // camera opens the chosen camera.
@@ -140,7 +148,7 @@ func (f *finder) camera() (Camera, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(found) == 0 {
-		return nil, ErrAbsent
+		return nil, cmp.Or(f.stuck(), ErrAbsent)
 	}
 	var err error
 	first := max(slices.IndexFunc(found, func(i v4l2.Info) bool { return i.Bus == f.at }), 0) + f.turn

@@ -18,8 +18,10 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	bad := map[string]bool{}
 	var tried []string
 	looks := 0
+	var stuck error
 	f := &finder{
-		find: func() []v4l2.Info { looks++; return found },
+		stuck: func() error { return stuck },
+		find:  func() []v4l2.Info { looks++; return found },
 		nodes: func() (paths []string) {
 			for _, i := range found {
 				paths = append(paths, i.Path)
@@ -48,6 +50,10 @@ func TestFirstCameraThatOpensIsTakenUnderAnyNumber(t *testing.T) {
 	}
 	if _, err := f.camera(); !errors.Is(err, ErrAbsent) {
 		t.Errorf("without a camera: %v", err)
+	}
+	stuck = v4l2.ErrStuck
+	if _, err := f.camera(); !errors.Is(err, v4l2.ErrStuck) {
+		t.Errorf("with one that does not answer: %v", err)
 	}
 	plugged(0, 2)
 	open(true)

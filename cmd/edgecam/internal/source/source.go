@@ -19,7 +19,7 @@ const (
 	retryEvery = time.Second            // how often a camera is looked for, and a failed one tried again
 	slateEvery = 200 * time.Millisecond // pictures of the slate: countdowns in prompts go on
 	stallAfter = 1500 * time.Millisecond
-	countEvery = 5 // of slateEvery: how often it is looked how many cameras there are
+	countEvery = time.Second // how often it is looked how many cameras there are
 )
 
 // Camera is something that takes pictures.
@@ -63,7 +63,8 @@ type Config struct {
 
 // Source keeps a camera running.
 type Source struct {
-	cfg Config
+	cfg   Config
+	asked chan string // the place of a camera to go on with, until it is looked for; a newer one takes its place
 
 	mu    sync.Mutex
 	state capture.Source
@@ -71,7 +72,7 @@ type Source struct {
 	leave func()        // has it end for another one; nil: none runs
 	of    int           // cameras plugged in, at the last look
 	seen  bool          // a camera worked once
-	last  time.Duration // its latest picture, or when it was opened
+	last  time.Duration // its latest picture, or when it was opened; at first, when this was made
 }
 
 // New prepares a source.
@@ -79,7 +80,7 @@ func New(cfg Config) *Source {
 	if cfg.Now == nil {
 		cfg.Now = capture.Monotonic
 	}
-	return &Source{cfg: cfg}
+	return &Source{cfg: cfg, asked: make(chan string, 1), last: cfg.Now()}
 }
 
 // Run gives pictures until ctx ends, and returns nil then: no fault of a camera ends it.
@@ -87,6 +88,7 @@ func (s *Source) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { s.cameras(ctx); return nil })
 	group.Go(func() error { s.slates(ctx); return nil })
+	group.Go(func() error { s.looks(ctx); return nil })
 	return group.Wait()
 }
 
@@ -175,9 +177,24 @@ func (s *Source) count() {
 	}
 }
 
+// looks looks for cameras beside all else: a driver may take seconds to answer.
+func (s *Source) looks(ctx context.Context) {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		s.count()
+		select {
+		case <-ctx.Done():
+			return
+		case at := <-s.asked:
+			s.prefer(at)
+		case <-tick.C:
+		}
+	}
+}
+
 // Next goes on with another camera, if several are plugged in.
 func (s *Source) Next() {
-	s.count()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.Next == nil || s.leave == nil || s.of < 2 {
@@ -192,6 +209,20 @@ func (s *Source) Prefer(at string) {
 	if s.cfg.Prefer == nil {
 		return
 	}
+	for {
+		select {
+		case s.asked <- at:
+			return
+		default:
+		}
+		select {
+		case <-s.asked:
+		default:
+		}
+	}
+}
+
+func (s *Source) prefer(at string) {
 	other := s.cfg.Prefer(at)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,14 +275,11 @@ func (s *Source) slates(ctx context.Context) {
 	defer tick.Stop()
 	var drawn *image.YCbCr
 	var of words
-	for n := 0; ; n++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if n%countEvery == 0 {
-			s.count()
 		}
 		w, wanted := s.words()
 		if !wanted {
@@ -273,11 +301,11 @@ func (s *Source) words() (words, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.state.State {
-	case "ready", "opening":
+	case "ready", "opening", "": // nothing yet: it is being opened
 		return words{"The camera is slow to answer", stillBuy}, s.cfg.Now()-s.last > stallAfter
 	case "failed":
 		if s.seen {
-			return words{"Camera unplugged", stillBuy}, true
+			return words{"The camera has stopped", stillBuy}, true
 		}
 		return words{"The camera does not work", stillBuy}, true
 	case "absent":
@@ -286,7 +314,7 @@ func (s *Source) words() (words, bool) {
 		}
 		return words{"No camera yet", stillBuy}, true
 	}
-	return words{}, false // nothing was tried yet
+	return words{}, false
 }
 
 func clone(img *image.YCbCr) *image.YCbCr {

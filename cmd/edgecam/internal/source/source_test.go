@@ -159,7 +159,7 @@ func TestSlateFillsInWhileTheCameraIsGone(t *testing.T) {
 		if d := cmp.Diff([]string{"opening", "ready", "failed", "absent", "opening", "ready"}, r.states); d != "" {
 			t.Error(d)
 		}
-		if d := cmp.Diff([]string{"Camera unplugged"}, r.titles); d != "" || len(r.sizes) != 1 {
+		if d := cmp.Diff([]string{"The camera has stopped", "Camera unplugged"}, r.titles); d != "" || len(r.sizes) != 1 {
 			t.Errorf("%v %s", r.sizes, d)
 		}
 	})
@@ -239,9 +239,10 @@ func TestAnotherCameraIsChosen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began = time.Now()
 		cams := []*plug{{pulled: make(chan struct{})}, {pulled: make(chan struct{})}}
-		opened, turn, many := 0, 0, 1
+		opened, turn, many := 0, 0, atomic.Int32{}
+		many.Store(1)
 		var states []string
-		s := New(Config{Open: func() (Camera, error) { opened++; return cams[turn%2], nil }, Choice: Choice{Next: func() { turn++ }, Of: func() int { return many }},
+		s := New(Config{Open: func() (Camera, error) { opened++; return cams[turn%2], nil }, Choice: Choice{Next: func() { turn++ }, Of: func() int { return int(many.Load()) }},
 			Report: func(s capture.Source) { states = append(states, s.State) }, Put: func(capture.Frame) {}, Size: image.Pt(8, 4),
 			Slate: func(string, string) *image.YCbCr { return scale.Black(8, 4) }, Now: since})
 		s.Next() // none runs
@@ -250,7 +251,8 @@ func TestAnotherCameraIsChosen(t *testing.T) {
 		go func() { ended <- s.Run(ctx) }()
 		time.Sleep(1050 * time.Millisecond)
 		s.Next() // there is none yet
-		many = 2
+		many.Store(2)
+		time.Sleep(countEvery + countEvery/2)
 		s.Next()
 		time.Sleep(150 * time.Millisecond) // far less than a camera that failed would be waited for
 		synctest.Wait()
@@ -261,8 +263,40 @@ func TestAnotherCameraIsChosen(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if d := cmp.Diff([]string{"opening", "ready", "opening", "ready"}, states); d != "" {
+		// The second "ready" says that there is a choice now.
+		if d := cmp.Diff([]string{"opening", "ready", "ready", "opening", "ready"}, states); d != "" {
 			t.Error(d)
+		}
+	})
+}
+
+// TestASlateComesThoughTheCamerasDriverHangs: neither opening a camera nor counting them holds it up, nor does what a console asks.
+func TestASlateComesThoughTheCamerasDriverHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began = time.Now()
+		hang := make(chan struct{})
+		slates := 0
+		s := New(Config{Open: func() (Camera, error) { <-hang; return nil, ErrAbsent },
+			Choice: Choice{Next: func() {}, Prefer: func(string) bool { <-hang; return false }, Of: func() int { <-hang; return 1 }},
+			Report: func(capture.Source) {}, Put: func(capture.Frame) { slates++ }, Size: image.Pt(8, 4),
+			Slate: func(string, string) *image.YCbCr { return scale.Black(8, 4) }, Now: since})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		for range 3 {
+			s.Prefer("there")
+			s.Next()
+			s.Refocus()
+		}
+		time.Sleep(stallAfter + time.Second)
+		synctest.Wait()
+		if slates < 4 {
+			t.Errorf("%d slates", slates)
+		}
+		stop()
+		close(hang)
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }

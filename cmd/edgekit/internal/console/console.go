@@ -47,6 +47,7 @@ type Config struct {
 	Press   http.Handler // of a wire.PressRequest
 	Scans   func() []wire.Scan
 	HeldUp  func() *wire.HeldUp
+	Push    Push
 	Metrics http.Handler // for Prometheus
 	Ready   func() error // why the kit cannot sell; nil when it can
 	Logs    func(level string, last int) wire.Logs
@@ -63,7 +64,11 @@ type Config struct {
 	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
 	// Staff is told each address that a paired device asks from, again until it says that it knows whose it is; nil: nobody is told.
 	Staff func(addr string) bool
-	Log   *slog.Logger
+	// Recordings answers below /recordings; Recording is what becomes of the picture now.
+	Recordings http.Handler
+	Recording  func() wire.Recording
+
+	Log *slog.Logger
 }
 
 // Camera is what can be seen and wished of the camera.
@@ -72,6 +77,7 @@ type Camera interface {
 	Still() []byte // a picture of these seconds, JPEG; nil: there is none yet
 	Refocus()      // finds focus and colours anew
 	Next()         // goes on with another camera
+	Mute(on bool) error
 }
 
 // Console serves operators.
@@ -118,6 +124,11 @@ func (c *Console) Handler() http.Handler {
 		rw.WriteHeader(http.StatusNoContent)
 	})
 	inner.HandleFunc("POST /api/operator/camera/next", func(rw http.ResponseWriter, _ *http.Request) { c.Camera.Next(); rw.WriteHeader(http.StatusNoContent) })
+	inner.Handle("/api/operator/recordings", http.StripPrefix("/api/operator", c.Recordings))
+	inner.Handle("/api/operator/recordings/", http.StripPrefix("/api/operator", c.Recordings))
+	inner.HandleFunc("POST /api/operator/microphone/mute", c.mute(true))
+	inner.HandleFunc("POST /api/operator/microphone/unmute", c.mute(false))
+	inner.HandleFunc("POST /api/operator/push", c.postPush)
 	inner.HandleFunc("POST /api/operator/restart", c.postRestart)
 	inner.HandleFunc("POST /api/operator/setup-slip", c.postSetupSlip)
 
@@ -150,6 +161,15 @@ func (c *Console) getReady(rw http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	io.WriteString(rw, "ready\n")
+}
+
+func (c *Console) mute(on bool) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) {
+		if err := c.Camera.Mute(on); err != nil {
+			c.Log.Warn("muting does not outlast a restart", "muted", on, "err", err)
+		}
+		rw.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func (c *Console) getStill(rw http.ResponseWriter, _ *http.Request) {

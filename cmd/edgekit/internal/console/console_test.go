@@ -82,6 +82,12 @@ func (n *noSlips) Again(_ context.Context, ticket string) error {
 	return nil
 }
 
+// noPush is a kit without a server to send to.
+type noPush struct{}
+
+func (noPush) Status() *wire.Push { return nil }
+func (noPush) Set(bool) bool      { return false }
+
 func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 	codes, b := &printed{}, &book{}
 	codes.Next(false)
@@ -90,7 +96,7 @@ func newConsole(now func() time.Duration) (*Console, *printed, *book) {
 		Book: b, Devices: func() []drivers.Status { return nil }, Viewers: func() int { return 0 }, Metrics: http.NotFoundHandler(), Ready: func() error { return nil },
 		Trace: trace.NewRing(1), Now: now, Key: seal.Key("key"), Assets: ui.Console(), Setup: codes, Slips: &noSlips{}, Logs: func(level string, last int) wire.Logs {
 			return wire.Logs{Records: []wire.LogRecord{{Level: level, Text: "said"}}}
-		}, Log: slog.New(slog.DiscardHandler), Buttons: func() wire.Buttons { return wire.Buttons{} }, Press: http.NotFoundHandler(), Scans: func() []wire.Scan { return nil }, HeldUp: func() *wire.HeldUp { return nil },
+		}, Log: slog.New(slog.DiscardHandler), Buttons: func() wire.Buttons { return wire.Buttons{} }, Press: http.NotFoundHandler(), Scans: func() []wire.Scan { return nil }, HeldUp: func() *wire.HeldUp { return nil }, Recordings: http.NotFoundHandler(), Recording: func() wire.Recording { return wire.Recording{} }, Push: noPush{},
 	})
 	c.pairing.tries, c.pairing.each = rate.NewLimiter(rate.Inf, 1000), pipeline.NewLimiter(1000, 1000, 8)
 	return c, codes, b

@@ -28,6 +28,9 @@ type State struct {
 	Buttons wire.Buttons     `json:"buttons"`
 	Scans   []wire.Scan      `json:"scans"`             // the latest, newest first
 	HeldUp  *wire.HeldUp     `json:"held_up,omitempty"` // nil: the camera does not look
+	Push    *wire.Push       `json:"push,omitempty"`    // nil: there is no server to send to
+
+	Recording wire.Recording `json:"recording"`
 }
 
 // Offer is an offer as the operator sees it.
@@ -59,7 +62,7 @@ const shownTickets = 50
 
 func (c *Console) state(ctx context.Context) (State, error) {
 	l, now := c.Book.Levels(), c.Now()
-	s := State{Offers: []Offer{}, Tickets: []Ticket{}, Devices: c.Devices(), Viewers: c.Viewers(), Pairing: c.Code(), Refused: c.Setup.Settings().Refused != nil, Buttons: c.Buttons(), Scans: c.Scans(), HeldUp: c.HeldUp()}
+	s := State{Offers: []Offer{}, Tickets: []Ticket{}, Devices: c.Devices(), Viewers: c.Viewers(), Pairing: c.Code(), Refused: c.Setup.Settings().Refused != nil, Buttons: c.Buttons(), Scans: c.Scans(), HeldUp: c.HeldUp(), Recording: c.Recording(), Push: c.Push.Status()}
 	for i, o := range l.Catalogue.Offers {
 		f := Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}),
 			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}

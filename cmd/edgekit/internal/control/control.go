@@ -4,7 +4,6 @@ package control
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,12 +29,15 @@ type Book interface {
 	Levels() *pipeline.Levels
 	Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error)
 	SetOffer(ctx context.Context, id string, state pipeline.OfferState) error
-	Import(ctx context.Context, c *pipeline.Catalogue, digest []byte) (bool, error)
+	ImportOver(ctx context.Context, now, c *pipeline.Catalogue, digest []byte) (bool, error)
+	Correct(ctx context.Context, c pipeline.Correction) (pipeline.CorrectionOutcome, error)
+	Corrections(ctx context.Context, n int) ([]pipeline.CorrectionOutcome, error)
 }
 
 // Control serves the control socket. All fields are needed.
 type Control struct {
 	Book    Book
+	Import  func() catalog.Options // what the settings say of catalogues
 	Status  func() wire.KitStatus
 	Health  func(ctx context.Context) wire.Health
 	System  func() wire.System
@@ -48,6 +50,8 @@ type Control struct {
 	Log     Log
 	// Crashes are what programs of the kit left when they crashed, newest first.
 	Crashes func() []wire.CrashReport
+	// Recordings answers below /recordings.
+	Recordings http.Handler
 }
 
 // maxPath is the longest a socket's path may be (unix(7): sun_path and its closing zero).
@@ -85,6 +89,8 @@ func (c *Control) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Status()) })
 	mux.HandleFunc("GET /stock", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.stock()) })
+	mux.HandleFunc("POST /stock", c.postStock)
+	mux.HandleFunc("GET /stock/corrections", c.getCorrections)
 	mux.HandleFunc("GET /offers", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.offers()) })
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
@@ -98,20 +104,13 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("POST /setup-slip", c.postSetupSlip)
 	mux.HandleFunc("GET /health", func(rw http.ResponseWriter, r *http.Request) { reply(rw, c.Health(r.Context())) })
 	mux.HandleFunc("GET /update", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.System()) })
+	mux.Handle("/recordings", c.Recordings)
+	mux.Handle("/recordings/", c.Recordings)
 	all := http.NewServeMux()
 	all.Handle("PUT /update", c.Update) // bounds itself
 	all.Handle("/wifi/", http.StripPrefix("/wifi", c.Wifi))
 	all.Handle("/", http.MaxBytesHandler(mux, catalog.MaxBytes+1))
 	return all
-}
-
-func (c *Control) stock() []wire.Stock {
-	l := c.Book.Levels()
-	list := make([]wire.Stock, len(l.Catalogue.SKUs))
-	for i, s := range l.Catalogue.SKUs {
-		list[i] = wire.Stock{SKU: s.SKU, Title: s.Title, Price: s.Price, Tax: float64(s.Tax) / 1000, Left: l.Stock[i]}
-	}
-	return list
 }
 
 func (c *Control) offers() []wire.OfferLevel {
@@ -154,27 +153,43 @@ func (c *Control) putOffer(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// postCatalog imports a catalogue, all or nothing; with ?dry-run it only checks it. ?name is the file's, for messages.
+// maxChanges bounds a list of changes: nobody reads more.
+const maxChanges = 1000
+
+// postCatalog imports a catalogue, all or nothing; with ?dry-run it only says what that would change. ?name is the file's, for messages;
+// ?location the place whose stock counts, in a table with several.
 func (c *Control) postCatalog(rw http.ResponseWriter, r *http.Request) {
 	doc, err := io.ReadAll(r.Body)
 	if err != nil {
 		refuse(rw, http.StatusRequestEntityTooLarge, "too-large", err.Error())
 		return
 	}
-	next, err := catalog.JSON(r.URL.Query().Get("name"), doc)
-	if err != nil {
-		refuse(rw, http.StatusBadRequest, "malformed", err.Error())
-		return
-	}
-	digest := sha256.Sum256(doc)
-	out := wire.Imported{SKUs: len(next.SKUs), Offers: len(next.Offers), DryRun: r.URL.Query().Has("dry-run")}
-	if !out.DryRun {
-		if out.Changed, err = c.Book.Import(r.Context(), next, digest[:]); err != nil {
-			refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
+	q := r.URL.Query()
+	opt := c.Import()
+	opt.Location = q.Get("location")
+	for {
+		now := c.Book.Levels().Catalogue
+		in, err := catalog.Read(q.Get("name"), doc, now, opt)
+		if err != nil {
+			refuse(rw, http.StatusBadRequest, "malformed", err.Error())
 			return
 		}
+		changes := catalog.Changes(now, in.Catalogue)
+		out := wire.Imported{SKUs: len(in.Catalogue.SKUs), Offers: len(in.Catalogue.Offers), DryRun: q.Has("dry-run"), Form: in.Form, Encoding: in.Encoding, Passed: in.Passed,
+			Changes: changes[:min(len(changes), maxChanges)], Count: catalog.Count(changes)}
+		if !out.DryRun {
+			out.Changed, err = c.Book.ImportOver(r.Context(), now, in.Catalogue, in.Digest)
+		}
+		switch {
+		case errors.Is(err, store.ErrOvertaken):
+			continue
+		case err != nil:
+			refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
+		default:
+			reply(rw, out)
+		}
+		return
 	}
-	reply(rw, out)
 }
 
 func reply(rw http.ResponseWriter, v any) { wire.Reply(rw, http.StatusOK, v) }

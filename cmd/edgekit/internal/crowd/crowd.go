@@ -125,7 +125,7 @@ func (c *Crowd) due(ctx context.Context, now time.Time, phones []Phone) {
 		c.asked = Phone{} // they went by themselves
 	case phones[at].Staff:
 		c.stays()
-	case p.IP != "" && c.pages.Acted(p.IP).After(c.goes.Add(-notice)):
+	case p.IP != "" && !c.pages.Acted(p.IP).Before(c.goes.Add(-notice)):
 		c.stays()
 	case now.Before(c.goes):
 	default:

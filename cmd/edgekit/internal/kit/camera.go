@@ -1,7 +1,13 @@
 package kit
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -9,43 +15,61 @@ import (
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/capture/fanout"
+	"edgekit.internal/capture/push"
+	"edgekit.internal/cmd/edgekit/internal/ladder"
+	"edgekit.internal/cmd/edgekit/internal/listen"
+	"edgekit.internal/cmd/edgekit/internal/remote"
 	"edgekit.internal/cmd/edgekit/internal/scene"
+	"edgekit.internal/cmd/edgekit/internal/studio"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/drivers"
+	"edgekit.internal/hardware/clock"
+	"edgekit.internal/hardware/whole"
 	"edgekit.internal/pipeline"
 )
+
+// watching is how many have the picture, or are about to.
+func (k *Kit) watching() int {
+	s := k.fan.Stats()
+	return s.Viewers - s.Away
+}
 
 func (k *Kit) openPictures() (err error) {
 	if err := k.config.camera(); err != nil {
 		return err
 	}
-	layers, err := k.config.layers()
-	if err != nil {
+	if err := k.config.microphones(); err != nil {
 		return err
 	}
-	size, rate, err := k.config.picture()
-	if err != nil {
+	if _, err := k.config.layers(); err != nil {
 		return err
 	}
 	if err := k.config.program(); err != nil {
 		return err
 	}
-	k.fan, err = fanout.New(fanout.Config{Conn: k.media, Log: k.log, MaxViewers: maxViewers, WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) }})
+	k.fan, err = fanout.New(fanout.Config{Conn: k.media, TCPPort: listen.Port(k.visitors), Log: k.log, MaxViewers: maxViewers, Consent: roams,
+		WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) },
+		SetBitrate:   func(layer uint8, kbps int) { k.cam.SetBitrate(layer, kbps) }})
 	if err != nil {
 		return err
 	}
 	k.cam = camlink.New(camlink.Config{
-		Path: k.config.edgecam(),
-		Args: []string{"-camera", k.config.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(k.config.fontDirs()), "-crashes", k.crashes(),
-			"-framing", k.config.Framing, "-mains", fmt.Sprint(k.config.MainsHz()), "-look", k.config.look()},
+		Path:         k.config.edgecam(),
 		Log:          k.log,
-		OnAccessUnit: func(au capture.AccessUnit) { k.fan.Publish(au); k.scene.Picture(au.RTP) },
+		OnAccessUnit: k.picture,
 		OnAreas:      func(a capture.Areas) { k.scene.Coming(a); k.web.Areas(a) },
-		OnHello:      func(layers []capture.Layer) { k.source.set(capture.Source{}); k.fan.SetLayers(layers) }, // a new child has found no camera yet
+		OnHello:      k.layers,
 		OnSource:     k.source.set,
 		OnStill:      k.stills.set,
 		OnZones:      k.source.measured,
+		OnSound:      k.heard,
+		OnMicrophone: k.hears,
 		OnCode:       func(c capture.Code) { k.heldUp.Saw(c) },
 	})
+	k.studio = studio.New(studio.Config{Record: k.config.Record, Full: k.config.Full, Dir: filepath.Join(k.config.Data, "recordings"), Log: k.log, Now: k.clock.Now,
+		Time: func() (clock.Fix, bool) { return k.machine.Time() }, Key: k.cam.WantKeyframe, Told: func() { k.web.Refresh() }})
+	k.outlets = append(k.outlets, k.studio)
+	k.cam.SetMute(isMuted(k.config.Data))
 	o := k.config.Overlay
 	look := scene.Config{Levels: k.store.Levels, Now: k.clock.Now, Set: k.cam.SetScene, Span: k.traces.Since, Lower: capture.Lower{Name: o.Name, Line: o.Line},
 		Theme: capture.Theme{Light: o.Theme == "light", Accent: o.Colour()}}
@@ -58,6 +82,75 @@ func (k *Kit) openPictures() (err error) {
 	}
 	k.scene = scene.New(look)
 	return nil
+}
+
+// runCamera keeps the camera program going. At a kit's first start it finds out which picture the board can make.
+func (k *Kit) runCamera(ctx context.Context) error {
+	c := k.config
+	if c.Picture == "auto" && c.Layers == "" { // who names layers has the picture that they are of
+		c.Picture = ladder.Config{Program: c.edgecam(), Fonts: joinDirs(c.fontDirs()), Dir: c.Data, Log: k.log}.Choose(ctx)
+	}
+	size, rate, err := c.picture()
+	if err != nil {
+		return err
+	}
+	layers, err := c.layers()
+	if err != nil {
+		return err
+	}
+	k.cam.SetArgs([]string{"-camera", c.Camera, "-width", fmt.Sprint(size.X), "-height", fmt.Sprint(size.Y), "-fps", fmt.Sprint(rate), "-layers", layers, "-fonts", joinDirs(c.fontDirs()), "-crashes", k.crashes(),
+		"-framing", c.Framing, "-mains", fmt.Sprint(c.MainsHz()), "-look", c.look(), "-microphone", c.microphone()})
+	return k.cam.Run(ctx)
+}
+
+// openRemote makes the stream to viewers elsewhere, if there is a server for it.
+func (k *Kit) openRemote() error {
+	url, token, err := k.config.server()
+	if err != nil || url == "" {
+		return err
+	}
+	k.remote, err = remote.New(remote.Config{Keep: k.state.SetPushOff, Push: push.Config{URL: url, Token: token, Log: k.log, Off: k.state.PushOff(),
+		WantKeyframe: func(layer uint8) { k.cam.WantKeyframe(layer) },
+		Dated:        func() bool { _, known := k.machine.Time(); return known || !k.Appliance() }}})
+	if err != nil {
+		return fault("edgekit: --push: %s", strings.TrimPrefix(err.Error(), "push: "))
+	}
+	k.outlets = append(k.outlets, k.remote)
+	return nil
+}
+
+// outlet is where pictures and sound go besides to the viewers. Its methods are called from one goroutine and must not block.
+type outlet interface {
+	SetLayers([]capture.Layer) // a camera program has started, with these
+	Picture(capture.AccessUnit)
+	Sound(capture.Sound)
+}
+
+// layers takes note of a new camera program, which has found no camera yet.
+func (k *Kit) layers(layers []capture.Layer) {
+	k.source.set(capture.Source{})
+	k.hears(capture.Microphone{})
+	k.fan.SetLayers(layers)
+	for _, o := range k.outlets {
+		o.SetLayers(layers)
+	}
+}
+
+// picture sends an encoded picture to all who are to have it.
+func (k *Kit) picture(au capture.AccessUnit) {
+	k.fan.Publish(au)
+	k.scene.Picture(au.RTP)
+	for _, o := range k.outlets {
+		o.Picture(au)
+	}
+}
+
+// heard sends sound to all who are to have it.
+func (k *Kit) heard(s capture.Sound) {
+	k.fan.Sound(s)
+	for _, o := range k.outlets {
+		o.Sound(s)
+	}
 }
 
 // link is the address of a new code that sells an offer once, for who can reach the kit.
@@ -83,6 +176,7 @@ type sourceWatch struct {
 	now   capture.Source
 	zones []capture.Zone
 	at    time.Time // when they were measured
+	mic   capture.Microphone
 }
 
 // zoneLife is how old what was measured may be to be shown.
@@ -92,6 +186,55 @@ func (w *sourceWatch) measured(zs []capture.Zone) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.zones, w.at = zs, time.Now()
+}
+
+// hears takes note of the microphone's state, and tells visitors whether there is something to hear.
+func (k *Kit) hears(m capture.Microphone) {
+	k.source.mu.Lock()
+	k.source.mic = m
+	k.source.mu.Unlock()
+	is := wire.SoundNone
+	switch {
+	case m.State == "ready" && m.Muted:
+		is = wire.SoundMuted
+	case m.State == "ready":
+		is = wire.SoundOn
+	}
+	k.web.Sound(is)
+}
+
+// mutedMark is an empty file in the data folder that is there while the operator has muted. The console's handler makes and removes it, and a kit that
+// starts looks for it: who muted and then lost power is not heard when it comes back.
+const mutedMark = "muted"
+
+func isMuted(data string) bool {
+	_, err := os.Stat(filepath.Join(data, mutedMark))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// Mute has visitors hear silence, or what the microphone hears. It holds at once; an error is of keeping it through a restart.
+func (c operatorsCamera) Mute(on bool) error {
+	c.k.cam.SetMute(on)
+	mark := filepath.Join(c.k.config.Data, mutedMark)
+	if on {
+		return whole.Replace(mark, nil)
+	}
+	if err := os.Remove(mark); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// microphone is the row of a microphone that there is. That there is none is no trouble, and says nothing.
+func (k *Kit) microphone() (drivers.Status, bool) {
+	k.source.mu.Lock()
+	m := k.source.mic
+	k.source.mu.Unlock()
+	s := drivers.Status{Device: "microphone", Name: strings.TrimSpace(m.Name + " " + m.Format), State: drivers.State(m.State), Reason: m.Reason}
+	if m.Muted {
+		s.Reason = cmp.Or(s.Reason, "Muted: visitors hear silence.")
+	}
+	return s, m.State == "opening" || m.State == "ready" || m.State == "failed"
 }
 
 // operatorsCamera is the camera as the console has it.
@@ -106,7 +249,7 @@ func (c operatorsCamera) Status() wire.Camera {
 	w := &c.k.source
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := wire.Camera{Of: w.now.Of, Held: w.now.Held}
+	s := wire.Camera{Of: w.now.Of, Held: w.now.Held, Microphone: w.mic}
 	if w.now.State == "ready" && time.Since(w.at) < zoneLife {
 		s.Zones = w.zones
 	}

@@ -13,8 +13,11 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"edgekit.internal/capture/alsa"
+	"edgekit.internal/cmd/edgekit/internal/remote"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/drivers/thermal"
+	"edgekit.internal/pipeline/catalog"
 )
 
 // Config is all that can be set: by flags, or in edgekit.toml under the same names. Flags win.
@@ -24,6 +27,8 @@ type Config struct {
 	Boot    string `name:"boot-settings" placeholder:"NAME" help:"Settings file on an SD card's boot partition; the last good one is kept in the data folder."`
 	Screen  string `placeholder:"DEVICE,…" help:"Screens of the kit's own that show the addresses and the pairing code too, such as /dev/tty1."`
 	Modules string `default:"auto" enum:"auto,none" help:"Kernel modules: auto loads what devices need where no udev does, none leaves them alone."`
+	PushTo  string `name:"push" placeholder:"URL" help:"A WHIP server that viewers elsewhere watch by; as url below [push]."`
+	Token   string `name:"push-token-file" placeholder:"FILE" help:"File with the token by which it knows the kit: a token in a flag would be seen by others."`
 	Schema  bool   `name:"settings-schema" help:"Print the settings file's JSON Schema, and end."`
 }
 
@@ -47,7 +52,7 @@ func Parse(args []string, file *settings.File) (c Config, help bool, err error) 
 	if file != nil {
 		sections = file.Settings
 	}
-	c.Overlay, c.Press, c.Scanner, c.Wifi = sections.Overlay, sections.Press, sections.Scanner, sections.Wifi
+	c.Overlay, c.Press, c.Scanner, c.Push, c.Wifi = sections.Overlay, sections.Press, sections.Scanner, sections.Push, sections.Wifi
 	if file != nil {
 		options = append(options, kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 			if v := file.Values[f.Name]; v != nil {
@@ -113,6 +118,17 @@ func (c Config) camera() error {
 	return nil
 }
 
+// microphones checks what can be known of a microphone before it is there.
+func (c Config) microphones() error {
+	if c.Microphone == "auto" || c.Microphone == "none" || c.Microphone == "synthetic" {
+		return nil
+	}
+	if _, err := alsa.Path(c.Microphone); err != nil {
+		return fault("edgekit: --microphone %q: expected auto, none, synthetic or hw:CARD,DEVICE", c.Microphone)
+	}
+	return nil
+}
+
 // isFile is why there is no file at a path; nil: there is.
 func isFile(path string) error {
 	is, err := os.Stat(path)
@@ -122,8 +138,11 @@ func isFile(path string) error {
 	return err
 }
 
-// names checks the stall's name, which a flag may have left empty.
+// names checks the stall's name, which a flag may have left empty, and the rates of taxes.
 func (c Config) names() error {
+	if _, err := catalog.ParseTaxes(c.Taxes); err != nil {
+		return prefixed("taxes", err)
+	}
 	if strings.TrimSpace(c.Stall) == "" {
 		return fault("edgekit: --stall %q: expected a name of 1 to 100 characters", c.Stall)
 	}
@@ -159,12 +178,37 @@ func (c Config) program() error {
 	return nil
 }
 
+// microphone is which one the camera program is to use. A stall that is made up is heard too.
+func (c Config) microphone() string {
+	if c.Microphone == "auto" && c.Camera == "synthetic" {
+		return "synthetic"
+	}
+	return c.Microphone
+}
+
 // look is how much of a processor core the camera program may take to read products' codes, in percent.
 func (c Config) look() string {
 	if c.HeldUp == "off" {
 		return "0"
 	}
 	return "10"
+}
+
+// server is where the stream goes to, and with which token; "": nowhere.
+func (c Config) server() (url, token string, err error) {
+	url, token = c.Push.URL, c.Push.Token
+	if c.PushTo != "" && c.PushTo != url {
+		url, token = c.PushTo, "" // another server is not told this one's
+	}
+	if c.Token != "" {
+		if token, err = remote.ReadToken(c.Token); err != nil {
+			return "", "", fault("edgekit: --push-token-file: %v", err)
+		}
+	}
+	if url == "" && token != "" {
+		return "", "", fault("edgekit: --push-token-file: expected --push URL too")
+	}
+	return url, token, nil
 }
 
 // mostLogo bounds a logo: bytes of its file, and dots of a side.

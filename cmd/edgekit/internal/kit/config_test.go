@@ -71,7 +71,8 @@ func TestABadFileSaysWhere(t *testing.T) {
 
 func TestLayersFollowThePicture(t *testing.T) {
 	for picture, want := range map[string]string{
-		"1280x720@30": "1280x720@30:1800,640x360@30:600",
+		"1280x720@30": "1280x720@30:1800,640x360@30:600,320x180@15:150",
+		"640x360@25":  "640x360@25:375,320x180@25:125,160x90@13:100",
 		"320x180@5":   "320x180@5:200,160x90@5:120",
 	} {
 		if got, err := (Config{Settings: settings.Settings{Picture: picture}}).layers(); got != want || err != nil {
@@ -99,6 +100,18 @@ func TestWhatTheCameraProgramWouldNotTake(t *testing.T) {
 		c.Camera = camera
 		if err := (Config{Settings: c}).camera(); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "--camera") {
 			t.Errorf("%q: %v", camera, err)
+		}
+	}
+	for microphone, ok := range map[string]bool{"auto": true, "none": true, "synthetic": true, "hw:1": true, "hw:1,0": true, "default": false, "hw:": false, "": false} {
+		c := good
+		c.Microphone = microphone
+		if err := (Config{Settings: c}).microphones(); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "--microphone") {
+			t.Errorf("%q: %v", microphone, err)
+		}
+	}
+	for want, c := range map[string]settings.Settings{"synthetic": {Camera: "synthetic", Microphone: "auto"}, "auto": {Camera: "auto", Microphone: "auto"}, "none": {Camera: "synthetic", Microphone: "none"}} {
+		if got := (Config{Settings: c}).microphone(); got != want {
+			t.Errorf("%+v: microphone %s, expected %s", c, got, want)
 		}
 	}
 }

@@ -4,7 +4,6 @@ package kit
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"image"
@@ -32,11 +31,13 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/press"
+	"edgekit.internal/cmd/edgekit/internal/remote"
 	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/cmd/edgekit/internal/scene"
 	"edgekit.internal/cmd/edgekit/internal/seal"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
+	"edgekit.internal/cmd/edgekit/internal/studio"
 	"edgekit.internal/cmd/edgekit/internal/upkeep"
 	"edgekit.internal/cmd/edgekit/internal/web"
 	"edgekit.internal/cmd/edgekit/internal/wifi"
@@ -48,6 +49,7 @@ import (
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/hardware/identity"
 	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/catalog"
 	"edgekit.internal/pipeline/fulfil"
 	"edgekit.internal/pipeline/store"
 	"edgekit.internal/pipeline/token"
@@ -73,8 +75,7 @@ type Kit struct {
 
 	id          string
 	serving     atomic.Bool
-	catalogue   *pipeline.Catalogue // to be imported; nil: none
-	digest      [sha256.Size]byte   // of its file
+	catalogue   *catalog.Import // from the file that was named; nil: none
 	clock       *clock.Clock
 	began       time.Duration // kit time at which this run did
 	machine     *machine.Machine
@@ -82,6 +83,9 @@ type Kit struct {
 	traces      *trace.Ring
 	cam         *camlink.Cam
 	fan         *fanout.Server
+	outlets     []outlet
+	studio      *studio.Studio
+	remote      *remote.Remote // nil: nowhere
 	web         *web.Web
 	console     *console.Console
 	control     *control.Control
@@ -119,6 +123,11 @@ const newsQueue = 1024
 // maxViewers bounds the pictures that are sent: what a venue's own network and a Pi 4 carry. A kit's own radio has far
 // fewer places.
 const maxViewers = 256
+
+// roams is how long a phone that is out of reach keeps its connection, without pictures: it goes on where it was when it is back, which
+// takes no more than a packet each way. A request takes up to a minute then: browsers go on with the connections that they had begun,
+// and TCP tries those ever more seldom.
+const roams = 5 * time.Minute
 
 // Open opens everything a kit needs and starts nothing. A Fault in what the person who started it asked for leaves
 // nothing open.
@@ -165,6 +174,9 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err := k.openPictures(); err != nil {
 		return nil, err
 	}
+	if err := k.openRemote(); err != nil {
+		return nil, err
+	}
 	if err := k.openPrinter(); err != nil {
 		return nil, err
 	}
@@ -174,16 +186,17 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.machine = machine.New(machine.Config{Modules: c.Modules, Wifi: firmware.Kind(c.Wifi.Firmware), SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: k.mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
-		Book: k.store, Mint: k.mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log,
+		Book: k.store, Mint: k.mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log, Recording: k.studio.Running,
 	})
 	k.upkeep = upkeep.New(c.Data, log)
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || k.findsRadio(), k.staff)
-	k.control = &control.Control{Book: k.store, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole)}
+	k.wifi.Looked = k.fan.SetLinks
+	k.control = &control.Control{Book: k.store, Import: k.config.Import, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler()}
 	k.console = console.New(console.Config{
-		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Viewers: func() int { return k.fan.Stats().Viewers }, Metrics: k.metrics(), Ready: k.ready,
+		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Push: k.remote, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Viewers: k.watching, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Camera: operatorsCamera{k}, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Camera: operatorsCamera{k}, Recordings: k.studio.Handler(), Recording: k.studio.Now, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
 	})
 	return k, nil
 }
@@ -252,6 +265,7 @@ func (k *Kit) Run(ctx context.Context) error {
 		return err
 	}
 	visitors := portal.New(portal.Config{Stall: k.config.Stall, Names: []string{names.Name}, Stations: k.wifi, Shop: k.web, Tickets: k.store.TicketsOf, Key: k.web.Key, Next: page, Log: k.log})
+	door := listen.Split(k.visitors, k.fan.Stream)
 	operators, console := k.operators, k.console.Handler()
 	if k.scheme() == "http" {
 		console = listen.AtHome(console)
@@ -273,7 +287,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	}
 	run := func(f func(context.Context) error) { all.Go(func() error { return f(ctx) }) }
 	run(k.keepLogs)
-	run(k.cam.Run)
+	run(k.runCamera)
 	run(k.fan.Run)
 	run(k.web.Run)
 	run(k.tell)
@@ -283,6 +297,9 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return k.scene.SayFull(ctx, k.wifi.Phones) })
 	run(k.desk.Run)
 	run(k.counter.Run)
+	if k.remote != nil {
+		run(k.remote.Run)
+	}
 	if k.heldUp != nil {
 		run(k.heldUp.Run)
 	}
@@ -291,9 +308,10 @@ func (k *Kit) Run(ctx context.Context) error {
 		run(k.queue.Run)
 		run(k.printDue)
 	}
+	run(k.studio.Run)
 	run(k.provision)
 	run(k.awaitRestart)
-	run(func(ctx context.Context) error { return listen.Serve(ctx, k.visitors, visitors, k.log) })
+	run(func(ctx context.Context) error { return listen.Serve(ctx, door, visitors, k.log) })
 	run(func(ctx context.Context) error { return listen.Serve(ctx, operators, console, k.log) })
 	run(func(ctx context.Context) error { return listen.Serve(ctx, k.local, k.control.Handler(), k.log) })
 	run(k.untilUpdated)

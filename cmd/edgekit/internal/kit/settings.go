@@ -162,6 +162,7 @@ func (k *Kit) saveSettings(text []byte) (problems settings.Problems, onCard, err
 			return prefixed("printer", err)
 		},
 		func() error { _, err := c.logo(thermal.Paper58); return err },
+		func() error { _, _, err := c.server(); return err },
 		func() error { return (&Kit{config: c, log: k.log}).openDesk() },
 		func() error {
 			if c.Catalog == "" {

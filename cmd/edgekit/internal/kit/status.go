@@ -28,7 +28,7 @@ func (k *Kit) scheme() string {
 // status is the kit in a few lines, for edgectl.
 func (k *Kit) status() wire.KitStatus {
 	s := wire.KitStatus{Kit: k.id, Viewer: listen.Address("http", k.visitors), Console: listen.Address(k.scheme(), k.operators) + "/console",
-		Pairing: k.console.Code(), Viewers: k.fan.Stats().Viewers, Disk: k.diskState()}
+		Pairing: k.console.Code(), Viewers: k.watching(), Disk: k.diskState()}
 	if latest, err := k.store.Tickets(context.Background(), 1); err == nil && len(latest) > 0 {
 		s.Tickets = latest[0].N
 	}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
+	"fmt"
 	"image/png"
 	"io"
 	"io/fs"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"edgekit.internal/capture/fanout"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/web"
 	"edgekit.internal/drivers"
@@ -115,7 +116,7 @@ func (k *Kit) readCatalogue() error {
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
-	c, err := catalog.JSON(k.config.Catalog, doc)
+	in, err := catalog.Read(k.config.Catalog, doc, k.store.Levels().Catalogue, k.config.Import())
 	if err != nil {
 		var all catalog.Problems
 		if errors.As(err, &all) && len(all) > 1 {
@@ -123,22 +124,22 @@ func (k *Kit) readCatalogue() error {
 		}
 		return fault("%v (nothing was imported)", err)
 	}
-	k.catalogue, k.digest = c, sha256.Sum256(doc)
+	k.catalogue = &in
 	return nil
 }
 
 // importCatalogue brings the catalogue into the store, if its file changed.
 func (k *Kit) importCatalogue(ctx context.Context) error {
-	c := k.catalogue
-	if c == nil {
+	in := k.catalogue
+	if in == nil {
 		return nil
 	}
-	imported, err := k.store.ImportFile(ctx, c, k.digest[:])
+	imported, err := k.store.ImportFile(ctx, in.Catalogue, in.Digest)
 	if err != nil {
 		return fault("edgekit: --catalog: %v", err)
 	}
 	if imported {
-		k.log.Info("catalogue imported", "file", k.config.Catalog, "skus", len(c.SKUs), "offers", len(c.Offers))
+		k.log.Info("catalogue imported", "file", k.config.Catalog, "form", in.Form, "skus", len(in.Catalogue.SKUs), "offers", len(in.Catalogue.Offers))
 	}
 	return nil
 }
@@ -188,12 +189,43 @@ func (k *Kit) devices() []drivers.Status {
 	if k.printer != nil {
 		printers = k.printer.Devices()
 	}
-	list := append([]drivers.Status{camera}, printers...)
+	list := []drivers.Status{camera}
+	if row, ok := k.microphone(); ok {
+		list = append(list, row)
+	}
+	list = append(list, printers...)
 	if row, ok := k.wifi.Device(); ok {
 		list = append(list, row)
 	}
+	if s := k.fan.Stats(); s.Tight || s.OverTCP > 0 {
+		list = append(list, drivers.Status{Device: "picture", Name: fmt.Sprintf("to %d viewers", s.Playing), State: drivers.Ready, Reason: strings.TrimSpace(crowded(s) + " " + overTCP(s))})
+	}
 	list = append(append(list, k.desk.Devices()...), k.counter.Devices()...)
 	return append(append(list, k.machine.Devices()...), k.upkeep.Devices()...)
+}
+
+// overTCP is what it means that viewers are reached by TCP.
+func overTCP(s fanout.Stats) string {
+	if s.OverTCP == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Over TCP: %d, as their network lets no UDP through. Where their Wi-Fi is weak, their picture stops for a moment rather than have faults.", s.OverTCP)
+}
+
+// crowded is what it means that a network is full.
+func crowded(s fanout.Stats) string {
+	if !s.Tight {
+		return ""
+	}
+	return fmt.Sprintf("The network carries about %s for everybody who watches. So that no picture stops and taps stay fast, pictures are smaller or less sharp until fewer watch or the network is free.", bitrate(s.Carries))
+}
+
+// bitrate is a rate for people, of kbit/s.
+func bitrate(kbps int) string {
+	if kbps < 1000 {
+		return fmt.Sprintf("%d kbit/s", kbps)
+	}
+	return fmt.Sprintf("%.1f Mbit/s", float64(kbps)/1000)
 }
 
 // ready says why the kit cannot sell.

@@ -88,6 +88,9 @@ func (c *crowd) leave(g *guest) {
 	c.n--
 }
 
+// NetConn is the connection itself, for its options.
+func (g *guest) NetConn() net.Conn { return g.Conn }
+
 // Close implements net.Conn.
 func (g *guest) Close() error {
 	g.crowd.mu.Lock()

@@ -14,6 +14,15 @@ const (
 	maxOperators = 256
 )
 
+// Port is a listener's, as pages are told of it for pictures over TCP.
+func Port(l net.Listener) uint16 {
+	a, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0
+	}
+	return a.AddrPort().Port()
+}
+
 // Open opens the visitors' two sockets, TCP and UDP of the same number, and the operators'. An error names the flag that
 // gave the address.
 func Open(forVisitors, forOperators string) (visitors net.Listener, media *net.UDPConn, operators net.Listener, err error) {

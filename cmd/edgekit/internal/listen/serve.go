@@ -28,9 +28,13 @@ func AtHome(next http.Handler) http.Handler {
 	})
 }
 
+// shaky is how long a phone at the edge of the network may take for a TLS handshake or a request's head, on a board that has much
+// to do; half of what it may for all of a request. How many wait so at a time is bounded by the listener.
+const shaky = 15 * time.Second
+
 // Serve answers HTTP until ctx ends, then gives what is under way a second. It returns when that has its answers.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	s := &http.Server{Handler: h, ReadHeaderTimeout: shaky, ReadTimeout: 2 * shaky, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), BaseContext: func(net.Listener) context.Context { return ctx }}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -36,6 +36,8 @@ type content struct {
 	Slips  map[string]slip `json:"slips,omitempty"`
 	Staff  []string        `json:"staff,omitempty"`  // see Staff
 	Taught []taught        `json:"taught,omitempty"` // see Scanner
+
+	PushOff bool `json:"push_off,omitempty"` // see PushOff
 }
 
 // OpenState reads the state in a data folder.

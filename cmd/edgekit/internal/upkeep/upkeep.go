@@ -86,7 +86,8 @@ func (u *Upkeep) Status() wire.System {
 	return s
 }
 
-// onTrial says whether this system is an update that is not decided. The card is asked until it is, and not after that.
+// onTrial says whether this system is an update that is not decided. The card is asked until it is, and not after that; while it does not
+// say, because somebody else has it or it cannot be read, nothing counts as decided.
 func (u *Upkeep) onTrial() bool {
 	if u.decided.Load() {
 		return false
@@ -94,7 +95,7 @@ func (u *Upkeep) onTrial() bool {
 	usual, err := u.installer.Card.Usual()
 	if err != nil {
 		u.log.Warn("the card does not say which system it starts", "err", err)
-		return false
+		return true
 	}
 	u.decided.Store(usual == u.installer.Card.Running)
 	return usual != u.installer.Card.Running

@@ -186,6 +186,30 @@ func TestAnUpdateFromTheConsole(t *testing.T) {
 	}
 }
 
+// TestACardThatDoesNotSay which system it starts: none that may be on trial is told to be kept.
+func TestACardThatDoesNotSay(t *testing.T) {
+	s := newStall(t)
+	config := filepath.Join(s.dir, "boot/config.txt")
+	away := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away(config, config+"~")
+	if is := s.upkeep.Status(); !is.Trial {
+		t.Errorf("it cannot be read: %+v", is)
+	}
+	away(config+"~", config)
+	if is := s.upkeep.Status(); is.Trial {
+		t.Errorf("it can: %+v", is)
+	}
+	away(config, config+"~")
+	if is := s.upkeep.Status(); is.Trial {
+		t.Errorf("once it is known: %+v", is)
+	}
+}
+
 // TestARefusedUpdateLeavesTheCard as it was to the byte, unless it is damaged behind its signature: then only what does not start was touched.
 func TestARefusedUpdateLeavesTheCard(t *testing.T) {
 	s := newStall(t)

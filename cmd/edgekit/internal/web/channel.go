@@ -44,6 +44,7 @@ func (c *channel) opened(v *fanout.Viewer) {
 	}
 	c.sink = s
 	sendOffers(v, c.web.offersMessage(c.viewer))
+	v.Send(encode(wire.Sound{Type: wire.TypeSound, Is: c.web.hub.latestSound()}))
 	v.Send(encode(wire.Areas{Type: wire.TypeAreas, Areas: c.web.hub.latestAreas()}))
 }
 
@@ -73,6 +74,9 @@ func (c *channel) message(v *fanout.Viewer, msg []byte) {
 		v.Send(encode(wire.Outcome{Type: wire.TypeOutcome, ID: t.ID, Outcome: string(pipeline.Malformed), Detail: "The message is not one of " + wire.Protocol + ": " + err.Error()}))
 	case t.Type == wire.TypeRefresh:
 		sendOffers(v, c.web.offersMessage(c.viewer))
+	case t.Type == wire.TypeSound:
+		c.web.Acts(c.from)
+		v.SetSound(t.On)
 	case t.Type == wire.TypeStay:
 		c.web.Acts(c.from)
 	default:
@@ -96,7 +100,7 @@ func parseSignal(msg []byte) (wire.Tap, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return t, errTrailing
 	}
-	if t.Type != wire.TypeTap && t.Type != wire.TypeRefresh && t.Type != wire.TypeStay {
+	if t.Type != wire.TypeTap && t.Type != wire.TypeRefresh && t.Type != wire.TypeStay && t.Type != wire.TypeSound {
 		return t, errType
 	}
 	return t, nil

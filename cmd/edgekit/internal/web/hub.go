@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"edgekit.internal/capture"
+	"edgekit.internal/cmd/internal/wire"
 )
 
 // hub knows who is to be told: one sink for each open event stream and data channel.
@@ -14,6 +15,7 @@ type hub struct {
 	viewer map[string]int // sinks, by viewer
 	next   uint64         // age of the next one
 	areas  capture.Areas
+	sound  string // wire.Sound.Is
 	drops  atomic.Int64
 }
 
@@ -27,7 +29,9 @@ type sink struct {
 	age    uint64
 }
 
-func newHub() *hub { return &hub{sinks: map[*sink]struct{}{}, viewer: map[string]int{}} }
+func newHub() *hub {
+	return &hub{sinks: map[*sink]struct{}{}, viewer: map[string]int{}, sound: wire.SoundNone}
+}
 
 // add registers a sink; false: this viewer has as many as it may, or the kit has and most of them are of this address.
 // Else the address with the most of them loses its oldest: sessions cost nothing, and one phone can have many.
@@ -123,6 +127,21 @@ func (h *hub) latestAreas() capture.Areas {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.areas
+}
+
+// setSound tells whether it is news.
+func (h *hub) setSound(is string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	was := h.sound
+	h.sound = is
+	return is != was
+}
+
+func (h *hub) latestSound() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sound
 }
 
 func (s *sink) push(kind string, msg []byte) {

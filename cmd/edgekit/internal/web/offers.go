@@ -24,7 +24,7 @@ func (w *Web) Offers(viewer string) wire.Offers {
 
 func (w *Web) list(viewer string, levels *pipeline.Levels) wire.Offers {
 	now := w.Now()
-	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds()}
+	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds(), Recording: w.Recording()}
 	areas := w.hub.latestAreas()
 	for i, o := range levels.Catalogue.Offers {
 		state := levels.StateAt(o.ID, now)

@@ -38,7 +38,7 @@ func TestATokenIsForThePriceBesideIt(t *testing.T) {
 		return pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG"}}, []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: price}})
 	}
 	s := &shelf{catalogues: []*pipeline.Catalogue{at(10), at(20)}}
-	w := New(Config{Book: s, Mint: s, Now: func() time.Duration { return 0 }})
+	w := New(Config{Book: s, Mint: s, Now: func() time.Duration { return 0 }, Recording: func() bool { return false }})
 	if o := w.Offers("ann").Offers[0]; o.Price.Minor != 20 || o.Token != "20" {
 		t.Errorf("%d with a token for %s", o.Price.Minor, o.Token)
 	}

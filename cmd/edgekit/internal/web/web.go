@@ -11,6 +11,7 @@ import (
 
 	"edgekit.internal/capture/fanout"
 	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/pipeline"
 )
 
@@ -51,6 +52,8 @@ type Config struct {
 	Assets fs.FS                // the page
 	Still  func() []byte        // the latest picture as JPEG; nil when there is none
 	Log    *slog.Logger
+	// Recording tells whether the picture is being recorded, which whoever may be in it or be heard has to know.
+	Recording func() bool
 }
 
 // Web serves visitors. Handler is the root of their listener; Run pushes what changes to their pages.
@@ -129,6 +132,15 @@ func Secure(next http.Handler) http.Handler {
 	})
 }
 
+// Sound tells the pages whether there is something to hear: one of wire's words for it.
+func (w *Web) Sound(is string) {
+	if !w.hub.setSound(is) {
+		return
+	}
+	msg := encode(wire.Sound{Type: wire.TypeSound, Is: is})
+	w.hub.each(func(s *sink) { s.push(wire.TypeSound, msg) })
+}
+
 // Attach makes the options of a player's connection: one that comes from a page with a session has its signals.
 func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bool) {
 	viewer, ok := w.Viewer(r)
@@ -136,7 +148,8 @@ func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bo
 		return fanout.Options{Places: maxPlayers, From: address(r)}, true
 	}
 	c := &channel{web: w, viewer: viewer, from: address(r)}
-	return fanout.Options{Owner: viewer, Places: maxTabs, From: c.from, OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
+	// A page of ours begins without sound, as browsers want it, and asks for it by wire.TypeSound. Other players get it as they come.
+	return fanout.Options{Silent: r.URL.Query().Get("sound") == "ask", Owner: viewer, Places: maxTabs, From: c.from, OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
 }
 
 func (w *Web) getStill(rw http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,12 +55,12 @@ func TestWhoAsksIsKnown(t *testing.T) {
 
 // FuzzParseSignal: whatever a page sends over its channel is a message of ours or an error.
 func FuzzParseSignal(f *testing.F) {
-	for _, s := range []string{`{"type":"tap","id":"01J9Z3","offer":"mug","token":"x","frame":1}`, `{"type":"refresh"}`, `{}`, `[`, `{"type":"tap"}{}`, strings.Repeat("[", 1000)} {
+	for _, s := range []string{`{"type":"tap","id":"01J9Z3","offer":"mug","token":"x","frame":1}`, `{"type":"refresh"}`, `{"type":"sound","on":true}`, `{}`, `[`, `{"type":"tap"}{}`, strings.Repeat("[", 1000)} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := parseSignal(b)
-		if err == nil && m.Type != wire.TypeTap && m.Type != wire.TypeRefresh && m.Type != wire.TypeStay {
+		if err == nil && m.Type != wire.TypeTap && m.Type != wire.TypeRefresh && m.Type != wire.TypeStay && m.Type != wire.TypeSound {
 			t.Errorf("a message of type %q was taken", m.Type)
 		}
 		if err == nil && len(b) > maxBody {
@@ -73,6 +74,25 @@ func TestMoreThanAMessageIsNone(t *testing.T) {
 		if _, err := parseSignal([]byte(`{"type":"refresh"}` + more)); err == nil {
 			t.Errorf("%q behind a message was taken", more)
 		}
+	}
+}
+
+// TestPagesAreToldOfSoundOnceForEachChange: levels come twice a second, and are nobody's business but the operator's.
+func TestPagesAreToldOfSoundOnceForEachChange(t *testing.T) {
+	w := New(Config{})
+	var told []string
+	if !w.hub.add(&sink{viewer: "a", send: func(kind string, msg []byte) bool { told = append(told, kind+string(msg)); return true }}) {
+		t.Fatal("no room")
+	}
+	for _, is := range []string{wire.SoundNone, wire.SoundOn, wire.SoundOn, wire.SoundMuted, wire.SoundOn} {
+		w.Sound(is)
+	}
+	want := []string{`sound{"type":"sound","is":"on"}`, `sound{"type":"sound","is":"muted"}`, `sound{"type":"sound","is":"on"}`}
+	if !slices.Equal(told, want) {
+		t.Errorf("%q, expected %q", told, want)
+	}
+	if is := w.hub.latestSound(); is != wire.SoundOn {
+		t.Errorf("a page that comes now is told %q", is)
 	}
 }
 

@@ -37,6 +37,9 @@ type Link struct {
 	wanted bool                  // the settings ask for an access point
 	staff  func() wire.WifiStaff // who reaches the operators' door from there
 
+	// Looked, if it is set before Run, gets the bit rate to each phone, in kbit/s, at every look.
+	Looked func(links map[netip.Addr]int)
+
 	to     *http.Transport
 	guests guests
 	stays  stays
@@ -84,6 +87,9 @@ func (l *Link) Run(ctx context.Context) error {
 		l.mu.Unlock()
 		if err == nil {
 			l.stays.see(w.Stations, time.Now())
+			if l.Looked != nil {
+				l.Looked(links(w.Stations))
+			}
 			l.admit(ctx) // also when it is what it was: edgeap may be another
 		}
 		select {
@@ -92,6 +98,17 @@ func (l *Link) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// links are the rates to phones by their addresses.
+func links(all []wire.WifiStation) map[netip.Addr]int {
+	of := map[netip.Addr]int{}
+	for _, s := range all {
+		if ip, err := netip.ParseAddr(s.IP); err == nil && s.TxKbps > 0 {
+			of[ip] = s.TxKbps
+		}
+	}
+	return of
 }
 
 // Device is what the operator sees of the access point, or, with mode venue, of the network that is joined; ok is false where there is none, and none is asked for.

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { load } from "./pages.mjs";
 
 const { actions, brief, code, countdown, deviceLabel, diskText, heldUpText, internetText, logText, offerLabel, offsetOf, phoneText, pressText, problemText, scanLabel, slipLabel, timeOfDay, took, venueText, way, wifiText, zoneText } = await load("console/words.js");
+const { microphoneText, pushText, recordingText, recordingsText, roomText } = await load("console/onair.js");
 
 test("a press says what it did and where it was", () => {
   const press = { button: "sold-out", gesture: "long", action: "sold-out", via: "button" };
@@ -18,6 +19,14 @@ test("what is held up is told as it comes", () => {
   assert.equal(heldUpText({ text: "4006381333931", detail: "No product has that code." }), "4006381333931: No product has that code.");
   assert.equal(pressText({ action: "show-offer", via: "camera" }), "Put on show (held up to the camera)");
   assert.equal(pressText({ action: "show-offer", via: "console" }), "Put on show (from a console)");
+});
+
+test("the remote stream is told as it is", () => {
+  const server = "whip.example.org";
+  assert.equal(pushText({ state: "live", server, kbps: 1200, sound: true }), "Live, 1.2 Mbit/s (whip.example.org).");
+  assert.equal(pushText({ state: "live", server, lost: 3 }), "Live, 3 % lost on the way, without sound (whip.example.org).");
+  assert.equal(pushText({ state: "off", server }), "Off: viewers elsewhere see nothing (whip.example.org).");
+  assert.equal(pushText({ state: "waiting", server, reason: "the server is busy (503)" }), "Not sent (whip.example.org): the server is busy (503). The kit tries again by itself.");
 });
 
 test("a scan is ours or not, in words", () => {
@@ -134,4 +143,26 @@ test("a part of the picture reads as what helps", () => {
   assert.match(z(60, 70, 30), /too bright/);
   assert.match(z(40, 70, 0, 60), /too dark/);
   assert.match(z(90, -1), /^nothing there to be sharp, too bright/);
+});
+
+test("a recording says how long it is, and what may become of it", () => {
+  const one = { name: "00001", bytes: 2_400_000, long_ms: 65_000, released_ms: 0 };
+  assert.equal(recordingsText(one), "1:05, 2.4 MB. Nobody's release: it must not be published.");
+  assert.equal(recordingsText({ ...one, released_ms: 20_000 }), "1:05, 2.4 MB. 0:20 of it released.");
+  assert.equal(recordingsText({ ...one, long_ms: 3_725_000, bytes: 8.1e8, released_ms: 3_725_000, live: true }), "Recording now, 1:02:05, 810 MB. Released.");
+  assert.equal(recordingsText({ ...one, broken: "this is no file of ours" }), "2.4 MB. It cannot be played: this is no file of ours.");
+  assert.equal(recordingText({ state: "full", why: "The disk is nearly full.", released: false }), "The disk is nearly full.");
+  assert.equal(recordingText({ state: "idle", released: false }), "Nothing is being recorded.");
+  assert.match(roomText({ room: 846e6 }), /846 MB more, some 1 h 0 min/);
+  assert.match(roomText({ room: -1 }), /no room/);
+});
+
+test("a microphone says whether visitors hear it, and how loud", () => {
+  const m = { state: "ready", name: "USB Mic", level: -20 };
+  assert.equal(microphoneText(m), "USB Mic: visitors can hear it (-20 dB, good)");
+  assert.equal(microphoneText({ ...m, muted: true, level: -70 }), "USB Mic: muted, visitors hear silence (-70 dB, quiet)");
+  assert.match(microphoneText({ ...m, level: 0 }), /too loud/);
+  assert.match(microphoneText({ state: "absent", reason: "none" }), /Plug one in/);
+  assert.match(microphoneText({ state: "failed", reason: "another program uses it" }), /^It does not work: another program/);
+  assert.match(microphoneText({ state: "off" }), /settings/);
 });

@@ -51,7 +51,7 @@ const tries = 3;
 /**
  * Asks for what has an id, again when nobody answers: that is the same wish, and the kit does it once.
  * @param {string} path
- * @param {{id: string}} body
+ * @param {{id: string, [more: string]: any}} body
  */
 export async function wish(path, body) {
   let a = await ask("POST", path, body);

@@ -2,6 +2,7 @@
 import { ask } from "./api.js";
 import { Buttons } from "./buttons.js";
 import { Camera } from "./camera.js";
+import { Catalogue } from "./catalogue.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
 import { HeldUp } from "./heldup.js";
@@ -10,9 +11,13 @@ import { Logs } from "./logs.js";
 import { news } from "./news.js";
 import { Offers } from "./offers.js";
 import { pair } from "./pair.js";
+import { Push } from "./push.js";
+import { Recordings } from "./recordings.js";
 import { Sales } from "./sales.js";
 import { Scans } from "./scans.js";
 import { Settings } from "./settings.js";
+import { Sound } from "./sound.js";
+import { StockOf } from "./stock.js";
 import { System } from "./system.js";
 import { Teach } from "./teach.js";
 import { Tickets } from "./tickets.js";
@@ -25,14 +30,19 @@ const sales = new Sales(el("sales"), el("no-sales"));
 const tickets = new Tickets(() => link.leave());
 const scans = new Scans(el("scans"), el("scanned"));
 const heldUp = new HeldUp(() => link.leave());
+const push = new Push(() => link.leave());
 const devices = new Devices(el("devices"), el("trouble"));
 const teach = new Teach(() => link.leave());
 const buttons = new Buttons(() => link.leave());
 const settings = new Settings(() => link.leave());
 const logs = new Logs(() => link.leave());
 const system = new System(() => link.leave());
+const stock = new StockOf(() => link.leave());
+const catalogue = new Catalogue(() => link.leave());
 const wifi = new Wifi(() => link.leave());
 const camera = new Camera(() => link.leave());
+const recordings = new Recordings(() => link.leave());
+const sound = new Sound(() => link.leave());
 const link = new Link({ state: show, line });
 
 /** @type {State | null} */
@@ -50,11 +60,13 @@ function show(s) {
   sales.set(s.tickets);
   tickets.set(s.tickets, s.held);
   heldUp.set(s.held_up);
+  push.set(s.push);
   scans.set(s.scans);
   teach.set(s.scans);
   devices.set(s.devices);
   buttons.set(s.buttons);
   settings.set(s.refused);
+  recordings.set(s.recording);
   text(el("taken"), s.taken.text);
   text(el("viewers"), String(s.viewers));
   text(el("unprinted"), String(s.tickets.filter((t) => t.state === "queued" || t.state === "printing").length + s.held));
@@ -63,7 +75,7 @@ function show(s) {
 
 /** What a device saw is not left on it when it is logged out. */
 function forget() {
-  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], held_up: undefined, held: 0, taken: { ...now.taken, text: "" } });
+  if (now) show({ ...now, offers: [], tickets: [], devices: [], viewers: 0, pairing: "", buttons: { presses: [], help: false }, scans: [], held_up: undefined, push: undefined, held: 0, recording: { state: "off", released: false }, taken: { ...now.taken, text: "" } });
   now = spoken = null;
   text(el("news"), "");
   text(el("link"), "");
@@ -74,8 +86,12 @@ function forget() {
   settings.forget();
   logs.forget();
   system.forget();
+  stock.forget();
+  catalogue.forget();
   wifi.forget();
   camera.forget();
+  recordings.forget();
+  sound.forget();
 }
 
 /** @param {"live" | "lost"} is */

@@ -62,7 +62,10 @@ class Card {
     head.append(this.title, this.label);
     const facts = make("p", "facts");
     const of = (/** @type {HTMLElement} */ n, /** @type {string} */ what) => { const s = make("span"); s.append(n, ` ${what}`); return s; };
-    facts.append(this.price, of(this.left, "left"), of(this.sold, "sold"), this.time);
+    this.counted = make("span", "", " left");
+    const left = make("span");
+    left.append(this.left, this.counted);
+    facts.append(this.price, left, of(this.sold, "sold"), this.time);
     this.li.append(head, facts, this.buttons, this.note, this.fault);
   }
 
@@ -72,7 +75,8 @@ class Card {
     text(this.title, o.title);
     label(this.label, offerLabel(o));
     text(this.price, o.price.text);
-    text(this.left, String(o.left));
+    text(this.left, o.left < 0 ? "not counted" : String(o.left));
+    this.counted.hidden = o.left < 0;
     text(this.sold, String(o.sold));
     this.tick();
     if (this.state !== o.state) this.offerActions(o);

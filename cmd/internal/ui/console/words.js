@@ -9,8 +9,11 @@
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
  * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, lesson?: string}} Scan lesson: learned or refused
  * @typedef {{detail: string, text?: string, title?: string, offer?: string, at?: string}} HeldUp
+ * @typedef {{state: string, server: string, reason?: string, kbps?: number, rtt_ms?: number, lost?: number, sound?: boolean}} Push
  * @typedef {{presses: Press[], help: boolean}} Buttons
- * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held_up?: HeldUp, held: number}} State
+ * @typedef {{offers: Offer[], tickets: Ticket[], devices: Device[], viewers: number, pairing: string, taken: Money, refused: boolean, buttons: Buttons, scans: Scan[], held_up?: HeldUp, push?: Push, held: number, recording: Recording}} State
+ * @typedef {{state: string, why?: string, released: boolean, note?: string}} Recording off, idle, waiting, recording, full or failed
+ * @typedef {{name: string, bytes: number, long_ms: number, released_ms: number, began?: string, live?: boolean, broken?: string}} RecordingFile
  * @typedef {{line: number, column: number, key?: string, what: string}} SettingsProblem line and column from 1, 0: no place
  * @typedef {{t: string, up: number, level: string, from: string, msg: string, attrs?: Record<string, unknown>}} LogRecord
  * @typedef {{program: string, at: string, text: string}} Crash
@@ -358,7 +361,7 @@ export function phoneText(p) {
 }
 
 /** @param {number} ms */
-function spell(ms) {
+export function spell(ms) {
   const s = Math.round(ms / 1000);
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.round(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.round(s % 3600 / 60)} min`;
 }

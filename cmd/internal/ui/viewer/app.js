@@ -5,6 +5,7 @@ import { Media } from "./media.js";
 import { News, Stills } from "./news.js";
 import { place } from "./place.js";
 import { Prompts } from "./prompts.js";
+import { Sound } from "./sound.js";
 import { Taps, sentence } from "./taps.js";
 
 const el = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -14,7 +15,7 @@ const root = document.documentElement;
 
 /** @type {Media | null} */
 let media = null;
-let tokensUntil = 0;
+let tokensUntil = 0, told = 0; // and how often the offers were told
 
 const prompts = new Prompts(
   { over: el("over"), list: el("list"), news: el("news"), picture: () => (still.hidden ? { w: video.videoWidth, h: video.videoHeight } : { w: still.naturalWidth, h: still.naturalHeight }) },
@@ -33,13 +34,17 @@ const taps = new Taps((m) => !!media && media.send(m), (o) => {
   refresh(); // its token is used, or was not good
 });
 const placed = place(/** @type {HTMLDialogElement} */ (el("place")), () => { if (!media || !media.send({ type: "stay" })) ask("POST", "/api/stay"); });
+const sound = new Sound(el("sound"), el("sound-note"), (on) => { if (media) media.listen(on); });
 const news = new News(message);
 const stills = new Stills(still, (shown) => picture(shown ? "still" : "none"));
 
 function message(/** @type {any} */ m) {
   if (m.type === "offers") {
+    told++;
     tokensUntil = Date.now() + m.life_ms / 2;
     prompts.set(m.offers);
+    const recording = m.recording ? "Recording" : "";
+    if (el("recording").textContent !== recording) el("recording").textContent = recording;
     if (!media || root.dataset.video !== "live") // areas as they are now: there is no frame to wait for
       prompts.timeline.add({ rtp: 0, rev: 0, areas: m.offers.map((/** @type {any} */ o) => o.area).filter(Boolean) });
   } else if (m.type === "changed") {
@@ -47,6 +52,8 @@ function message(/** @type {any} */ m) {
   } else if (m.type === "areas") {
     prompts.timeline.add(m);
     if (root.dataset.video !== "live") prompts.frameShown(undefined);
+  } else if (m.type === "sound") {
+    sound.set(m.is);
   } else if (m.type === "place") {
     placed(m);
   } else if (m.type === "outcome") {
@@ -67,8 +74,9 @@ function picture(/** @type {string} */ state) {
 }
 
 function refresh() {
-  if (media && media.send({ type: "refresh" })) return;
-  fetchOffers();
+  const before = told;
+  if (!media || !media.send({ type: "refresh" })) return fetchOffers();
+  pause(500).then(() => { if (told === before) fetchOffers(); }); // a channel that has lost its way takes long to find it again
 }
 
 function fetchOffers() {
@@ -93,21 +101,24 @@ async function showTickets() {
 
 /** Live video where it can be had; news and stills whenever it cannot. */
 async function watch() {
+  let showing = false;
   const can = "RTCPeerConnection" in window && new URLSearchParams(location.search).get("webrtc") !== "off";
   if (can) {
     media = new Media(video, {
       message,
       frame: (rtp) => prompts.frameShown(rtp),
-      state: (s) => { if (s === "live" || still.hidden) picture(s); },
+      state: (s) => {
+        if (s === "live" && showing) showing = false, stills.stop(); // before it covers what moves again
+        if (s === "live" || still.hidden) picture(s);
+      },
     });
     media.run();
     addEventListener("pagehide", () => media && media.leave());
     addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
-    addEventListener("online", () => media && media.nudge());
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && media) media.nudge(); });
+    addEventListener("online", () => media && media.nudge(false));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && media) media.nudge(true); });
     await pause(4000);
   }
-  let showing = false;
   for (; ; await pause(1000)) {
     const without = root.dataset.video !== "live";
     news.set(!media || !media.channel);

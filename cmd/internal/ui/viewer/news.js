@@ -62,7 +62,10 @@ export class Stills {
         const res = await fetch("/api/still", { cache: "no-store" });
         if (!res.ok || run !== this.run) continue;
         const url = URL.createObjectURL(await res.blob());
-        this.img.onload = () => { URL.revokeObjectURL(url); this.img.hidden = false; this.state(true); };
+        this.img.onload = () => {
+          URL.revokeObjectURL(url);
+          if (run === this.run) this.img.hidden = false, this.state(true);
+        };
         this.img.src = url;
       } catch (e) {
         // the next second tries again

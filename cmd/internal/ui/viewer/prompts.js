@@ -80,7 +80,7 @@ export class Prompts {
     if (parent === this.on.list) {
       b.children[0].textContent = o.title;
       b.children[1].textContent = o.price.text;
-      b.children[2].textContent = o.state === "live" ? `${o.left} left` : { "sold-out": "Sold out", soon: "Starts soon", over: "Over" }[o.state] || "";
+      b.children[2].textContent = o.state === "live" ? (o.left < 0 ? "" : `${o.left} left`) : { "sold-out": "Sold out", soon: "Starts soon", over: "Over" }[o.state] || "";
     }
     return b;
   }

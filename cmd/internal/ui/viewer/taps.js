@@ -57,7 +57,7 @@ export class Taps {
    */
   async until(tap) {
     const end = Date.now() + patience;
-    for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 4000)) {
+    for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 1000)) {
       const out = (await this.byChannel(tap)) || (await byPost(tap));
       if (out && out.outcome !== "rate-limited" && out.outcome !== "unavailable") return out;
       await pause(Math.max(wait, (out && out.retry_ms) || 0));
@@ -77,7 +77,7 @@ export class Taps {
 
 /** @returns {Promise<Outcome | null>} null: nothing came back */
 async function byPost(/** @type {any} */ tap) {
-  const { status, body } = await ask("POST", "/api/taps", { id: tap.id, offer: tap.offer, token: tap.token, frame: tap.frame });
+  const { status, body } = await ask("POST", "/api/taps", { id: tap.id, offer: tap.offer, token: tap.token, frame: tap.frame }, 2000);
   if (status === 0 || !body) return null;
   if (status === 200) return body;
   return { id: tap.id, offer: tap.offer, outcome: body.reason || "malformed", detail: body.detail, retry_ms: body.retry_ms };

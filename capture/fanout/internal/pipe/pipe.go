@@ -1,21 +1,18 @@
-package fanout
+// Package pipe is a packet connection whose datagrams are found out and handed on by somebody else.
+package pipe
 
 import (
 	"net"
 	"net/netip"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"edgekit.internal/capture/fanout/internal/burst"
 )
 
-// pipe is what a viewer's DTLS connection takes for its socket: datagrams come from the receiver, which has found out
+// Pipe is what a viewer's DTLS connection takes for its socket: datagrams come from the receiver, which has found out
 // whose they are, and go to wherever the viewer was last heard of.
-type pipe struct {
-	conn *burst.Conn
-	to   *atomic.Pointer[burst.Addr]
+type Pipe struct {
+	send func([]byte)
 	in   chan []byte // at most maxPiped datagrams; more are dropped, as a network would
 	end  chan struct{}
 	once sync.Once
@@ -27,12 +24,14 @@ type pipe struct {
 
 const maxPiped = 16
 
-func newPipe(conn *burst.Conn) *pipe {
-	return &pipe{conn: conn, in: make(chan []byte, maxPiped), end: make(chan struct{}), expired: make(chan struct{})}
+// New makes the pipe of a viewer to whom send sends a datagram, which it must not keep. One that cannot be sent is a datagram
+// lost: DTLS and SCTP send again, and consent ends what stays dead.
+func New(send func(datagram []byte)) *Pipe {
+	return &Pipe{send: send, in: make(chan []byte, maxPiped), end: make(chan struct{}), expired: make(chan struct{})}
 }
 
-// put hands a datagram on; b is not kept. It reports false when the queue is full.
-func (p *pipe) put(b []byte) bool {
+// Put hands a datagram on; b is not kept. It reports false when the queue is full.
+func (p *Pipe) Put(b []byte) bool {
 	if len(p.in) == cap(p.in) {
 		return false
 	}
@@ -44,8 +43,11 @@ func (p *pipe) put(b []byte) bool {
 	}
 }
 
+// Waiting is how many datagrams wait to be read.
+func (p *Pipe) Waiting() int { return len(p.in) }
+
 // ReadFrom implements net.PacketConn.
-func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+func (p *Pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	p.mu.Lock()
 	expired := p.expired
 	p.mu.Unlock()
@@ -56,7 +58,7 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 	select {
 	case d := <-p.in:
-		return copy(b, d), peer, nil
+		return copy(b, d), Peer, nil
 	case <-expired:
 		return 0, nil, os.ErrDeadlineExceeded
 	case <-p.end:
@@ -65,30 +67,27 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // WriteTo implements net.PacketConn; the address is that of the viewer, whatever DTLS thinks.
-func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
+func (p *Pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
 	select {
 	case <-p.end:
 		return 0, net.ErrClosed
 	default:
 	}
-	if to := p.to.Load(); to != nil {
-		// A datagram that cannot be sent is a datagram lost: DTLS and SCTP send again, and consent ends what stays dead.
-		_ = p.conn.WriteTo(b, to.AddrPort)
-	}
+	p.send(b)
 	return len(b), nil
 }
 
 // Close implements net.PacketConn.
-func (p *pipe) Close() error {
+func (p *Pipe) Close() error {
 	p.once.Do(func() { close(p.end) })
 	return nil
 }
 
 // LocalAddr implements net.PacketConn.
-func (p *pipe) LocalAddr() net.Addr { return peer }
+func (p *Pipe) LocalAddr() net.Addr { return Peer }
 
 // SetReadDeadline implements net.PacketConn.
-func (p *pipe) SetReadDeadline(t time.Time) error {
+func (p *Pipe) SetReadDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timer != nil {
@@ -120,10 +119,10 @@ func (p *pipe) SetReadDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline implements net.PacketConn; writes never wait.
-func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
+func (p *Pipe) SetWriteDeadline(time.Time) error { return nil }
 
 // SetDeadline implements net.PacketConn.
-func (p *pipe) SetDeadline(t time.Time) error { return p.SetReadDeadline(t) }
+func (p *Pipe) SetDeadline(t time.Time) error { return p.SetReadDeadline(t) }
 
-// peer stands for the viewer in DTLS, which never needs its address.
-var peer net.Addr = net.UDPAddrFromAddrPort(netip.AddrPort{})
+// Peer stands for the viewer in DTLS, which never needs its address.
+var Peer net.Addr = net.UDPAddrFromAddrPort(netip.AddrPort{})
