@@ -130,13 +130,25 @@ func loop(t *testing.T, rate int) (late, below float64, whole bool) {
 	return late, below, gaps == 0 && d.Overruns() == 0 && underrun == nil
 }
 
-// TestLabAnOverrunIsAGap: a listener that was away for longer than the card keeps sound goes on, and what it gets has its own time.
+// TestLabAnOverrunIsAGap: a listener that was away for longer than the card keeps sound goes on, and what it gets has its own time. Of that time, as above, one good
+// run in five will do; that each overrun is a gap, and is counted, holds in all.
 func TestLabAnOverrunIsAGap(t *testing.T) {
 	t.Cleanup(noLoopback)
-	defer play(t, 48000)()
+	good := false
+	for run := 0; run < 5 && !good; run++ {
+		late, below, whole := overrun(t)
+		good = whole && math.Abs(late) < .045 && below > 20
+	}
+	if !good {
+		t.Error("after an overrun the tone was never heard within 45 ms of its time")
+	}
+}
+
+// overrun is away for a while, and judges what it hears some time later; whole: without a gap since.
+func overrun(t *testing.T) (late, below float64, whole bool) {
+	stopped := play(t, 48000)
 	d := loopback(t)
-	defer d.Close()
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	away := time.Duration(d.mode.buffer)*time.Second/time.Duration(d.mode.rate) + 300*time.Millisecond
 	var heard []capture.Samples
@@ -147,15 +159,20 @@ func TestLabAnOverrunIsAGap(t *testing.T) {
 		case 300:
 			stop()
 		}
-	}); err != nil {
-		t.Fatal(err)
+	}); err != nil || len(heard) < 300 {
+		t.Fatalf("%d pieces of 300: %v", len(heard), err)
 	}
-	late, _, _ := judge(heard[200:])
+	underrun := stopped()
 	_, _, gaps := judge(heard)
-	t.Logf("away for %v: %d overruns, %d gaps; then %.1f ms from their time", away, d.Overruns(), gaps, late*1000)
-	if d.Overruns() == 0 || gaps == 0 || math.Abs(late) > .045 {
-		t.Errorf("%d overruns, %d gaps, %.1f ms late", d.Overruns(), gaps, late*1000)
+	late, below, since := judge(heard[200:])
+	t.Logf("away for %v: %d overruns, %d gaps; then %.1f ms from their time, all else %.0f dB below, %d gaps, %v", away, d.Overruns(), gaps, late*1000, below, since, underrun)
+	if d.Overruns() == 0 || gaps == 0 {
+		t.Errorf("away for %v: %d overruns, %d gaps", away, d.Overruns(), gaps)
 	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	return late, below, since == 0 && underrun == nil
 }
 
 func plug(t *testing.T, c usbmic.Config) *usbmic.Microphone {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/internal/ui"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
 	"edgekit.internal/pipeline"
@@ -147,8 +148,9 @@ func (c *Console) Handler() http.Handler {
 	all.Handle("/api/operator/control/", c.paired(http.StripPrefix("/api/operator/control", c.Control)))
 	all.Handle("/", http.MaxBytesHandler(outer, maxBody))
 	guard := http.NewCrossOriginProtection().Handler(all)
+	policy := ui.Policy("data:", "")
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		rw.Header().Set("Content-Security-Policy", policy)
 		rw.Header().Set("X-Content-Type-Options", "nosniff")
 		rw.Header().Set("Referrer-Policy", "no-referrer")
 		guard.ServeHTTP(rw, r)
@@ -244,6 +246,9 @@ func (c *Console) getPage(rw http.ResponseWriter, r *http.Request) {
 	}
 	rw.Header().Set("Content-Type", kinds[path.Ext(name)])
 	rw.Header().Set("Cache-Control", "no-cache") // an updated kit's page is not mixed with an old one's
+	if name == "index.html" {
+		b = ui.Index(b)
+	}
 	rw.Write(b)
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"edgekit.internal/cmd/internal/ui"
 )
 
 // assets are a page's files, compressed once.
@@ -30,6 +32,9 @@ func newAssets(files fs.FS) (assets, error) {
 		b, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
+		}
+		if name == "index.html" {
+			b = ui.Index(b)
 		}
 		var z bytes.Buffer
 		w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)

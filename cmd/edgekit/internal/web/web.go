@@ -11,6 +11,7 @@ import (
 
 	"edgekit.internal/capture/fanout"
 	"edgekit.internal/cmd/edgekit/internal/seal"
+	"edgekit.internal/cmd/internal/ui"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/pipeline"
 )
@@ -123,9 +124,10 @@ func (w *Web) looks(next http.Handler) http.Handler {
 
 // Secure sets the headers that keep a page what it is (OWASP Secure Headers).
 func Secure(next http.Handler) http.Handler {
+	policy := ui.Policy("blob: data:", "blob:")
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(rw, r)
