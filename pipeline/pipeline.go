@@ -151,6 +151,8 @@ type Ticket struct {
 	At     time.Duration
 	Wall   time.Time
 	Print  PrintState
+
+	Fulfilment
 }
 
 // Money is an amount in the currency's minor unit (ISO 4217), such as cents.

@@ -26,9 +26,6 @@ type (
 	offersVerb struct {
 		List struct{} `cmd:"" help:"Offers with price, state and what is left."`
 	}
-	ticketVerb struct {
-		List struct{} `cmd:"" help:"Tickets, oldest first."`
-	}
 	dropVerb struct {
 		Start startVerb `cmd:"" help:"Put an offer on sale now."`
 		Stop  stopVerb  `cmd:"" help:"End an offer now."`
@@ -81,18 +78,6 @@ func (offersVerb) Run(k *kit, p *printer) error {
 		rows = append(rows, []string{o.ID, o.Title, strconv.FormatInt(o.Price, 10), o.State, count(o.Left), strconv.Itoa(o.Sold)})
 	}
 	return p.table(list, []string{"OFFER", "TITLE", "PRICE", "STATE", "LEFT", "SOLD"}, rows)
-}
-
-func (ticketVerb) Run(k *kit, p *printer) error {
-	list := []wire.Sale{}
-	if err := k.ask("GET", "/tickets", nil, &list); err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, t := range list {
-		rows = append(rows, []string{t.Ticket, t.Offer, strconv.FormatInt(t.Total, 10), t.State, t.Tap})
-	}
-	return p.table(list, []string{"TICKET", "OFFER", "TOTAL", "SLIP", "TAP"}, rows)
 }
 
 func (v startVerb) Run(k *kit, p *printer) error { return setOffer(k, p, v.Offer, "live") }

@@ -23,6 +23,10 @@ const (
 	// Stock is a correction of what is left: the one line has a SKU and how many more there are, or below zero fewer; Action is the reason,
 	// and Tap the correction's ULID.
 	Stock Kind = 4
+	// Counter is what an operator did with Ticket: Action is it, Tap its ULID, and the lines are the pieces that it was about; with Restock they are
+	// for sale again. The lines' amounts are by how much less the ticket is since. Total came in by Payment; below zero it went back. Of an undone
+	// one, pieces and total are below zero.
+	Counter Kind = 5
 )
 
 // Entry is one record. Amounts are in minor units of Currency.
@@ -42,8 +46,10 @@ type Entry struct {
 	Source   string `cbor:"13,keyasint,omitzero"` // of a fix: ntp, rtc or phone
 	Within   int64  `cbor:"14,keyasint,omitzero"` // of a fix: milliseconds that it may be off, either way
 	Button   string `cbor:"15,keyasint,omitzero"` //
-	Action   string `cbor:"16,keyasint,omitzero"` // see pipeline.Action
+	Action   string `cbor:"16,keyasint,omitzero"` // see pipeline.Action and pipeline.CounterAction
 	Refused  string `cbor:"17,keyasint,omitzero"` // why it was not done; empty: it was
+	Payment  string `cbor:"18,keyasint,omitzero"` // see pipeline.Payment
+	Restock  bool   `cbor:"19,keyasint,omitzero"` //
 }
 
 // Line is one line of a sale.

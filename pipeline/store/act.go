@@ -179,6 +179,12 @@ func (g *group) sell(o pipeline.Order, out pipeline.Outcome) error {
 		return fmt.Errorf("sale %d: %w", g.number, err)
 	}
 	q.Reset()
+	q = g.conn.Prep("INSERT INTO fulfilment (ticket) VALUES (?)")
+	q.BindInt64(1, g.number)
+	if _, err := q.Step(); err != nil {
+		return fmt.Errorf("sale %d: %w", g.number, err)
+	}
+	q.Reset()
 	return g.append(entry(g, o))
 }
 
@@ -234,9 +240,9 @@ func findTap(conn *sqlite.Conn, viewer, id string) (pipeline.Outcome, bool, erro
 	return out, true, nil
 }
 
-// bought counts an offer's sales to a viewer.
+// bought counts an offer's sales to a viewer, but for those that are void.
 func bought(conn *sqlite.Conn, viewer, offer string) (int, error) {
-	q := conn.Prep("SELECT count(*) FROM taps WHERE viewer = ? AND offer = ? AND sale IS NOT NULL")
+	q := conn.Prep("SELECT count(*) FROM taps JOIN fulfilment ON ticket = sale WHERE viewer = ? AND offer = ? AND NOT gone")
 	defer q.Reset()
 	q.BindText(1, viewer)
 	q.BindText(2, offer)

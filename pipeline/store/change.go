@@ -189,18 +189,31 @@ func (s *Store) AddFix(ctx context.Context, f pipeline.Fix) error {
 // SetPrint records how far a ticket's slip has got.
 func (s *Store) SetPrint(ctx context.Context, number int64, state pipeline.PrintState) error {
 	return s.change(ctx, func(g *group) error {
-		q := g.conn.Prep("UPDATE sales SET print = ? WHERE number = ?")
-		q.BindInt64(1, int64(state))
+		if err := g.setPrint(number, state); err != nil || state != pipeline.Printed && state != pipeline.PrintSent {
+			return err
+		}
+		q := g.conn.Prep("UPDATE fulfilment SET printed = ? WHERE ticket = ? AND printed = 0")
+		q.BindInt64(1, g.at.Milliseconds())
 		q.BindInt64(2, number)
 		if _, err := q.Step(); err != nil {
 			return fmt.Errorf("store: ticket %d: %w", number, err)
 		}
-		q.Reset()
-		if g.conn.Changes() == 0 {
-			return ErrUnknown{"ticket", pipeline.TicketNumber(number)}
-		}
-		return nil
+		return q.Reset()
 	})
+}
+
+func (g *group) setPrint(number int64, state pipeline.PrintState) error {
+	q := g.conn.Prep("UPDATE sales SET print = ? WHERE number = ?")
+	q.BindInt64(1, int64(state))
+	q.BindInt64(2, number)
+	if _, err := q.Step(); err != nil {
+		return fmt.Errorf("store: ticket %d: %w", number, err)
+	}
+	q.Reset()
+	if g.conn.Changes() == 0 {
+		return ErrUnknown{"ticket", pipeline.TicketNumber(number)}
+	}
+	return nil
 }
 
 // DecideHeld has all slips printed that are held because they are old, or none of them ever. It returns how many, and the highest

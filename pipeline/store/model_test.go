@@ -26,6 +26,159 @@ type model struct {
 
 	corrections map[string]pipeline.CorrectionOutcome
 	corrected   int64
+
+	tickets []*modelTicket
+	acts    map[string]modelAct
+	served  int64
+}
+
+func newModel() *model {
+	m := &model{stock: map[string]int{"MUG": 10, "PEN": 5}, sold: map[string]int{}, state: map[string]pipeline.OfferState{}, burned: map[[8]byte]bool{}, taps: map[string]pipeline.Outcome{},
+		had: map[string]int{}, corrections: map[string]pipeline.CorrectionOutcome{}, acts: map[string]modelAct{}}
+	for _, o := range demo.Offers {
+		m.state[o.ID] = pipeline.OfferLive
+	}
+	return m
+}
+
+// modelTicket is a ticket as somebody would keep it on paper.
+type modelTicket struct {
+	viewer, offer string
+	lines         []pipeline.OrderLine
+	handed, void  []int
+	paid          int64
+	last          *modelAct // that can be undone
+}
+
+// modelAct is what somebody did with one.
+type modelAct struct {
+	ok     bool
+	do     pipeline.CounterAction
+	pieces []int
+	money  int64
+}
+
+func (t *modelTicket) open(i int) int { return t.lines[i].N - t.handed[i] - t.void[i] }
+
+// due is what the pieces that are not void cost: of a line in part, no more than its part.
+func (t *modelTicket) due() (minor int64) {
+	for i, l := range t.lines {
+		minor += l.Amount - l.Amount*int64(t.void[i])/int64(l.N)
+	}
+	return minor
+}
+
+func (t *modelTicket) gone() bool {
+	for i, l := range t.lines {
+		if t.void[i] < l.N {
+			return false
+		}
+	}
+	return true
+}
+
+// count is how many pieces an act is about, if there are so many.
+func count(asked []int, n int, there func(int) int) ([]int, bool) {
+	if asked != nil && len(asked) != n {
+		return nil, false
+	}
+	pieces, sum := make([]int, n), 0
+	for i := range pieces {
+		pieces[i] = there(i)
+		if asked != nil {
+			if asked[i] > pieces[i] {
+				return nil, false
+			}
+			pieces[i] = asked[i]
+		}
+		sum += pieces[i]
+	}
+	return pieces, sum > 0
+}
+
+func (m *model) serve(a pipeline.CounterAct) modelAct {
+	if first, ok := m.acts[a.ID]; ok {
+		return first
+	}
+	n, _ := pipeline.ParseTicketNumber(a.Ticket)
+	t := m.tickets[n-1]
+	act := m.try(t, a)
+	m.acts[a.ID] = act
+	if act.ok {
+		m.served++
+		t.last = &act
+	}
+	return act
+}
+
+func (m *model) try(t *modelTicket, a pipeline.CounterAct) modelAct {
+	act := modelAct{ok: true, do: a.Do}
+	left, owed, gone := 0, t.due()-t.paid, t.gone()
+	for i := range t.lines {
+		left += t.open(i)
+	}
+	switch a.Do {
+	case pipeline.Ready:
+		act.ok = left > 0
+	case pipeline.Pay:
+		if act.ok = owed > 0 && a.Amount <= owed; act.ok {
+			if act.money = a.Amount; a.Amount == 0 {
+				act.money = owed
+			}
+		}
+	case pipeline.HandOver:
+		if act.pieces, act.ok = count(a.Pieces, len(t.lines), t.open); !act.ok || a.Payment != "" && owed <= 0 {
+			return modelAct{do: a.Do}
+		}
+		for i, n := range act.pieces {
+			t.handed[i] += n
+		}
+		if a.Payment != "" {
+			act.money = owed
+		}
+	case pipeline.Void, pipeline.TakeBack:
+		there := t.open
+		if a.Do == pipeline.TakeBack {
+			there = func(i int) int { return t.handed[i] }
+		}
+		if act.pieces, act.ok = count(a.Pieces, len(t.lines), there); !act.ok {
+			return modelAct{do: a.Do}
+		}
+		move := func(sign int) {
+			for i, n := range act.pieces {
+				t.void[i] += sign * n
+				if a.Do == pipeline.TakeBack {
+					t.handed[i] -= sign * n
+				}
+			}
+		}
+		move(1)
+		if back := t.paid - t.due(); back > 0 && a.Payment == "" {
+			move(-1)
+			return modelAct{do: a.Do}
+		} else if back > 0 {
+			act.money = -back
+		}
+		for i, n := range act.pieces {
+			if a.Restock {
+				m.stock[t.lines[i].SKU] += n
+			}
+		}
+		if t.gone() && !gone {
+			m.sold[t.offer]--
+			m.had[t.viewer+t.offer]--
+		}
+	case pipeline.Undo:
+		if act.ok = t.last != nil && (t.last.do == pipeline.Ready || t.last.do == pipeline.Pay || t.last.do == pipeline.HandOver); !act.ok {
+			return modelAct{do: a.Do}
+		}
+		for i, n := range t.last.pieces {
+			t.handed[i] -= n
+		}
+		act.money = -t.last.money
+	}
+	t.paid += act.money
+	return act
 }
 
 func (m *model) correct(c pipeline.Correction) pipeline.CorrectionOutcome {
@@ -76,22 +229,21 @@ func (m *model) act(o pipeline.Order) pipeline.Outcome {
 		m.had[o.Viewer+o.Offer]++
 		m.burned[o.Nonce] = true
 		m.n++
+		m.tickets = append(m.tickets, &modelTicket{viewer: o.Viewer, offer: o.Offer, lines: o.Lines, handed: make([]int, len(o.Lines)), void: make([]int, len(o.Lines))})
 		out.Ticket = pipeline.TicketNumber(m.n)
 	}
 	m.taps[key] = out
 	return out
 }
 
-// TestAgainstAModel: taps, repeats, replays, corrections of stock and offers opened and closed, in any order, with restarts between.
+// TestAgainstAModel: taps, repeats, replays, corrections of stock, tickets paid, handed over, voided and brought back, and offers opened and closed, in any
+// order, with restarts between.
 func TestAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", time.Now().UnixNano()))
 		s, stop := running(t, path, Options{})
 		defer func() { stop() }()
-		m := &model{map[string]int{"MUG": 10, "PEN": 5}, map[string]int{}, map[string]pipeline.OfferState{}, map[[8]byte]bool{}, map[string]pipeline.Outcome{}, map[string]int{}, 0, map[string]pipeline.CorrectionOutcome{}, 0}
-		for _, o := range demo.Offers {
-			m.state[o.ID] = pipeline.OfferLive
-		}
+		m := newModel()
 		offers := rapid.SampledFrom([]string{"mug", "set", "one"})
 		rt.Repeat(map[string]func(*rapid.T){
 			"tap": func(rt *rapid.T) {
@@ -120,6 +272,25 @@ func TestAgainstAModel(t *testing.T) {
 					rt.Fatalf("%+v: %+v, %v, the model says %+v", c, got, err, want)
 				}
 			},
+			"serve": func(rt *rapid.T) {
+				if len(m.tickets) == 0 {
+					return
+				}
+				a := pipeline.CounterAct{ID: order(rapid.IntRange(1, 60).Draw(rt, "act"), "", "mug").ID, Ticket: pipeline.TicketNumber(int64(rapid.IntRange(1, len(m.tickets)).Draw(rt, "ticket"))),
+					Do: rapid.SampledFrom(pipeline.CounterActions).Draw(rt, "do"), Payment: rapid.SampledFrom([]pipeline.Payment{"", pipeline.Cash, pipeline.Card}).Draw(rt, "payment"),
+					Amount: rapid.SampledFrom([]int64{0, 0, 100, 10_000}).Draw(rt, "amount"), Restock: rapid.Bool().Draw(rt, "restock")}
+				if rapid.Bool().Draw(rt, "in part") {
+					a.Pieces = rapid.SliceOfN(rapid.IntRange(0, 2), 1, 2).Draw(rt, "pieces")
+				}
+				if !a.Valid() {
+					return
+				}
+				want := m.serve(a)
+				got, err := s.Serve(context.Background(), a)
+				if err != nil || got.OK() != want.ok || got.Money != want.money {
+					rt.Fatalf("%+v: %+v, %v, the model says %+v", a, got, err, want)
+				}
+			},
 			"restart": func(rt *rapid.T) {
 				stop()
 				s, stop = running(t, path, Options{})
@@ -130,12 +301,50 @@ func TestAgainstAModel(t *testing.T) {
 						rt.Fatalf("%d %s left, the model says %d", s.Levels().Stock[i], sku, want)
 					}
 				}
-				if es := entries(t, s); int64(len(es)) != m.n+m.corrected {
-					rt.Fatalf("%d journal entries for %d sales and %d corrections", len(es), m.n, m.corrected)
+				if es := entries(t, s); int64(len(es)) != m.n+m.corrected+m.served {
+					rt.Fatalf("%d journal entries for %d sales, %d corrections and %d acts at the counter", len(es), m.n, m.corrected, m.served)
 				}
+				m.check(rt, s)
 			},
 		})
 	})
+}
+
+// check holds tickets and sums against the store's.
+func (m *model) check(rt *rapid.T, s *Store) {
+	var taken int64
+	open := 0
+	for i, t := range m.tickets {
+		got, ok, err := s.Ticket(context.Background(), pipeline.TicketNumber(int64(i+1)))
+		if err != nil || !ok {
+			rt.Fatalf("ticket %d: %v, %v", i+1, ok, err)
+		}
+		left := 0
+		for j := range t.lines {
+			left += t.open(j)
+			if len(got.Handed) > 0 && (got.Handed[j] != t.handed[j] || got.Void[j] != t.void[j]) {
+				rt.Fatalf("%s: %v handed over and %v void, the model says %v and %v", got.Number, got.Handed, got.Void, t.handed, t.void)
+			}
+		}
+		if left > 0 {
+			open++
+		}
+		if got.Paid != t.paid || got.Owed() != t.due()-t.paid || (got.Done > 0) != (left == 0) || (got.State() == pipeline.TicketVoid) != t.gone() {
+			rt.Fatalf("%s: %+v, %d owed; the model says %+v, %d", got.Number, got.Fulfilment, got.Owed(), t, t.due()-t.paid)
+		}
+		taken += t.due()
+	}
+	if got, err := s.Taken(context.Background()); err != nil || got != taken {
+		rt.Fatalf("%d taken, %v, the model says %d", got, err, taken)
+	}
+	if ts, err := s.ToHandOver(context.Background(), 1000); err != nil || len(ts) != open {
+		rt.Fatalf("%d tickets to hand over, %v, the model says %d", len(ts), err, open)
+	}
+	for i, o := range demo.Offers {
+		if s.Levels().Offers[i].Sold != m.sold[o.ID] {
+			rt.Fatalf("%d of %s sold, the model says %d", s.Levels().Offers[i].Sold, o.ID, m.sold[o.ID])
+		}
+	}
 }
 
 // TestManyAtOnce: 64 buyers race for 10 mugs, each tap sent twice.

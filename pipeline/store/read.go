@@ -48,7 +48,7 @@ func (s *Store) Decided(ctx context.Context, viewer, tap string) (out pipeline.O
 	return out, ok, err
 }
 
-const ticketColumns = "SELECT number, tap, viewer, offer, title, total, currency, lines, via, at, wall, print FROM sales "
+const ticketColumns = "SELECT number, tap, viewer, offer, title, total, currency, lines, via, at, wall, print, printed, ready, done, handed, void, voided, paid FROM sales JOIN fulfilment ON ticket = number "
 
 func scanTicket(q *sqlite.Stmt) (pipeline.Ticket, error) {
 	t := pipeline.Ticket{
@@ -57,20 +57,29 @@ func scanTicket(q *sqlite.Stmt) (pipeline.Ticket, error) {
 		At: millis(q.ColumnInt64(9)), Wall: time.UnixMilli(q.ColumnInt64(10)), Print: pipeline.PrintState(q.ColumnInt(11)),
 	}
 	t.Number = pipeline.TicketNumber(t.N)
-	if err := json.Unmarshal([]byte(q.ColumnText(7)), &t.Lines); err != nil {
-		return t, fmt.Errorf("ticket %s: its lines: %w", t.Number, err)
+	t.Fulfilment = pipeline.Fulfilment{Printed: millis(q.ColumnInt64(12)), Ready: millis(q.ColumnInt64(13)), Done: millis(q.ColumnInt64(14)), Voided: q.ColumnInt64(17), Paid: q.ColumnInt64(18)}
+	for i, into := range map[int]any{7: &t.Lines, 15: &t.Handed, 16: &t.Void} {
+		if err := json.Unmarshal([]byte(q.ColumnText(i)), into); err != nil {
+			return t, fmt.Errorf("ticket %s: its lines: %w", t.Number, err)
+		}
 	}
 	return t, nil
 }
 
 func (s *Store) tickets(ctx context.Context, where string, args ...any) (ts []pipeline.Ticket, err error) {
 	err = s.query(ctx, "list tickets", func(c *sqlite.Conn) error {
-		return sqlitex.Execute(c, ticketColumns+where, &sqlitex.ExecOptions{Args: args, ResultFunc: func(q *sqlite.Stmt) error {
-			t, err := scanTicket(q)
-			ts = append(ts, t)
-			return err
-		}})
+		ts, err = listTickets(c, where, args...)
+		return err
 	})
+	return ts, err
+}
+
+func listTickets(conn *sqlite.Conn, where string, args ...any) (ts []pipeline.Ticket, err error) {
+	err = sqlitex.Execute(conn, ticketColumns+where, &sqlitex.ExecOptions{Args: args, ResultFunc: func(q *sqlite.Stmt) error {
+		t, err := scanTicket(q)
+		ts = append(ts, t)
+		return err
+	}})
 	return ts, err
 }
 
@@ -84,24 +93,34 @@ func (s *Store) TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline
 	return s.tickets(ctx, "WHERE number IN (SELECT sale FROM taps WHERE viewer = ? AND sale IS NOT NULL ORDER BY sale DESC LIMIT ?) ORDER BY number DESC", viewer, n)
 }
 
-// taken is the sum of all sales in a currency up to a ticket, so that a look at it adds only those since: what is sold is
-// never changed.
+// taken is the sum of all sales in a currency up to a ticket, less what was voided of any up to an act at the counter, so that a look at it adds only
+// those since.
 type taken struct {
 	mu       sync.Mutex
 	currency string
 	upTo     int64
+	acts     int64
 	minor    int64
 }
 
-// Taken is the sum of all sales in the currency in use, in minor units.
+// Taken is the sum of all sales in the currency in use, less what of them is void, in minor units.
 func (s *Store) Taken(ctx context.Context) (minor int64, err error) {
 	t := &s.taken
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := s.Levels().Catalogue.Currency; c != t.currency {
-		t.currency, t.upTo, t.minor = c, 0, 0
+		t.currency, t.upTo, t.acts, t.minor = c, 0, 0, 0
 	}
-	err = s.query(ctx, "sum of sales", func(c *sqlite.Conn) error {
+	err = s.query(ctx, "sum of sales", func(c *sqlite.Conn) (err error) {
+		defer sqlitex.Save(c)(&err) // both of one moment: what is not in the sum yet is not taken from it
+		if err := sqlitex.Execute(c, "SELECT coalesce(sum(voided) FILTER (WHERE currency = ?), 0), max(seq) FROM counter JOIN sales ON number = ticket WHERE seq > ?",
+			&sqlitex.ExecOptions{Args: []any{t.currency, t.acts}, ResultFunc: func(q *sqlite.Stmt) error {
+				t.minor -= q.ColumnInt64(0)
+				t.acts = max(t.acts, q.ColumnInt64(1))
+				return nil
+			}}); err != nil {
+			return err
+		}
 		return sqlitex.Execute(c, "SELECT coalesce(sum(total) FILTER (WHERE currency = ?), 0), max(number) FROM sales WHERE number > ?",
 			&sqlitex.ExecOptions{Args: []any{t.currency, t.upTo}, ResultFunc: func(q *sqlite.Stmt) error {
 				t.minor += q.ColumnInt64(0)

@@ -108,7 +108,8 @@ func (s *Store) transact(rs []request, results []result) (g *group, err error) {
 		return nil, err
 	}
 	defer func() { end(&err) }()
-	g = &group{store: s, conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{}, at: s.opt.Now(), wall: s.opt.Wall()}
+	g = &group{store: s, conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{},
+		at: s.opt.Now().Truncate(time.Millisecond), wall: s.opt.Wall().Truncate(time.Millisecond)} // as they are written: an answer that is given again is the same
 	if s.opt.Boot != nil {
 		g.boot = s.opt.Boot()
 	}

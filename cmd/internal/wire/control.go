@@ -26,6 +26,9 @@ type Sale struct {
 	Offer  string `json:"offer"`
 	State  string `json:"state"` // of its slip: queued, printing or printed
 	Total  int64  `json:"total"`
+
+	Fulfilment string `json:"fulfilment"` // see pipeline.Ticket.State: open, ready, partly, handed-over or void
+	Owed       int64  `json:"owed"`       // what is still to be paid; below zero: to be given back
 }
 
 // OfferLevel is one offer in `edgectl offers list`.

@@ -56,6 +56,9 @@ type Ticket struct {
 	Via    string       `json:"via"`
 	At     time.Time    `json:"at"`
 	Trace  []trace.Span `json:"trace,omitempty"`
+
+	Fulfilment string     `json:"fulfilment"` // see pipeline.Ticket.State
+	Owed       wire.Money `json:"owed"`
 }
 
 const shownTickets = 50
@@ -85,7 +88,8 @@ func (c *Console) state(ctx context.Context) (State, error) {
 	}
 	for _, t := range ts {
 		way, _ := c.Trace.Get(t.Tap)
-		s.Tickets = append(s.Tickets, Ticket{t.Number, t.Tap, t.Title, wire.FromMoney(t.Total), t.Print.String(), string(t.Via), t.Wall, way.Spans})
+		s.Tickets = append(s.Tickets, Ticket{t.Number, t.Tap, t.Title, wire.FromMoney(t.Total), t.Print.String(), string(t.Via), t.Wall, way.Spans,
+			t.State(), wire.FromMoney(pipeline.Money{Minor: t.Owed(), Currency: t.Total.Currency})})
 	}
 	return s, nil
 }

@@ -32,6 +32,9 @@ type Book interface {
 	ImportOver(ctx context.Context, now, c *pipeline.Catalogue, digest []byte) (bool, error)
 	Correct(ctx context.Context, c pipeline.Correction) (pipeline.CorrectionOutcome, error)
 	Corrections(ctx context.Context, n int) ([]pipeline.CorrectionOutcome, error)
+	Ticket(ctx context.Context, number string) (pipeline.Ticket, bool, error)
+	Serve(ctx context.Context, a pipeline.CounterAct) (pipeline.CounterOutcome, error)
+	Served(ctx context.Context, ticket string) ([]pipeline.CounterOutcome, error)
 }
 
 // Control serves the control socket. All fields are needed.
@@ -50,6 +53,8 @@ type Control struct {
 	Log     Log
 	// Crashes are what programs of the kit left when they crashed, newest first.
 	Crashes func() []wire.CrashReport
+	// Photo looks for a slip's code in a picture, JPEG or PNG, as if the scanner had read it. The error is for people.
+	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
 	// Recordings answers below /recordings.
 	Recordings http.Handler
 }
@@ -94,6 +99,10 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("GET /offers", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.offers()) })
 	mux.HandleFunc("PUT /offers/{offer...}", c.putOffer)
 	mux.HandleFunc("GET /tickets", c.getTickets)
+	mux.HandleFunc("GET /tickets/{ticket}", c.getTicket)
+	mux.HandleFunc("POST /counter", c.postCounter)
+	mux.HandleFunc("GET /waits", c.getWaits)
+	mux.HandleFunc("POST /photo", c.postPhoto)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
 	mux.HandleFunc("GET /buttons", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Buttons()) })
 	mux.Handle("POST /press", c.Press)
@@ -130,7 +139,7 @@ func (c *Control) getTickets(rw http.ResponseWriter, r *http.Request) {
 	}
 	list := make([]wire.Sale, len(ts))
 	for i, t := range ts {
-		list[i] = wire.Sale{Ticket: t.Number, Tap: t.Tap, Offer: t.Offer, State: t.Print.String(), Total: t.Total.Minor}
+		list[i] = wire.Sale{Ticket: t.Number, Tap: t.Tap, Offer: t.Offer, State: t.Print.String(), Total: t.Total.Minor, Fulfilment: t.State(), Owed: t.Owed()}
 	}
 	slices.Reverse(list) // oldest first, as on paper
 	reply(rw, list)

@@ -1,5 +1,5 @@
-// Package scan is what the counter's scanner is for: a slip's code is held against the ticket, and the console shows which it is.
-// Nothing is changed by a scan yet.
+// Package scan is what the counter's scanner is for: a slip's code is held against the ticket, and the console shows which it is, and whether
+// something is to be handed over for it. A photograph of the slip does as well. Nothing is changed by a scan: that is for who stands there to say.
 package scan
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"edgekit.internal/capture/vision"
 	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/internal/settings"
 	"edgekit.internal/cmd/internal/wire"
@@ -30,7 +31,8 @@ type Book interface {
 type Config struct {
 	Scanner settings.Scanner
 	Book    Book
-	Told    func(ok bool) // told each scan; must not block
+	Told    func(ok bool)        // told each scan; must not block
+	Now     func() time.Duration // kit time
 	// Kept gives what Keep was last given of a scanner, over restarts: the layout that was learned of it. nil: nothing is kept.
 	Kept func(id string) string
 	Keep func(id, layout string) error
@@ -45,6 +47,9 @@ type Counter struct {
 
 	mu     sync.Mutex
 	recent []wire.Scan // newest first
+
+	photo sync.Mutex
+	eye   vision.Reader // photo's
 }
 
 const (
@@ -129,27 +134,52 @@ func (k *Counter) ticket(ctx context.Context, text string) (t pipeline.Ticket, o
 }
 
 func (k *Counter) scanned(ctx context.Context, s scanner.Scan) {
-	t, ok, err := k.ticket(ctx, s.Text)
-	w := wire.Scan{At: s.At.UTC(), Text: s.Text, OK: ok && err == nil}
-	_, _, ours := slip.ParseCode(s.Text)
+	w := wire.Scan{At: s.At.UTC(), Text: s.Text}
 	switch {
 	case s.Lesson != nil && s.Lesson.Reason != "":
-		w.OK, w.Lesson, w.Detail = false, wire.LessonRefused, s.Lesson.Reason
+		w.Lesson, w.Detail = wire.LessonRefused, s.Lesson.Reason
 	case s.Lesson != nil:
 		w.OK, w.Lesson, w.Detail, w.Text = true, wire.Learned, learned(*s.Lesson), ""
+	default:
+		k.look(ctx, &w)
+	}
+	k.add(w)
+}
+
+// look holds a code against its ticket.
+func (k *Counter) look(ctx context.Context, w *wire.Scan) {
+	t, ok, err := k.ticket(ctx, w.Text)
+	_, _, ours := slip.ParseCode(w.Text)
+	switch {
 	case err != nil:
 		k.cfg.Log.Warn("ticket not looked up", "err", err)
 		w.Detail = "The kit cannot look that ticket up right now. Scan it again."
 	case ok:
-		w.Ticket, w.Title, w.Print = t.Number, t.Title, t.Print.String()
+		w.Ticket, w.Title, w.Print, w.State = t.Number, t.Title, t.Print.String(), t.State()
 		m := wire.FromMoney(t.Total)
 		w.Total = &m
-		w.Detail = fmt.Sprintf("%s: %s, %s.", t.Number, t.Title, t.Total)
+		w.Detail = t.Closed(k.cfg.Now())
+		if w.OK = w.Detail == ""; w.OK {
+			w.Detail = fmt.Sprintf("%s: %s, %s.", t.Number, t.Title, owed(t))
+		}
 	case ours:
 		w.Detail = "This kit has sold no ticket with that code: another kit's, or made up. Hand nothing over for it."
 	default:
 		w.Detail = "That is no ticket's code."
 	}
+}
+
+// owed is what is to be paid for a ticket, for people.
+func owed(t pipeline.Ticket) string {
+	minor := t.Owed()
+	if minor <= 0 {
+		return "paid"
+	}
+	return pipeline.Money{Minor: minor, Currency: t.Total.Currency}.String() + " to pay"
+}
+
+// add keeps a scan for the console, and tells of it.
+func (k *Counter) add(w wire.Scan) {
 	k.cfg.Told(w.OK)
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -26,7 +26,7 @@ func TestAScannerIsTaught(t *testing.T) {
 		start := func() (k *Counter, scan func(text string) wire.Scan, stop func()) {
 			twin := &scanner.Twin{Odd: true}
 			twin.Plug()
-			k, err := New(Config{Scanner: settings.Scanner{Device: "virtual", Layout: "auto"}, Book: &book{}, Twin: twin, Told: func(bool) {}, Log: slog.New(slog.DiscardHandler),
+			k, err := New(Config{Scanner: settings.Scanner{Device: "virtual", Layout: "auto"}, Book: &book{}, Twin: twin, Told: func(bool) {}, Now: now, Log: slog.New(slog.DiscardHandler),
 				Kept: func(id string) string { return kept[id] }, Keep: func(id, layout string) error { kept[id] = layout; return nil }})
 			if err != nil {
 				t.Fatal(err)
@@ -60,7 +60,7 @@ func TestAScannerIsTaught(t *testing.T) {
 			{text: scanner.Sheet()[:99], teach: time.Second, lesson: wire.LessonRefused, says: "That was not the sheet, or not all of it: 99 keys came. Scan it again, with all of the code in the light."},
 			{text: scanner.Sheet(), teach: Lesson, lesson: wire.LessonRefused, says: "That is the sheet that teaches the scanner, and nobody has asked for it. Ask for it in the console first."},
 			{text: scanner.Sheet(), teach: time.Second, lesson: wire.Learned, ok: true, says: "Learned: the kit knows this scanner's keys from now on, after a restart too."},
-			{text: slip.Code(sold), ok: true, says: "A-042: Mug, € 10.00."},
+			{text: slip.Code(sold), ok: true, says: "A-042: Mug, € 10.00 to pay."},
 		} {
 			if c.teach > 0 {
 				if reason := k.Teach(); reason != "" {
@@ -103,12 +103,20 @@ func TestWhatCannotBeTaught(t *testing.T) {
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // book has one ticket.
-type book struct{ fail error }
+type book struct {
+	fail error
+	is   pipeline.Fulfilment
+}
 
-var sold = pipeline.Ticket{N: 42, Number: "A-042", Tap: "01J0000000000000000000ZYXW", Title: "Mug", Total: pipeline.Money{Minor: 1000, Currency: "EUR"}, Print: pipeline.Printed}
+var sold = pipeline.Ticket{N: 42, Number: "A-042", Tap: "01J0000000000000000000ZYXW", Title: "Mug", Lines: []pipeline.OrderLine{{SKU: "MUG", Title: "Mug", N: 1, Amount: 1000}},
+	Total: pipeline.Money{Minor: 1000, Currency: "EUR"}, Print: pipeline.Printed}
+
+func now() time.Duration { return time.Hour }
 
 func (b *book) Ticket(_ context.Context, number string) (pipeline.Ticket, bool, error) {
-	return sold, number == sold.Number, b.fail
+	t := sold
+	t.Fulfilment = b.is
+	return t, number == sold.Number, b.fail
 }
 
 // TestASlipIsHeldAgainstItsTicket, whatever country the scanner is set to, and what was made up is not.
@@ -117,7 +125,7 @@ func TestASlipIsHeldAgainstItsTicket(t *testing.T) {
 		twin, b := &scanner.Twin{}, &book{}
 		twin.Plug()
 		var told []bool
-		k, err := New(Config{Scanner: settings.Scanner{Device: "virtual", Layout: "auto"}, Book: b, Twin: twin, Told: func(ok bool) { told = append(told, ok) }, Log: slog.New(slog.DiscardHandler)})
+		k, err := New(Config{Scanner: settings.Scanner{Device: "virtual", Layout: "auto"}, Book: b, Twin: twin, Told: func(ok bool) { told = append(told, ok) }, Now: now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,13 +149,17 @@ func TestASlipIsHeldAgainstItsTicket(t *testing.T) {
 			fail error
 			ok   bool
 			says string
+			is   pipeline.Fulfilment
 		}{
-			{slip.Code(sold), nil, true, "A-042: Mug, € 10.00."},
-			{slip.Code(made), nil, false, "This kit has sold no ticket with that code: another kit's, or made up. Hand nothing over for it."},
-			{"4006381333931", nil, false, "That is no ticket's code."},
-			{slip.Code(sold), errors.New("i/o error"), false, "The kit cannot look that ticket up right now. Scan it again."},
+			{text: slip.Code(sold), ok: true, says: "A-042: Mug, € 10.00 to pay."},
+			{text: slip.Code(sold), ok: true, says: "A-042: Mug, paid.", is: pipeline.Fulfilment{Paid: 1000}},
+			{text: slip.Code(sold), says: "A-042 was handed over 5 min ago: hand nothing over.", is: pipeline.Fulfilment{Paid: 1000, Handed: []int{1}, Done: 55 * time.Minute}},
+			{text: slip.Code(sold), says: "A-042 is void: hand nothing over.", is: pipeline.Fulfilment{Void: []int{1}, Voided: 1000, Done: 55 * time.Minute}},
+			{text: slip.Code(made), says: "This kit has sold no ticket with that code: another kit's, or made up. Hand nothing over for it."},
+			{text: "4006381333931", says: "That is no ticket's code."},
+			{text: slip.Code(sold), fail: errors.New("i/o error"), says: "The kit cannot look that ticket up right now. Scan it again."},
 		} {
-			b.fail = c.fail
+			b.fail, b.is = c.fail, c.is
 			time.Sleep(time.Second)
 			if err := twin.Scan("de", c.text); err != nil {
 				t.Fatal(err)

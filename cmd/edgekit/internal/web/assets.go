@@ -33,7 +33,7 @@ func newAssets(files fs.FS) (assets, error) {
 		if err != nil {
 			return err
 		}
-		if name == "index.html" {
+		if path.Ext(name) == ".html" {
 			b = ui.Index(b)
 		}
 		var z bytes.Buffer
@@ -51,8 +51,10 @@ func newAssets(files fs.FS) (assets, error) {
 		a["/"+name] = asset{b, z.Bytes(), contentType(name), fmt.Sprintf(`"%s"`, hex.EncodeToString(sum[:8]))}
 		return nil
 	})
-	if index, ok := a["/index.html"]; ok {
-		a["/"] = index
+	for at, name := range map[string]string{"/": "/index.html", "/board": "/board.html"} {
+		if page, ok := a[name]; ok {
+			a[at] = page
+		}
 	}
 	return a, err
 }

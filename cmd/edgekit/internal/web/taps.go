@@ -90,7 +90,8 @@ type ticket struct {
 	Title  string               `json:"title"`
 	Total  wire.Money           `json:"total"`
 	Lines  []pipeline.OrderLine `json:"lines"`
-	State  string               `json:"state"`
+	State  string               `json:"state"`      // of its slip
+	Is     string               `json:"fulfilment"` // see pipeline.Ticket.State
 	At     time.Time            `json:"at"`
 }
 
@@ -105,7 +106,7 @@ func (w *Web) ticketsOf(rw http.ResponseWriter, r *http.Request, viewer string) 
 	}
 	list := make([]ticket, len(ts))
 	for i, t := range ts {
-		list[i] = ticket{t.Number, t.Tap, t.Offer, t.Title, wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.Wall}
+		list[i] = ticket{t.Number, t.Tap, t.Offer, t.Title, wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.State(), t.Wall}
 	}
 	return list, true
 }

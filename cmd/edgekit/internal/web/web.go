@@ -36,6 +36,7 @@ type Book interface {
 	Consent(viewer string) (pipeline.Consent, bool)
 	SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error)
 	TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error)
+	ToHandOver(ctx context.Context, n int) ([]pipeline.Ticket, error)
 }
 
 // Mint makes tokens.
@@ -66,6 +67,7 @@ type Web struct {
 	messages *pipeline.Limiter // of any kind but taps, by viewer
 	stills   *pipeline.Limiter // of those without a session, by address
 	wake     chan struct{}
+	board    board
 }
 
 // New makes the visitors' side.
@@ -96,6 +98,7 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 	api.HandleFunc("GET /api/tickets", w.getTickets)
 	api.HandleFunc("GET /api/tickets/{ticket}", w.getTicket)
 	api.HandleFunc("GET /api/still", w.getStill)
+	api.HandleFunc("GET /api/board", w.board.get(w))
 	api.HandleFunc("GET /api/me", w.getMe)
 	api.HandleFunc("POST /api/stay", w.postStay)
 	api.HandleFunc("GET /t/{token}", w.getLink)

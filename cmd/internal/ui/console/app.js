@@ -3,6 +3,7 @@ import { ask } from "./api.js";
 import { Buttons } from "./buttons.js";
 import { Camera } from "./camera.js";
 import { Catalogue } from "./catalogue.js";
+import { Counter } from "./counter.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
 import { HeldUp } from "./heldup.js";
@@ -27,8 +28,9 @@ import { Wifi } from "./wifi.js";
 
 const offers = new Offers(el("offers"), () => link.leave());
 const sales = new Sales(el("sales"), el("no-sales"));
-const tickets = new Tickets(() => link.leave());
-const scans = new Scans(el("scans"), el("scanned"));
+const counter = new Counter(() => link.leave());
+const tickets = new Tickets(() => link.leave(), (ticket) => counter.open(ticket));
+const scans = new Scans(el("scans"), el("scanned"), (ticket) => counter.open(ticket));
 const heldUp = new HeldUp(() => link.leave());
 const push = new Push(() => link.leave());
 const devices = new Devices(el("devices"), el("trouble"));
@@ -62,6 +64,7 @@ function show(s) {
   heldUp.set(s.held_up);
   push.set(s.push);
   scans.set(s.scans);
+  counter.scanned(s.scans);
   teach.set(s.scans);
   devices.set(s.devices);
   buttons.set(s.buttons);
@@ -81,6 +84,7 @@ function forget() {
   text(el("link"), "");
   /** @type {HTMLDetailsElement} */ (el("another")).open = false;
   tickets.slip.forget();
+  counter.forget();
   buttons.forget();
   teach.forget();
   settings.forget();

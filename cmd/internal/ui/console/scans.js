@@ -8,11 +8,12 @@ export class Scans {
   /**
    * @param {HTMLElement} list
    * @param {HTMLElement} section shown once something was scanned
+   * @param {(ticket: string) => void} serve
    */
-  constructor(list, section) {
+  constructor(list, section, serve) {
     this.section = section;
     /** @type {List<Scan, ReturnType<typeof row>>} */
-    this.list = new List(list, (s) => s.at + s.text, row);
+    this.list = new List(list, (s) => s.at + s.text, (s) => row(s, serve));
   }
 
   set(/** @type {Scan[]} */ scans) {
@@ -21,12 +22,23 @@ export class Scans {
   }
 }
 
-/** @param {Scan} s */
-function row(s) {
+/**
+ * @param {Scan} s
+ * @param {(ticket: string) => void} serve
+ */
+function row(s, serve) {
   const li = make("li", "scan"), head = make("div", "head"), state = make("span"), more = make("p", "small");
   head.append(make("b", "", s.ticket || (s.lesson ? "The scanner's sheet" : "Not a ticket")), state);
   li.append(head, make("p", "", brief(s.detail)), more);
   label(state, scanLabel(s));
   text(more, [timeOfDay(s.at), s.print ? `slip: ${slipLabel(s.print).word.toLowerCase()}` : s.lesson ? "" : s.text].filter(Boolean).join(", "));
+  const { ticket } = s;
+  if (ticket) {
+    const b = make("button", "", "Serve");
+    b.type = "button";
+    b.setAttribute("aria-label", `Serve ${ticket}, scanned`);
+    b.addEventListener("click", () => serve(ticket));
+    li.append(b);
+  }
   return { li, update: () => {} }; // a scan never changes
 }

@@ -1,7 +1,7 @@
 // Tickets with the state of their slips; a slip's picture is fetched when somebody wants to see it.
 import { ask, why } from "./api.js";
 import { List, el, label, make, text } from "./dom.js";
-import { heldText, slipLabel, timeOfDay } from "./words.js";
+import { fulfilmentLabel, heldText, slipLabel, timeOfDay } from "./words.js";
 
 /** @typedef {import("./words.js").Ticket} Ticket */
 
@@ -9,9 +9,13 @@ import { heldText, slipLabel, timeOfDay } from "./words.js";
 const few = 8;
 
 export class Tickets {
-  /** @param {() => void} refused called when this device turns out not to be paired any more */
-  constructor(refused) {
+  /**
+   * @param {() => void} refused called when this device turns out not to be paired any more
+   * @param {(ticket: string) => void} serve
+   */
+  constructor(refused, serve) {
     this.refused = refused;
+    this.serve = serve;
     this.slip = new Slip(refused);
     this.all = false;
     /** @type {Ticket[]} */
@@ -50,13 +54,19 @@ export class Tickets {
 
   /** @param {Ticket} t */
   row(t) {
-    const li = make("li", "ticket"), what = make("p", "what"), state = make("span"), show = make("button", "", "Slip");
+    const li = make("li", "ticket"), what = make("p", "what"), state = make("span"), is = make("span"), buttons = make("p", "does");
     what.append(make("span", "title", t.title), make("span", "small", [t.total.text, timeOfDay(t.at)].filter(Boolean).join(" · ")));
-    show.type = "button";
-    show.setAttribute("aria-label", `Slip of ${t.ticket}`);
-    show.addEventListener("click", () => this.slip.open(t.ticket));
-    li.append(make("b", "number", t.ticket), what, state, show);
-    return { li, update: (/** @type {Ticket} */ now) => label(state, slipLabel(now.state)) };
+    for (const [word, name, does] of /** @type {[string, string, () => void][]} */ ([["Serve", `Serve ${t.ticket}`, () => this.serve(t.ticket)], ["Slip", `Slip of ${t.ticket}`, () => this.slip.open(t.ticket)]])) {
+      const b = make("button", "", word);
+      b.type = "button";
+      b.setAttribute("aria-label", name);
+      b.addEventListener("click", does);
+      buttons.append(b);
+    }
+    const labels = make("p", "labels");
+    labels.append(state, is);
+    li.append(make("b", "number", t.ticket), what, buttons, labels);
+    return { li, update: (/** @type {Ticket} */ now) => { label(state, slipLabel(now.state)); label(is, fulfilmentLabel(now.fulfilment)); } };
   }
 }
 

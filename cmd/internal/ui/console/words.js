@@ -4,10 +4,10 @@
  * @typedef {{minor: number, currency: string, text: string}} Money
  * @typedef {{id: string, title: string, price: Money, state: string, left: number, sold: number, ends_ms?: number}} Offer
  * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
- * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[]}} Ticket
+ * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[], fulfilment: string, owed: Money}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
- * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, lesson?: string}} Scan lesson: learned or refused
+ * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, state?: string, lesson?: string}} Scan lesson: learned or refused
  * @typedef {{detail: string, text?: string, title?: string, offer?: string, at?: string}} HeldUp
  * @typedef {{state: string, server: string, reason?: string, kbps?: number, rtt_ms?: number, lost?: number, sound?: boolean}} Push
  * @typedef {{presses: Press[], help: boolean}} Buttons
@@ -95,13 +95,31 @@ export function slipLabel(state) {
   return slipWords[state] || { word: state, mood: "calm" };
 }
 
+/** @type {Record<string, Label>} */
+const fulfilmentWords = {
+  open: { word: "To hand over", mood: "warn" },
+  ready: { word: "Called", mood: "warn" },
+  partly: { word: "Partly handed over", mood: "warn" },
+  "handed-over": { word: "Handed over", mood: "good" },
+  void: { word: "Void", mood: "bad" },
+};
+
 /**
- * Whether what was scanned is a ticket, or was learned from.
+ * @param {string} state of a ticket
+ * @returns {Label}
+ */
+export function fulfilmentLabel(state) {
+  return fulfilmentWords[state] || { word: state, mood: "calm" };
+}
+
+/**
+ * Whether what was scanned is a ticket for which something is to be handed over, or was learned from.
  * @param {Scan} s
  * @returns {Label}
  */
 export function scanLabel(s) {
   if (s.lesson) return s.ok ? { word: "Learned", mood: "good" } : { word: "Not learned", mood: "bad" };
+  if (!s.ok && s.ticket) return { ...fulfilmentLabel(s.state || ""), mood: "bad" };
   return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
 }
 

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"edgekit.internal/cmd/internal/wire"
+)
+
+type (
+	ticketVerb struct {
+		List     ticketList     `cmd:"" help:"Tickets, oldest first."`
+		Show     ticketShow     `cmd:"" help:"One ticket: its pieces, what is owed, and what was done with it."`
+		Ready    ticketReady    `cmd:"" help:"Call its number: it can be fetched."`
+		Pay      ticketPay      `cmd:"" help:"Say that it is paid."`
+		HandOver ticketHandOver `cmd:"" help:"Say that it is handed over, or some of it."`
+		Void     ticketVoid     `cmd:"" help:"Say that it is not sold any more, or some of it that was not handed over."`
+		TakeBack ticketTakeBack `cmd:"" help:"Say that it came back, or some of it."`
+		Undo     ticketUndo     `cmd:"" help:"Say that the last call, payment or hand-over was a mistake."`
+		Scan     ticketScan     `cmd:"" help:"Find the ticket of a slip in a photograph."`
+		Waits    waitsVerb      `cmd:"" help:"How long buyers waited."`
+	}
+	ticketList  struct{}
+	ticketShow  struct{ ticketArg }
+	ticketReady struct{ actArg }
+	ticketPay   struct {
+		actArg
+		Payment string `default:"cash" enum:"cash,card,other" help:"How: ${enum}."`
+		Amount  int64  `help:"How much of it, in minor units; left out: all that is owed."`
+	}
+	ticketHandOver struct {
+		actArg
+		piecesArg
+		Payment string `default:"" enum:",cash,card,other" help:"How what is owed is paid now: cash, card or other; left out: it is not."`
+	}
+	ticketVoid     struct{ giveUp }
+	ticketTakeBack struct{ giveUp }
+	ticketUndo     struct{ actArg }
+	ticketScan     struct {
+		File string `arg:"" help:"The photograph, JPEG or PNG."`
+	}
+	waitsVerb struct{}
+
+	ticketArg struct {
+		Ticket string `arg:"" help:"Its number, such as A-001."`
+	}
+	actArg struct {
+		ticketArg
+		Note string `help:"In your own words."`
+		ID   string `help:"The act's own id, a ULID: the same one again is the same act."`
+	}
+	piecesArg struct {
+		Pieces []int `placeholder:"N,…" help:"How many of each of its lines; left out: all."`
+	}
+	giveUp struct {
+		actArg
+		piecesArg
+		Restock bool   `help:"The pieces can be sold again."`
+		Payment string `default:"" enum:",cash,card,other" help:"How the money goes back: cash, card or other."`
+	}
+)
+
+func (ticketList) Run(k *kit, p *printer) error {
+	list := []wire.Sale{}
+	if err := k.ask("GET", "/tickets", nil, &list); err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, t := range list {
+		rows = append(rows, []string{t.Ticket, t.Offer, strconv.FormatInt(t.Total, 10), t.State, t.Fulfilment, strconv.FormatInt(t.Owed, 10), t.Tap})
+	}
+	return p.table(list, []string{"TICKET", "OFFER", "TOTAL", "SLIP", "IS", "OWED", "TAP"}, rows)
+}
+
+func (v ticketShow) Run(k *kit, p *printer) error {
+	var t wire.TicketNow
+	if err := k.ask("GET", "/tickets/"+url.PathEscape(v.Ticket), nil, &t); err != nil {
+		return err
+	}
+	rows := [][]string{{t.Ticket, t.Title}, {"is", t.State}, {"total", t.Total.Text}, {"owed", t.Owed.Text}, {"paid", t.Paid.Text}}
+	for _, l := range t.Lines {
+		rows = append(rows, []string{l.SKU, fmt.Sprintf("%d x %s: %d handed over, %d to hand over", l.N, l.Title, l.Handed, l.Open)})
+	}
+	for _, a := range t.Acts {
+		rows = append(rows, []string{a.At.Local().Format("2006-01-02 15:04"), strings.TrimSpace(a.Detail + " " + a.Note)})
+	}
+	return p.table(t, nil, rows)
+}
+
+func (v ticketReady) Run(k *kit, p *printer) error {
+	return v.serve(k, p, wire.Serve{Do: "ready"})
+}
+
+func (v ticketPay) Run(k *kit, p *printer) error {
+	return v.serve(k, p, wire.Serve{Do: "pay", Payment: v.Payment, Amount: v.Amount})
+}
+
+func (v ticketHandOver) Run(k *kit, p *printer) error {
+	return v.serve(k, p, wire.Serve{Do: "hand-over", Payment: v.Payment, Pieces: v.Pieces})
+}
+
+func (v ticketVoid) Run(k *kit, p *printer) error {
+	return v.serve(k, p, wire.Serve{Do: "void", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock})
+}
+
+func (v ticketTakeBack) Run(k *kit, p *printer) error {
+	return v.serve(k, p, wire.Serve{Do: "take-back", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock})
+}
+
+func (v ticketUndo) Run(k *kit, p *printer) error { return v.serve(k, p, wire.Serve{Do: "undo"}) }
+
+// serve ends in an error where the kit refuses.
+func (v actArg) serve(k *kit, p *printer, s wire.Serve) error {
+	if s.ID = v.ID; s.ID == "" {
+		s.ID = ulid.Make().String()
+	}
+	s.Ticket, s.Note = v.Ticket, v.Note
+	var done wire.Served
+	if err := k.ask("POST", "/counter", s, &done); err != nil {
+		return err
+	}
+	if !done.OK && !p.json {
+		return errors.New(done.Detail)
+	}
+	return p.table(done, nil, [][]string{{done.Detail}})
+}
+
+func (v ticketScan) Run(k *kit, p *printer) error {
+	picture, err := os.ReadFile(v.File)
+	if err != nil {
+		return fault{fmt.Errorf("photograph: %w", err)}
+	}
+	var s wire.Scan
+	if err := k.ask("POST", "/photo", picture, &s); err != nil {
+		return err
+	}
+	if !s.OK && !p.json {
+		return errors.New(s.Detail)
+	}
+	return p.table(s, nil, [][]string{{s.Detail}})
+}
+
+func (waitsVerb) Run(k *kit, p *printer) error {
+	var w wire.Waits
+	if err := k.ask("GET", "/waits", nil, &w); err != nil {
+		return err
+	}
+	row := func(what string, w wire.Wait) []string {
+		if w.N == 0 {
+			return []string{what, "0", "", "", ""}
+		}
+		return []string{what, strconv.Itoa(w.N), waited(w.Median), waited(w.P90), waited(w.Most)}
+	}
+	return p.table(w, []string{"FROM THE TAP UNTIL", "TICKETS", "HALF WITHIN", "NINE OF TEN WITHIN", "ALL WITHIN"},
+		[][]string{row("the slip was printed", w.Printed), row("the number was called", w.Ready), row("all was handed over", w.Handed), {"to hand over now", strconv.Itoa(w.Open), "", "", ""}})
+}
+
+func waited(s float64) string {
+	if s < 60 {
+		return fmt.Sprintf("%.1f s", s)
+	}
+	return fmt.Sprintf("%d min %02d s", int(s)/60, int(s)%60)
+}

@@ -1,0 +1,231 @@
+// The counter: a ticket that was scanned, photographed or named, what is owed for it, and what is done with it.
+import { ask, fresh, why, wish } from "./api.js";
+import { el, label, make, text } from "./dom.js";
+import { fulfilmentLabel, timeOfDay } from "./words.js";
+
+/** @typedef {import("./words.js").Money} Money */
+/** @typedef {import("./words.js").Scan} Scan */
+/** @typedef {{sku: string, title: string, n: number, open: number, handed: number, amount: Money}} Line */
+/** @typedef {{id: string, do: string, ok: boolean, detail: string, money: number, at: string}} Act */
+/** @typedef {{ticket: string, title: string, lines: Line[], total: Money, owed: Money, paid: Money, state: string, at: string, acts: Act[]}} Ticket */
+/** @typedef {"hand-over" | "void" | "take-back"} Mode */
+
+/** @type {[string, Mode][]} */
+const modes = [["counter-hand", "hand-over"], ["counter-void", "void"], ["counter-return", "take-back"]];
+
+/** A photograph's longer side, in pixels, as it is sent: a slip's code is legible, and it is there at once. */
+const side = 1600;
+
+export class Counter {
+  /** @param {() => void} refused called when this device turns out not to be paired any more */
+  constructor(refused) {
+    this.refused = refused;
+    this.dialog = /** @type {HTMLDialogElement} */ (el("counter"));
+    this.now = /** @type {HTMLInputElement} */ (el("counter-now"));
+    this.follow = /** @type {HTMLInputElement} */ (el("scans-open"));
+    this.number = /** @type {HTMLInputElement} */ (el("counter-number"));
+    this.photo = /** @type {HTMLInputElement} */ (el("counter-photo"));
+    this.back = /** @type {HTMLSelectElement} */ (el("counter-back"));
+    this.restock = /** @type {HTMLInputElement} */ (el("counter-restock"));
+    /** @type {Ticket | null} */
+    this.ticket = null;
+    /** @type {Mode} */
+    this.mode = "hand-over";
+    /** @type {HTMLInputElement[]} */
+    this.pieces = [];
+    /** @type {string | null} the latest scan, once one is known */
+    this.seen = null;
+    for (const [id, mode] of modes)
+      el(id).addEventListener("click", () => { this.mode = mode; this.show(); });
+    this.now.addEventListener("change", () => this.show());
+    el("counter-cash").addEventListener("click", () => this.take("cash"));
+    el("counter-card").addEventListener("click", () => this.take("card"));
+    el("counter-unpaid").addEventListener("click", () => this.serve("hand-over", { pieces: this.chosen() }));
+    el("counter-give").addEventListener("click", () => this.give());
+    el("counter-ready").addEventListener("click", () => this.serve("ready", {}));
+    el("counter-undo").addEventListener("click", () => this.serve("undo", {}));
+    el("counter-close").addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("click", (e) => { if (e.target === this.dialog) this.dialog.close(); });
+    el("counter-find").addEventListener("submit", (e) => { e.preventDefault(); this.find(); });
+    this.photo.addEventListener("change", () => this.look());
+  }
+
+  /** A ticket that somebody scans is opened here, if this is the console for it. */
+  scanned(/** @type {Scan[]} */ scans) {
+    const last = scans[0], key = last ? last.at + last.text : "";
+    const first = this.seen === null;
+    if (key === this.seen) return;
+    this.seen = key;
+    if (!first && last && last.ticket && this.follow.checked) this.open(last.ticket);
+  }
+
+  find() {
+    const number = this.number.value.trim().toUpperCase().replace(/^([A-Z]+)\s*-?\s*(\d+)$/, (_, a, n) => `${a}-${n.padStart(3, "0")}`);
+    if (number) this.open(number);
+  }
+
+  async look() {
+    const file = this.photo.files && this.photo.files[0];
+    this.photo.value = ""; // the same one again is looked at again
+    if (!file) return;
+    text(el("counter-look"), "Looking for the slip's code…");
+    text(el("counter-look-fault"), "");
+    const a = await send(await smaller(file));
+    text(el("counter-look"), "");
+    if (a.status === 401) return this.refused();
+    if (a.status !== 200) return text(el("counter-look-fault"), why(a));
+    if (!a.body.ticket) return text(el("counter-look-fault"), a.body.detail);
+    this.seen = a.body.at + a.body.text;
+    this.open(a.body.ticket);
+  }
+
+  /** @param {string} number */
+  async open(number) {
+    this.mode = "hand-over";
+    this.now.checked = true;
+    text(el("counter-note"), "");
+    text(el("counter-fault"), "");
+    text(el("counter-look-fault"), "");
+    await this.load(number);
+  }
+
+  /** @param {string} number */
+  async load(number) {
+    const a = await ask("GET", `/api/operator/control/tickets/${encodeURIComponent(number)}`);
+    if (a.status === 401) return this.refused();
+    if (a.status !== 200) return text(this.dialog.open ? el("counter-fault") : el("counter-look-fault"), a.status === 404 ? `There is no ticket ${number}.` : why(a));
+    this.ticket = a.body;
+    this.number.value = "";
+    this.show();
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  show() {
+    const t = this.ticket;
+    if (!t) return;
+    const open = t.lines.some((l) => l.open > 0), handed = t.lines.some((l) => l.handed > 0), owed = t.owed.minor > 0, paid = t.paid.minor > 0;
+    /** @type {Record<Mode, boolean>} */
+    const can = { "hand-over": open || owed, void: open, "take-back": handed };
+    if (!can[this.mode]) this.mode = handed && !can["hand-over"] ? "take-back" : "hand-over";
+    const over = this.mode === "hand-over";
+    text(el("counter-title"), `${t.ticket} · ${t.title}`);
+    label(el("counter-state"), fulfilmentLabel(t.state));
+    text(el("counter-owed"), owed ? `${t.owed.text} to pay` : t.owed.minor < 0 ? `${t.paid.text} paid, of which some is to be given back` : paid ? `${t.paid.text} paid` : "Nothing to pay");
+    this.lines(t);
+    for (const [id, mode] of modes) {
+      el(id).hidden = !can[mode];
+      el(id).setAttribute("aria-pressed", String(this.mode === mode));
+    }
+    const now = over && open && this.now.checked;
+    el("counter-now-row").hidden = !over || !open || !owed;
+    el("counter-cash").hidden = el("counter-card").hidden = !over || !owed;
+    text(el("counter-cash"), `${t.owed.text} in cash${now ? ", hand over" : ""}`);
+    text(el("counter-card"), `${t.owed.text} by card${now ? ", hand over" : ""}`);
+    el("counter-unpaid").hidden = !over || !open || (owed && !this.now.checked);
+    el("counter-unpaid").className = owed ? "calm" : "go";
+    text(el("counter-unpaid"), owed ? "Hand over, not paid yet" : "Hand over");
+    el("counter-giving").hidden = over || !can[this.mode];
+    el("counter-back-row").hidden = !paid;
+    text(el("counter-give"), this.mode === "void" ? "Void these" : "Take these back");
+    el("counter-ready").hidden = !over || !open;
+    text(el("counter-ready"), t.state === "ready" ? "Call the number again" : "Call the number");
+    const last = t.acts.filter((a) => a.ok).pop();
+    el("counter-undo").hidden = !last || !["ready", "pay", "hand-over"].includes(last.do);
+    el("counter-acts").replaceChildren(...t.acts.slice(-6).map((a) => make("li", a.ok ? "" : "warn", `${timeOfDay(a.at)} ${a.detail}`)));
+  }
+
+  /** How many of each line it is about: all, unless somebody says fewer. */
+  lines(/** @type {Ticket} */ t) {
+    this.pieces = [];
+    el("counter-lines").replaceChildren(...t.lines.map((l, i) => {
+      const most = this.mode === "take-back" ? l.handed : l.open;
+      const li = make("li"), n = make("input"), name = make("label", "", `${l.title}${l.n > 1 ? `, ${l.n} pieces` : ""}`);
+      n.type = "number";
+      n.inputMode = "numeric";
+      n.min = "0";
+      n.max = n.value = String(most);
+      n.disabled = most === 0;
+      n.id = `counter-line-${i}`;
+      name.htmlFor = n.id;
+      li.append(name, n, make("span", "small", `of ${most}`));
+      this.pieces.push(n);
+      return li;
+    }));
+  }
+
+  chosen() {
+    return this.pieces.map((n) => Math.max(0, Math.floor(Number(n.value) || 0)));
+  }
+
+  /** @param {string} payment */
+  take(payment) {
+    const t = this.ticket;
+    if (!t) return;
+    if (this.now.checked && t.lines.some((l) => l.open > 0)) return this.serve("hand-over", { payment, pieces: this.chosen() });
+    return this.serve("pay", { payment });
+  }
+
+  give() {
+    const t = this.ticket;
+    if (!t) return;
+    return this.serve(this.mode, { pieces: this.chosen(), restock: this.restock.checked, ...(t.paid.minor > 0 ? { payment: this.back.value } : {}) });
+  }
+
+  /**
+   * @param {string} what
+   * @param {Record<string, any>} more
+   */
+  async serve(what, more) {
+    const t = this.ticket;
+    if (!t || this.dialog.getAttribute("aria-busy") === "true") return;
+    this.dialog.setAttribute("aria-busy", "true");
+    const a = await wish("/api/operator/control/counter", { id: fresh(), ticket: t.ticket, do: what, ...more });
+    this.dialog.removeAttribute("aria-busy");
+    if (a.status === 401) return this.refused();
+    const done = a.status === 200 && a.body.ok;
+    text(el("counter-note"), done ? a.body.detail : "");
+    text(el("counter-fault"), done ? "" : a.status === 200 ? a.body.detail : why(a));
+    if (done) this.mode = "hand-over";
+    await this.load(t.ticket);
+  }
+
+  forget() {
+    this.dialog.close();
+    this.ticket = null;
+    this.seen = null;
+    for (const id of ["counter-title", "counter-owed", "counter-note", "counter-fault", "counter-look", "counter-look-fault"]) text(el(id), "");
+    for (const id of ["counter-lines", "counter-acts"]) el(id).replaceChildren();
+  }
+}
+
+/**
+ * @param {File} file
+ * @returns {Promise<Blob>} the picture as small as it needs to be, where the browser can make it so
+ */
+async function smaller(file) {
+  try {
+    const whole = await createImageBitmap(file);
+    const by = Math.min(1, side / Math.max(whole.width, whole.height)), canvas = document.createElement("canvas");
+    canvas.width = Math.round(whole.width * by);
+    canvas.height = Math.round(whole.height * by);
+    const to = canvas.getContext("2d");
+    if (!to) return file;
+    to.drawImage(whole, 0, 0, canvas.width, canvas.height);
+    return (await new Promise((/** @type {(b: Blob | null) => void} */ done) => canvas.toBlob(done, "image/jpeg", 0.9))) || file;
+  } catch (e) {
+    return file;
+  }
+}
+
+/**
+ * @param {Blob} picture
+ * @returns {Promise<import("./api.js").Answer>}
+ */
+async function send(picture) {
+  try {
+    const res = await fetch("/api/operator/control/photo", { method: "POST", body: picture, headers: { "Content-Type": picture.type || "image/jpeg" } });
+    return { status: res.status, body: await res.json(), retry: 0 };
+  } catch (e) {
+    return { status: 0, body: null, retry: 0 };
+  }
+}

@@ -1,0 +1,106 @@
+package wire
+
+import (
+	"time"
+
+	"edgekit.internal/pipeline"
+)
+
+// Serve is what an operator does with a ticket at the counter: POST /counter. ID is a ULID: a repeat is the same act. See pipeline.CounterAct.
+type Serve struct {
+	ID      string `json:"id"`
+	Ticket  string `json:"ticket"`
+	Do      string `json:"do"`               // ready, pay, hand-over, void, take-back or undo
+	Pieces  []int  `json:"pieces,omitempty"` // of each line; left out: all that there are
+	Payment string `json:"payment,omitempty"`
+	Amount  int64  `json:"amount,omitempty"`
+	Restock bool   `json:"restock,omitempty"`
+	Note    string `json:"note,omitempty"`
+}
+
+// Served answers it, and is one of those in a TicketNow, oldest first.
+type Served struct {
+	ID      string    `json:"id"`
+	Do      string    `json:"do"`
+	OK      bool      `json:"ok"`
+	Detail  string    `json:"detail"` // what was done, or why not
+	Payment string    `json:"payment,omitempty"`
+	Money   int64     `json:"money"`            // that came in; below zero: that goes back
+	Voided  int64     `json:"voided,omitempty"` // by how much less the ticket is since
+	Note    string    `json:"note,omitempty"`
+	At      time.Time `json:"at"` // by the kit's wall clock, which may not know
+}
+
+// FromCounter writes an act's outcome.
+func FromCounter(o pipeline.CounterOutcome) Served {
+	voided, _ := o.Voided()
+	return Served{o.ID, string(o.Do), o.OK(), o.Details, string(o.Payment), o.Money, voided, o.Note, o.Wall}
+}
+
+// TicketNow is a ticket as it is at the counter: GET /tickets/{ticket}.
+type TicketNow struct {
+	Ticket string       `json:"ticket"`
+	Offer  string       `json:"offer"`
+	Title  string       `json:"title"`
+	Lines  []TicketLine `json:"lines"`
+	Total  Money        `json:"total"`
+	Owed   Money        `json:"owed"`  // below zero: to be given back
+	Paid   Money        `json:"paid"`  // less what went back
+	State  string       `json:"state"` // see pipeline.Ticket.State
+	Via    string       `json:"via"`
+	At     time.Time    `json:"at"` // by the kit's wall clock, which may not know
+	Acts   []Served     `json:"acts"`
+}
+
+// TicketLine is one of its lines.
+type TicketLine struct {
+	SKU    string `json:"sku"`
+	Title  string `json:"title"`
+	N      int    `json:"n"`
+	Open   int    `json:"open"`   // to be handed over
+	Handed int    `json:"handed"` // and not taken back
+	Amount Money  `json:"amount"` // for all N
+}
+
+// FromTicket writes a ticket with what was done with it.
+func FromTicket(t pipeline.Ticket, acts []pipeline.CounterOutcome) TicketNow {
+	money := func(minor int64) Money {
+		return FromMoney(pipeline.Money{Minor: minor, Currency: t.Total.Currency})
+	}
+	now := TicketNow{Ticket: t.Number, Offer: t.Offer, Title: t.Title, Lines: []TicketLine{}, Total: FromMoney(t.Total), Owed: money(t.Owed()), Paid: money(t.Paid), State: t.State(),
+		Via: string(t.Via), At: t.Wall, Acts: []Served{}}
+	for i, l := range t.Lines {
+		line := TicketLine{SKU: l.SKU, Title: l.Title, N: l.N, Open: t.Open(i), Amount: money(l.Amount)}
+		if i < len(t.Handed) {
+			line.Handed = t.Handed[i]
+		}
+		now.Lines = append(now.Lines, line)
+	}
+	for _, o := range acts {
+		now.Acts = append(now.Acts, FromCounter(o))
+	}
+	return now
+}
+
+// QueueBoard is what the screen that faces customers shows: GET /api/board. Numbers only, oldest first.
+type QueueBoard struct {
+	Ready   []string `json:"ready"`   // can be fetched
+	Waiting []string `json:"waiting"` // cannot yet
+}
+
+// Waits is how long buyers waited: GET /waits.
+type Waits struct {
+	Since   time.Time `json:"since"` // of the first that counts, by the kit's wall clock
+	Printed Wait      `json:"printed"`
+	Ready   Wait      `json:"ready"`
+	Handed  Wait      `json:"handed"`
+	Open    int       `json:"open"` // tickets to hand over now
+}
+
+// Wait is how long it took from the tap to a step, in seconds: half took no longer than Median, nine of ten no longer than P90.
+type Wait struct {
+	N      int     `json:"n"`
+	Median float64 `json:"median_s"`
+	P90    float64 `json:"p90_s"`
+	Most   float64 `json:"most_s"`
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/journal"
+)
+
+// Serve decides what an operator does with a ticket at the counter in one durable transaction, with what it changes and its journal entry,
+// or finds the decision of an earlier act with the same id. ErrUnknown: there is no such ticket.
+func (s *Store) Serve(ctx context.Context, a pipeline.CounterAct) (out pipeline.CounterOutcome, err error) {
+	if !a.Valid() {
+		return out, fmt.Errorf("store: %.40q with %.40q as %.40q: expected a ULID, a ticket's number and one of %q, with pieces and payment where it takes them", a.Do, a.Ticket, a.ID, pipeline.CounterActions)
+	}
+	err = s.change(ctx, func(g *group) error {
+		first, ok, err := findAct(g.conn, "c.id = ?", a.ID)
+		if ok || err != nil {
+			out, out.Repeat = first, ok
+			return err
+		}
+		out, err = g.serve(a)
+		return err
+	})
+	return out, err
+}
+
+func (g *group) serve(a pipeline.CounterAct) (out pipeline.CounterOutcome, err error) {
+	n, _ := pipeline.ParseTicketNumber(a.Ticket)
+	ts, err := listTickets(g.conn, "WHERE number = ?", n)
+	if err != nil {
+		return out, err
+	}
+	if len(ts) == 0 {
+		return out, ErrUnknown{"ticket", a.Ticket}
+	}
+	t := ts[0]
+	last, _, err := findAct(g.conn, "c.ticket = ? AND c.outcome = ? ORDER BY c.seq DESC LIMIT 1", n, string(pipeline.Confirmed))
+	if err != nil {
+		return out, err
+	}
+	was := t.State()
+	t.Fulfilment, out = t.Settle(a, last, g.at)
+	out.Wall = g.wall
+	if out.OK() {
+		if err := g.settle(t, was, out); err != nil {
+			return out, err
+		}
+	}
+	return out, g.recordAct(n, out)
+}
+
+// settle writes how far a ticket is now, and what that means for stock, offer and slip.
+func (g *group) settle(t pipeline.Ticket, was string, out pipeline.CounterOutcome) error {
+	gone := t.State() == pipeline.TicketVoid
+	handed, err := json.Marshal(t.Handed)
+	if err != nil {
+		return err
+	}
+	void, err := json.Marshal(t.Void)
+	if err != nil {
+		return err
+	}
+	q := g.conn.Prep("UPDATE fulfilment SET ready = ?, done = ?, handed = ?, void = ?, voided = ?, paid = ?, gone = ? WHERE ticket = ?")
+	q.BindInt64(1, t.Ready.Milliseconds())
+	q.BindInt64(2, t.Done.Milliseconds())
+	q.BindText(3, string(handed))
+	q.BindText(4, string(void))
+	q.BindInt64(5, t.Voided)
+	q.BindInt64(6, t.Paid)
+	q.BindInt64(7, bit(gone))
+	q.BindInt64(8, t.N)
+	if _, err := q.Step(); err != nil {
+		return fmt.Errorf("store: ticket %s: %w", t.Number, err)
+	}
+	q.Reset()
+	if g.conn.Changes() != 1 {
+		return fmt.Errorf("store: ticket %s is not among those to hand over", t.Number) // openFulfilment has seen to it
+	}
+	if out.Restock {
+		for _, m := range out.Moved {
+			if sku, i, ok := g.levels.Catalogue.SKU(m.SKU); ok && !sku.Uncounted {
+				g.levels.Stock[i] = min(g.levels.Stock[i]+m.N, pipeline.MaxStock)
+				g.stock[i], g.changed = true, true
+			}
+		}
+	}
+	if gone && was != pipeline.TicketVoid { // it was never sold: somebody else may have what is limited
+		if _, i, ok := g.levels.Catalogue.Offer(t.Offer); ok && g.levels.Offers[i].Sold > 0 {
+			g.levels.Offers[i].Sold--
+			g.offers[i] = true
+		}
+		if t.Print.Due() {
+			return g.setPrint(t.N, pipeline.PrintDropped)
+		}
+	}
+	return nil
+}
+
+func (g *group) recordAct(ticket int64, out pipeline.CounterOutcome) error {
+	pieces, moved := "", ""
+	for to, v := range map[*string]any{&pieces: out.Pieces, &moved: out.Moved} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		*to = string(b)
+	}
+	voided, _ := out.Voided()
+	q := g.conn.Prep("INSERT INTO counter (id, ticket, do, pieces, payment, amount, restock, note, via, outcome, details, moved, money, voided, undone, at, wall) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	q.BindText(1, out.ID)
+	q.BindInt64(2, ticket)
+	for i, v := range []string{string(out.Do), pieces, string(out.Payment)} {
+		q.BindText(3+i, v)
+	}
+	q.BindInt64(6, out.Amount)
+	q.BindInt64(7, bit(out.Restock))
+	for i, v := range []string{out.Note, string(out.Via), string(out.Outcome), out.Details, moved} {
+		q.BindText(8+i, v)
+	}
+	q.BindInt64(13, out.Money)
+	q.BindInt64(14, voided)
+	q.BindText(15, out.Undone)
+	q.BindInt64(16, out.At.Milliseconds())
+	q.BindInt64(17, out.Wall.UnixMilli())
+	if _, err := q.Step(); err != nil {
+		return fmt.Errorf("store: counter: %w", err)
+	}
+	q.Reset()
+	if !out.OK() {
+		return nil // nothing changed
+	}
+	e := journal.Entry{Kind: journal.Counter, Kit: out.At.Milliseconds(), Wall: out.Wall.UnixMilli(), Boot: g.boot, Via: string(out.Via), Ticket: ticket,
+		Action: string(out.Do), Total: out.Money, Payment: string(out.Payment), Restock: out.Restock}
+	for _, m := range out.Moved {
+		e.Lines = append(e.Lines, journal.Line{SKU: m.SKU, N: m.N, Amount: m.Amount, Tax: m.Tax})
+	}
+	e.Tap = binaryID(out.ID)
+	return g.append(e)
+}
+
+const actColumns = "SELECT c.id, c.ticket, c.do, c.pieces, c.payment, c.amount, c.restock, c.note, c.via, c.outcome, c.details, c.moved, c.money, c.undone, c.at, c.wall FROM counter c WHERE "
+
+func scanAct(q *sqlite.Stmt) (out pipeline.CounterOutcome, err error) {
+	out = pipeline.CounterOutcome{
+		CounterAct: pipeline.CounterAct{ID: q.ColumnText(0), Ticket: pipeline.TicketNumber(q.ColumnInt64(1)), Do: pipeline.CounterAction(q.ColumnText(2)),
+			Payment: pipeline.Payment(q.ColumnText(4)), Amount: q.ColumnInt64(5), Restock: q.ColumnInt(6) != 0, Note: q.ColumnText(7), Via: pipeline.Channel(q.ColumnText(8))},
+		Outcome: pipeline.Reason(q.ColumnText(9)), Details: q.ColumnText(10), Money: q.ColumnInt64(12), Undone: q.ColumnText(13),
+		At: millis(q.ColumnInt64(14)), Wall: time.UnixMilli(q.ColumnInt64(15)),
+	}
+	if err := json.Unmarshal([]byte(q.ColumnText(3)), &out.Pieces); err != nil {
+		return out, fmt.Errorf("counter %s: its pieces: %w", out.ID, err)
+	}
+	if err := json.Unmarshal([]byte(q.ColumnText(11)), &out.Moved); err != nil {
+		return out, fmt.Errorf("counter %s: what it moved: %w", out.ID, err)
+	}
+	return out, nil
+}
+
+func findAct(conn *sqlite.Conn, where string, args ...any) (out pipeline.CounterOutcome, ok bool, err error) {
+	err = sqlitex.Execute(conn, actColumns+where, &sqlitex.ExecOptions{Args: args, ResultFunc: func(q *sqlite.Stmt) (err error) {
+		out, err = scanAct(q)
+		ok = true
+		return err
+	}})
+	return out, ok, err
+}
+
+// Served lists what was done with a ticket, or asked in vain, oldest first.
+func (s *Store) Served(ctx context.Context, number string) (list []pipeline.CounterOutcome, err error) {
+	n, ok := pipeline.ParseTicketNumber(number)
+	if !ok {
+		return nil, nil
+	}
+	err = s.query(ctx, "list what was done with a ticket", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, actColumns+"c.ticket = ? ORDER BY c.seq LIMIT 1000", &sqlitex.ExecOptions{Args: []any{n}, ResultFunc: func(q *sqlite.Stmt) error {
+			out, err := scanAct(q)
+			list = append(list, out)
+			return err
+		}})
+	})
+	return list, err
+}
+
+// ToHandOver lists the tickets of which something is still to be handed over, oldest first, at most n.
+func (s *Store) ToHandOver(ctx context.Context, n int) ([]pipeline.Ticket, error) {
+	return s.tickets(ctx, "WHERE done = 0 ORDER BY ticket LIMIT ?", n) // by the index fulfilment_open
+}
