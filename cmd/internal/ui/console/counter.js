@@ -8,7 +8,7 @@ import { fulfilmentLabel, timeOfDay } from "./words.js";
 /** @typedef {{sku: string, title: string, n: number, open: number, handed: number, amount: Money}} Line */
 /** @typedef {{id: string, do: string, ok: boolean, detail: string, money: number, at: string}} Act */
 /** @typedef {{ticket: string, title: string, lines: Line[], total: Money, owed: Money, paid: Money, state: string, at: string, acts: Act[]}} Ticket */
-/** @typedef {"hand-over" | "void" | "take-back"} Mode */
+/** @typedef {"hand-over" | "void" | "take-back" | "none"} Mode none: it is done, and a finger that taps twice undoes nothing */
 
 /** @type {[string, Mode][]} */
 const modes = [["counter-hand", "hand-over"], ["counter-void", "void"], ["counter-return", "take-back"]];
@@ -105,8 +105,8 @@ export class Counter {
     if (!t) return;
     const open = t.lines.some((l) => l.open > 0), handed = t.lines.some((l) => l.handed > 0), owed = t.owed.minor > 0, paid = t.paid.minor > 0;
     /** @type {Record<Mode, boolean>} */
-    const can = { "hand-over": open || owed, void: open, "take-back": handed };
-    if (!can[this.mode]) this.mode = handed && !can["hand-over"] ? "take-back" : "hand-over";
+    const can = { "hand-over": open || owed, void: open, "take-back": handed, none: false };
+    if (!can[this.mode]) this.mode = can["hand-over"] ? "hand-over" : "none";
     const over = this.mode === "hand-over";
     text(el("counter-title"), `${t.ticket} · ${t.title}`);
     label(el("counter-state"), fulfilmentLabel(t.state));
@@ -124,12 +124,13 @@ export class Counter {
     el("counter-unpaid").hidden = !over || !open || (owed && !this.now.checked);
     el("counter-unpaid").className = owed ? "calm" : "go";
     text(el("counter-unpaid"), owed ? "Hand over, not paid yet" : "Hand over");
-    el("counter-giving").hidden = over || !can[this.mode];
+    el("counter-giving").hidden = over || this.mode === "none";
     el("counter-back-row").hidden = !paid;
     text(el("counter-give"), this.mode === "void" ? "Void these" : "Take these back");
     el("counter-ready").hidden = !over || !open;
     text(el("counter-ready"), t.state === "ready" ? "Call the number again" : "Call the number");
     const last = t.acts.filter((a) => a.ok).pop();
+    el("counter-close").className = this.mode === "none" ? "go" : "";
     el("counter-undo").hidden = !last || !["ready", "pay", "hand-over"].includes(last.do);
     el("counter-acts").replaceChildren(...t.acts.slice(-6).map((a) => make("li", a.ok ? "" : "warn", `${timeOfDay(a.at)} ${a.detail}`)));
   }
@@ -138,7 +139,7 @@ export class Counter {
   lines(/** @type {Ticket} */ t) {
     this.pieces = [];
     el("counter-lines").replaceChildren(...t.lines.map((l, i) => {
-      const most = this.mode === "take-back" ? l.handed : l.open;
+      const most = this.mode === "take-back" ? l.handed : this.mode === "none" ? 0 : l.open;
       const li = make("li"), n = make("input"), name = make("label", "", `${l.title}${l.n > 1 ? `, ${l.n} pieces` : ""}`);
       n.type = "number";
       n.inputMode = "numeric";
@@ -147,7 +148,8 @@ export class Counter {
       n.disabled = most === 0;
       n.id = `counter-line-${i}`;
       name.htmlFor = n.id;
-      li.append(name, n, make("span", "small", `of ${most}`));
+      n.hidden = this.mode === "none";
+      li.append(name, n, make("span", "small", n.hidden ? "" : `of ${most}`));
       this.pieces.push(n);
       return li;
     }));
