@@ -17,6 +17,7 @@ const module = "edgekit.internal/"
 var allowed = map[string]string{
 	"hardware/identity → hardware/whole": "a key is written whole or not at all",
 	"pipeline/store → pipeline/journal":  "a sale and its journal entry are one transaction",
+	"pipeline/store → pipeline/till":     "what a till roll sums up is read as of one moment",
 	"drivers/button → drivers/gpio":      "one client of the kernel's lines, for what is wired to them",
 	"drivers/led → drivers/gpio":         "the same",
 	"drivers/thermal → drivers/mdns":     "printers in the network are found by it, as the kit itself is",

@@ -37,6 +37,7 @@ type cli struct {
 	Stock    stockVerb    `cmd:"" help:"What is left."`
 	Offers   offersVerb   `cmd:"" help:"What is for sale."`
 	Tickets  ticketVerb   `cmd:"" help:"What was sold."`
+	Till     tillVerb     `cmd:"" help:"What the day came to."`
 	Drop     dropVerb     `cmd:"" help:"Start and stop an offer."`
 	Button   buttonVerb   `cmd:"" help:"Press the kit's buttons from here."`
 	Catalog  importVerb   `cmd:"" help:"What the kit sells from."`

@@ -226,6 +226,102 @@ func TestStockByHand(t *testing.T) {
 	}
 }
 
+// TestTicketsByHand: everything that the console's counter does, once for each id, and the till roll of it.
+func TestTicketsByHand(t *testing.T) {
+	k := kittest.Start(t)
+	v := k.Visit(t)
+	for _, offer := range []string{"mug", "set", "pen"} {
+		if a, err := v.Buy(offer); err != nil || a.Ticket == "" {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	}
+	at := func(args ...string) []string { return append([]string{"--kit", k.Data, "--json"}, args...) }
+	const id = "01J9Z3NDEKTSV4RRFFQ69G5FAV"
+	for _, c := range []struct {
+		args   []string
+		ok     bool
+		detail string
+	}{
+		{[]string{"ready", "A-001"}, true, "A-001 is called."},
+		{[]string{"hand-over", "A-001", "--payment", "cash", "--id", id, "--note", "in a bag"}, true, "A-001 is handed over: 1 x Mug. Take € 10.00 (cash)."},
+		{[]string{"hand-over", "A-001", "--payment", "cash", "--id", id}, true, "A-001 is handed over: 1 x Mug. Take € 10.00 (cash)."},
+		{[]string{"hand-over", "A-001"}, false, "A-001 was handed over just now: hand nothing over."},
+		{[]string{"pay", "A-002", "--payment", "card", "--amount", "500"}, true, "€ 10.00 are still owed for A-002. Take € 5.00 (card)."},
+		{[]string{"undo", "A-002"}, true, "A-002: that is undone. Give back € 5.00 (card)."},
+		{[]string{"hand-over", "A-002", "--pieces", "1,0"}, true, "A-002 is handed over: 1 x Mug. € 15.00 are owed."},
+		{[]string{"void", "A-002", "--pieces", "0,2", "--restock"}, true, "A-002 is void: 2 x Pen."},
+		{[]string{"take-back", "A-001", "--payment", "cash"}, true, "A-001 came back: 1 x Mug. Give back € 10.00 (cash)."},
+	} {
+		var done wire.Served
+		if code, errs := ctl(t, &done, at(append([]string{"tickets"}, c.args...)...)...); code != 0 || done.OK != c.ok || done.Detail != c.detail {
+			t.Errorf("%q: exit %d %s %+v", c.args, code, errs, done)
+		}
+	}
+	var now wire.TicketNow
+	if code, errs := ctl(t, &now, at("tickets", "show", "A-002")...); code != 0 || now.State != "handed-over" || now.Owed.Text != "€ 10.14" || len(now.Acts) != 4 || now.Lines[1].Open != 0 {
+		t.Errorf("exit %d %s %+v", code, errs, now)
+	}
+	var list []wire.Sale
+	if code, errs := ctl(t, &list, at("tickets", "list")...); code != 0 || len(list) != 3 || list[0].Fulfilment != "void" || list[2].Owed != 250 {
+		t.Errorf("exit %d %s %+v", code, errs, list)
+	}
+	var waits wire.Waits
+	if code, errs := ctl(t, &waits, at("tickets", "waits")...); code != 0 || waits.Handed.N != 1 || waits.Open != 1 {
+		t.Errorf("exit %d %s %+v", code, errs, waits)
+	}
+	kittest.Until(t, "the slip", func() bool { _, err := os.Stat(filepath.Join(k.Data, "tickets", "A-003.png")); return err == nil })
+	var scan wire.Scan
+	if code, errs := ctl(t, &scan, at("tickets", "scan", filepath.Join(k.Data, "tickets", "A-003.png"))...); code != 0 || scan.Ticket != "A-003" || !scan.OK {
+		t.Errorf("exit %d %s %+v", code, errs, scan)
+	}
+	for _, args := range [][]string{{"hand-over", "A-9"}, {"hand-over", "A-001", "--payment", "gold"}, {"pay", "A-003", "--amount", "-1"}, {"void", "A-003", "--id", "x"}, {"show", "A-004"}, {"scan", "/none"}} {
+		if code, errs := ctl(t, nil, at(append([]string{"tickets"}, args...)...)...); code == 0 || errs == "" {
+			t.Errorf("%q: exit %d %s", args, code, errs)
+		}
+	}
+
+	var roll wire.Roll
+	if code, errs := ctl(t, &roll, at("till", "show")...); code != 0 || len(roll.Reports) != 1 || roll.Closing != 0 {
+		t.Fatalf("exit %d %s %+v", code, errs, roll)
+	}
+	if r := roll.Reports[0]; r.Tickets != 3 || r.Sold != 2750 || r.Net != 1014+250 || r.Paid != 0 || r.Open() != r.Net {
+		t.Errorf("%+v", r)
+	}
+	var closed [2]wire.Closing
+	for i := range closed {
+		if code, errs := ctl(t, &closed[i], at("till", "close", "--id", id)...); code != 0 || closed[i].Closing != 1 || closed[i].Ticket != "A-003" || closed[i] != closed[0] {
+			t.Errorf("exit %d %s %+v", code, errs, closed[i])
+		}
+	}
+	var after, again wire.Roll
+	if code, errs := ctl(t, &after, at("till", "show")...); code != 0 || len(after.Reports) != 0 || after.From == nil {
+		t.Errorf("exit %d %s %+v", code, errs, after)
+	}
+	if code, errs := ctl(t, &again, at("till", "show", "--closing", "1")...); code != 0 || again.To == nil {
+		t.Errorf("exit %d %s %+v", code, errs, again)
+	}
+	if d := cmp.Diff(roll.Reports, again.Reports); d != "" {
+		t.Error(d)
+	}
+	file := filepath.Join(t.TempDir(), "day.csv")
+	if code, errs := ctl(t, nil, "--kit", k.Data, "till", "csv", "--closing", "1", file); code != 0 {
+		t.Errorf("exit %d %s", code, errs)
+	}
+	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "total,net,,,12.64,") {
+		t.Errorf("%s, %v", b, err)
+	}
+	if code, errs := ctl(t, nil, at("till", "show", "--closing", "2")...); code != 2 || !strings.Contains(errs, "till list") {
+		t.Errorf("a closing that there was not: exit %d %s", code, errs)
+	}
+	var printed wire.PrintRoll
+	if code, errs := ctl(t, &printed, at("till", "print", "--closing", "1")...); code != 0 {
+		t.Errorf("exit %d %s", code, errs)
+	}
+	if _, err := os.Stat(filepath.Join(k.Data, "tickets", "till-roll.png")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatCanBeMendedSaysHow(t *testing.T) {
 	k := kittest.Start(t)
 	for _, c := range []struct {

@@ -193,3 +193,42 @@ func TestTheCounterOutlivesAKill(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 }
+
+// TestTheTillIsClosedInABrowser: what came in since the morning is shown, saved as a table, printed and closed; then the next roll begins.
+func TestTheTillIsClosedInABrowser(t *testing.T) {
+	k := kittest.Start(t)
+	v := k.Visit(t)
+	for _, offer := range []string{"mug", "set"} {
+		if a, err := v.Buy(offer); err != nil || a.Status != http.StatusOK {
+			t.Fatalf("%s: %+v, %v", offer, a, err)
+		}
+	}
+	if done := serve(t, k, wire.Serve{ID: kittest.NewTap(), Ticket: "A-002", Do: "hand-over", Payment: "card"}); !done.OK {
+		t.Fatalf("%+v", done)
+	}
+	browser := kittest.Browser(t, watchful)
+	kittest.Open(t, browser, k.Console+"/console")
+	enter(t, browser, k.Code)
+	see := func(what, expr string) { t.Helper(); kittest.See(t, browser, what, expr) }
+	see("the sales", under("Sales")+`.includes("Till roll")`)
+	kittest.Read(t, browser, `[...document.querySelectorAll("summary")].find(s => s.textContent === "Till roll").click()`)
+	see("the roll", under("Sales")+`.match(/Sold, 2 tickets[^]*25.00 EUR[^]*Net[^]*25.00 EUR[^]*Tax 19 %, in 25.00 EUR[^]*4.00 EUR[^]*By card[^]*15.00 EUR[^]*Not paid[^]*10.00 EUR[^]*2 × Mug[^]*2 × Pen/)`)
+	if table := kittest.Read(t, browser, `fetch(document.querySelector("#till-csv").href).then(r => r.text())`); !strings.Contains(table, "total,net,,,25.00,4.00,21.00,") {
+		t.Error(table)
+	}
+	press(t, browser, "Print the roll")
+	see("that it is printed", under("Sales")+`.includes("It is printed.")`)
+	if _, err := os.Stat(filepath.Join(k.Data, "tickets", "till-roll.png")); err != nil {
+		t.Error(err)
+	}
+	press(t, browser, "Close the day")
+	press(t, browser, "Not yet")
+	press(t, browser, "Close the day")
+	press(t, browser, "Close the till")
+	see("that it is closed", under("Sales")+`.match(/Net[^]*25.00 EUR[^]*The till is closed: closing 1/)`)
+	kittest.Read(t, browser, `(() => { const w = document.querySelector("#till-which"); w.value = ""; w.dispatchEvent(new Event("change")); })()`)
+	see("the next roll", under("Sales")+`.includes("Nothing was sold.")`)
+	if got := kittest.Read(t, browser, `JSON.stringify(wrongs)`); got != "[]" {
+		t.Errorf("the page did wrong: %s", got)
+	}
+}

@@ -27,6 +27,8 @@ const (
 	// for sale again. The lines' amounts are by how much less the ticket is since. Total came in by Payment; below zero it went back. Of an undone
 	// one, pieces and total are below zero.
 	Counter Kind = 5
+	// Closing is the end of a till's day: Ticket is the last that is in it, and Tap its ULID.
+	Closing Kind = 6
 )
 
 // Entry is one record. Amounts are in minor units of Currency.

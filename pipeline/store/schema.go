@@ -76,6 +76,10 @@ CREATE TABLE counter (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket I
 	money INTEGER NOT NULL, voided INTEGER NOT NULL, undone TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
 CREATE INDEX counter_of ON counter (ticket, seq);
 `},
+	{"closings", `
+-- Closings of the till: up to which ticket, and which row of counter, each goes; at: kit ms; wall: Unix ms as believed.
+CREATE TABLE closings (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket INTEGER NOT NULL, act INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
+`},
 }
 
 // prepare sets up the writer's connection. WAL with FULL: a commit is on the disk before it returns, and readers are

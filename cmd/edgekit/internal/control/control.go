@@ -35,6 +35,7 @@ type Book interface {
 	Ticket(ctx context.Context, number string) (pipeline.Ticket, bool, error)
 	Serve(ctx context.Context, a pipeline.CounterAct) (pipeline.CounterOutcome, error)
 	Served(ctx context.Context, ticket string) ([]pipeline.CounterOutcome, error)
+	Rolls
 }
 
 // Control serves the control socket. All fields are needed.
@@ -55,6 +56,8 @@ type Control struct {
 	Crashes func() []wire.CrashReport
 	// Photo looks for a slip's code in a picture, JPEG or PNG, as if the scanner had read it. The error is for people.
 	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
+	// PrintRoll prints a till roll, as RollOf names it. The error is for people.
+	PrintRoll func(ctx context.Context, closing int64) error
 	// Recordings answers below /recordings.
 	Recordings http.Handler
 }
@@ -103,6 +106,11 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("POST /counter", c.postCounter)
 	mux.HandleFunc("GET /waits", c.getWaits)
 	mux.HandleFunc("POST /photo", c.postPhoto)
+	mux.HandleFunc("GET /till", c.getTill)
+	mux.HandleFunc("GET /till.csv", c.getTillCSV)
+	mux.HandleFunc("GET /till/closings", c.getClosings)
+	mux.HandleFunc("POST /till/close", c.postTillClose)
+	mux.HandleFunc("POST /till/print", c.postTillPrint)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
 	mux.HandleFunc("GET /buttons", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Buttons()) })
 	mux.Handle("POST /press", c.Press)

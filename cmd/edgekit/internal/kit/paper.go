@@ -14,6 +14,7 @@ import (
 	"rsc.io/qr"
 
 	"edgekit.internal/cmd/edgekit/internal/console"
+	"edgekit.internal/cmd/edgekit/internal/control"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/cmd/edgekit/internal/setup"
@@ -243,6 +244,23 @@ func (s slips) Sheet(ctx context.Context, print bool) (sheet wire.ScannerSheet, 
 		return sheet, err
 	}
 	return wire.ScannerSheet{PNG: code.PNG(), Minutes: int(scan.Lesson.Minutes())}, nil
+}
+
+// Roll prints a till roll.
+func (s slips) Roll(ctx context.Context, closing int64) error {
+	if err := s.canPrint(); err != nil {
+		return err
+	}
+	roll, err := control.RollOf(ctx, s.store, closing)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, onDemand)
+	defer cancel()
+	_, err = s.printer.Print(ctx, thermal.Job{Name: "till-roll", Compose: func(p thermal.Profile) []byte {
+		return slip.ComposeRoll(s.config.Stall, roll, p, s.text)
+	}})
+	return err
 }
 
 func (k *Kit) canPrint() error {

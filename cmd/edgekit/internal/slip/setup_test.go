@@ -37,6 +37,7 @@ func TestSetupSlipLooksAsItDid(t *testing.T) {
 		return func(p thermal.Profile) []byte { return ComposeSetup(s, p, nil) }
 	}
 	for name, compose := range map[string]func(thermal.Profile) []byte{"setup": setup(example), "setup-refused": setup(refused), "setup-venue": setup(venue),
+		"roll":          func(p thermal.Profile) []byte { return ComposeRoll("Blue Door Pottery", day(), p, nil) },
 		"scanner-sheet": func(p thermal.Profile) []byte { return ComposeSheet("Blue Door Pottery", scanner.Sheet(), p, nil) }} {
 		for _, p := range []thermal.Profile{thermal.Paper58, thermal.Paper80} {
 			got, warnings, err := thermal.Render(compose(p), p)

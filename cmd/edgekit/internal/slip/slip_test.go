@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"edgekit.internal/capture/overlay"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/till"
 )
 
 // text draws as the kit does, with the fonts there are; without any, nothing is drawn and the printer's own letters serve.
@@ -48,6 +51,10 @@ func TestAnyTitleBecomesASlip(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, again := range []bool{false, true} {
+				roll := ComposeRoll("Stall", wire.Roll{Reports: till.Sum([]pipeline.Ticket{ticket(1, titles...)}, nil)}, profile, draw)
+				if _, _, err := thermal.Render(roll, profile); err != nil || len(roll) > 8<<20 {
+					t.Errorf("%s on %s: a roll of %d bytes, %v", name, paper, len(roll), err)
+				}
 				b := Compose(ticket(999*26+1, titles...), Look{Stall: "Blue \x1b@ Door\n" + long, Text: strings.Repeat(long+"\n", 30)}, again, profile, draw)
 				if len(b) == 0 || len(b) > 8<<20 {
 					t.Errorf("%s on %s: %d bytes", name, paper, len(b))
@@ -128,4 +135,14 @@ func TestATestPageIsOne(t *testing.T) {
 			t.Errorf("simple %v: %+v, %v", simple, report, err)
 		}
 	}
+}
+
+// day is a till roll of all that there may be in one.
+func day() wire.Roll {
+	from, to := time.Date(2026, 11, 26, 18, 2, 0, 0, time.UTC), time.Date(2026, 11, 27, 17, 58, 0, 0, time.UTC)
+	return wire.Roll{Closing: 12, From: &from, To: &to, Reports: []till.Report{{Currency: "EUR", Tickets: 41, Sold: 61750, Void: 2000, Net: 59750, Tax: 9032, Paid: 58500,
+		Rates:    []till.Row{{Key: "19000", Title: "19 %", N: 40, Amount: 54750, Tax: 8741}, {Key: "7000", Title: "7 %", N: 20, Amount: 5000, Tax: 291}},
+		Items:    []till.Row{{Key: "MUG", Title: "Mug", N: 40, Amount: 54750, Tax: 8741}, {Key: "TEA", Title: "Tea, a long name that does not fit on a line of its own", N: 20, Amount: 5000, Tax: 291}},
+		Payments: []till.Paid{{Payment: pipeline.Cash, N: 30, In: 42500, Out: 1000}, {Payment: pipeline.Card, N: 12, In: 17000}},
+		Gone:     []till.Gone{{Ticket: "A-007", Title: "Mug", Do: pipeline.TakeBack, Amount: 1000}, {Ticket: "A-009", Title: "Mug", Do: pipeline.Void, Amount: 1000}}}}}
 }

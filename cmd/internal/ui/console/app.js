@@ -22,6 +22,7 @@ import { StockOf } from "./stock.js";
 import { System } from "./system.js";
 import { Teach } from "./teach.js";
 import { Tickets } from "./tickets.js";
+import { Till } from "./till.js";
 import { Wifi } from "./wifi.js";
 
 /** @typedef {import("./words.js").State} State */
@@ -41,6 +42,7 @@ const logs = new Logs(() => link.leave());
 const system = new System(() => link.leave());
 const stock = new StockOf(() => link.leave());
 const catalogue = new Catalogue(() => link.leave());
+const till = new Till(() => link.leave());
 const wifi = new Wifi(() => link.leave());
 const camera = new Camera(() => link.leave());
 const recordings = new Recordings(() => link.leave());
@@ -92,6 +94,7 @@ function forget() {
   system.forget();
   stock.forget();
   catalogue.forget();
+  till.forget();
   wifi.forget();
   camera.forget();
   recordings.forget();
