@@ -19,9 +19,12 @@ type (
 		List  tillList  `cmd:"" help:"Closings, newest first."`
 		Print tillPrint `cmd:"" help:"Print it."`
 		CSV   tillCSV   `cmd:"" name:"csv" help:"Write it as a table."`
+		PDF   tillPDF   `cmd:"" name:"pdf" help:"Write it as a document."`
 	}
 	tillShow struct{ closingFlag }
-	tillCSV  struct {
+	tillCSV  struct{ tillFile }
+	tillPDF  struct{ tillFile }
+	tillFile struct {
 		closingFlag
 		File string `arg:"" help:"Where to; - is standard output."`
 	}
@@ -96,18 +99,21 @@ func (v tillPrint) Run(k *kit, p *printer) error {
 	return p.table(done, nil, [][]string{{"printed"}})
 }
 
-func (v tillCSV) Run(k *kit, _ *printer) error {
-	return k.do("GET", v.path("/till.csv"), nil, patience, func(table io.Reader) error {
+func (v tillCSV) Run(k *kit, _ *printer) error { return v.save(k, "/till.csv") }
+func (v tillPDF) Run(k *kit, _ *printer) error { return v.save(k, "/till.pdf") }
+
+func (v tillFile) save(k *kit, of string) error {
+	return k.do("GET", v.path(of), nil, patience, func(roll io.Reader) error {
 		if v.File == "-" {
-			_, err := io.Copy(os.Stdout, table)
+			_, err := io.Copy(os.Stdout, roll)
 			return err
 		}
-		b, err := io.ReadAll(table)
+		b, err := io.ReadAll(roll)
 		if err != nil {
 			return err
 		}
 		if err := os.WriteFile(v.File, b, 0o600); err != nil {
-			return fault{fmt.Errorf("table: %w", err)}
+			return fault{fmt.Errorf("till roll: %w", err)}
 		}
 		return nil
 	})

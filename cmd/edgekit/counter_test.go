@@ -216,6 +216,9 @@ func TestTheTillIsClosedInABrowser(t *testing.T) {
 	if table := kittest.Read(t, browser, `fetch(document.querySelector("#till-csv").href).then(r => r.text())`); !strings.Contains(table, "total,net,,,25.00,4.00,21.00,") {
 		t.Error(table)
 	}
+	if head := kittest.Read(t, browser, `fetch(document.querySelector("#till-pdf").href).then(r => r.text()).then(b => b.slice(0, 5))`); head != "%PDF-" {
+		t.Error(head)
+	}
 	press(t, browser, "Print the roll")
 	see("that it is printed", under("Sales")+`.includes("It is printed.")`)
 	if _, err := os.Stat(filepath.Join(k.Data, "tickets", "till-roll.png")); err != nil {

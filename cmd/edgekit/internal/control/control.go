@@ -58,6 +58,8 @@ type Control struct {
 	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
 	// PrintRoll prints a till roll, as RollOf names it. The error is for people.
 	PrintRoll func(ctx context.Context, closing int64) error
+	// RollPDF writes one as a document.
+	RollPDF func(wire.Roll) ([]byte, error)
 	// Recordings answers below /recordings.
 	Recordings http.Handler
 }
@@ -108,6 +110,7 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("POST /photo", c.postPhoto)
 	mux.HandleFunc("GET /till", c.getTill)
 	mux.HandleFunc("GET /till.csv", c.getTillCSV)
+	mux.HandleFunc("GET /till.pdf", c.getTillPDF)
 	mux.HandleFunc("GET /till/closings", c.getClosings)
 	mux.HandleFunc("POST /till/close", c.postTillClose)
 	mux.HandleFunc("POST /till/print", c.postTillPrint)

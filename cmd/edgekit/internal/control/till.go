@@ -70,18 +70,31 @@ func (c *Control) getTillCSV(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b bytes.Buffer
-	if err := till.WriteCSV(&b, roll.Reports); err != nil {
+	err := till.WriteCSV(&b, roll.Reports)
+	c.file(rw, roll, "csv", "text/csv; charset=utf-8", b.Bytes(), err)
+}
+
+// getTillPDF is the same as a document, for whoever does the books.
+func (c *Control) getTillPDF(rw http.ResponseWriter, r *http.Request) {
+	if roll, ok := c.roll(rw, r); ok {
+		b, err := c.RollPDF(roll)
+		c.file(rw, roll, "pdf", "application/pdf", b, err)
+	}
+}
+
+func (c *Control) file(rw http.ResponseWriter, roll wire.Roll, ext, kind string, b []byte, err error) {
+	if err != nil {
 		refuse(rw, http.StatusInternalServerError, "unavailable", err.Error())
 		return
 	}
-	name := "till.csv"
+	name := "till." + ext
 	if roll.Closing > 0 {
-		name = fmt.Sprintf("till-%d.csv", roll.Closing)
+		name = fmt.Sprintf("till-%d.%s", roll.Closing, ext)
 	}
-	rw.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	rw.Header().Set("Content-Type", kind)
 	rw.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
 	rw.Header().Set("Cache-Control", "no-store")
-	rw.Write(b.Bytes()) // an error here is the asker's connection gone
+	rw.Write(b) // an error here is the asker's connection gone
 }
 
 func (c *Control) postTillClose(rw http.ResponseWriter, r *http.Request) {

@@ -263,6 +263,11 @@ func (s slips) Roll(ctx context.Context, closing int64) error {
 	return err
 }
 
+// PDF writes a till roll as a document.
+func (s slips) PDF(roll wire.Roll) ([]byte, error) {
+	return slip.RollPDF(s.config.Stall, roll, s.text)
+}
+
 func (k *Kit) canPrint() error {
 	if k.printer == nil {
 		return console.Told("Printing is switched off: set a printer first.")

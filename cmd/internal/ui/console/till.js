@@ -16,7 +16,6 @@ export class Till {
     this.refused = refused;
     this.details = /** @type {HTMLDetailsElement} */ (el("till"));
     this.which = /** @type {HTMLSelectElement} */ (el("till-which"));
-    this.table = /** @type {HTMLAnchorElement} */ (el("till-csv"));
     this.sure = el("till-sure");
     this.details.addEventListener("toggle", () => { if (this.details.open) this.load(); });
     this.which.addEventListener("change", () => this.roll());
@@ -48,7 +47,7 @@ export class Till {
   async roll() {
     this.calm();
     const of = this.which.value ? `?closing=${this.which.value}` : "";
-    this.table.href = `/api/operator/control/till.csv${of}`;
+    for (const form of ["csv", "pdf"]) /** @type {HTMLAnchorElement} */ (el(`till-${form}`)).href = `/api/operator/control/till.${form}${of}`;
     const a = await ask("GET", `/api/operator/control/till${of}`);
     text(el("till-fault"), a.status === 200 ? "" : why(a));
     if (a.status === 401) return this.refused();
