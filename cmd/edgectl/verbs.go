@@ -85,7 +85,7 @@ func (v stopVerb) Run(k *kit, p *printer) error  { return setOffer(k, p, v.Offer
 
 func setOffer(k *kit, p *printer, offer, state string) error {
 	var s wire.OfferState
-	if err := k.ask("PUT", "/offers/"+url.PathEscape(offer), wire.OfferState{State: state}, &s); err != nil {
+	if err := k.ask("PUT", "/offers/"+url.PathEscape(offer), wire.OfferState{ID: ulid.Make().String(), State: state}, &s); err != nil {
 		return err
 	}
 	return p.table(map[string]string{"offer": offer, "state": s.State}, nil, [][]string{{offer, s.State}})

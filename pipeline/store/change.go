@@ -153,9 +153,43 @@ type ErrUnknown struct{ What, ID string }
 // Error says what is not there.
 func (e ErrUnknown) Error() string { return fmt.Sprintf("there is no %s %q", e.What, e.ID) }
 
-// SetOffer puts an offer into a state. Going live starts its time anew.
-func (s *Store) SetOffer(ctx context.Context, id string, state pipeline.OfferState) error {
-	return s.change(ctx, func(g *group) error { return g.setOffer(id, state) })
+// SetOffer puts an offer into a state. Going live starts its time anew: so a repeat of the same wish, a ULID made where it was made, does nothing; "" is
+// none that is repeated.
+func (s *Store) SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState) error {
+	return s.once(ctx, wish, fmt.Sprintf("offer %s %s", id, state), func(g *group) error { return g.setOffer(id, state) })
+}
+
+// ErrReused says that a wish's id was used for another one. Nothing was done.
+var ErrReused = errors.New("store: that id was used for something else: make a new one for each wish")
+
+// once makes a change unless the wish that it is was fulfilled before.
+func (s *Store) once(ctx context.Context, wish, what string, do func(*group) error) error {
+	if wish == "" {
+		return s.change(ctx, do)
+	}
+	if !pipeline.ValidTapID(wish) {
+		return fmt.Errorf("store: wish %.40q: expected a ULID", wish)
+	}
+	return s.change(ctx, func(g *group) error {
+		was := ""
+		if err := sqlitex.Execute(g.conn, "SELECT what FROM wishes WHERE id = ?", &sqlitex.ExecOptions{Args: []any{wish}, ResultFunc: func(q *sqlite.Stmt) error {
+			was = q.ColumnText(0)
+			return nil
+		}}); err != nil {
+			return err
+		}
+		switch was {
+		case "":
+		case what:
+			return nil
+		default:
+			return ErrReused
+		}
+		if err := do(g); err != nil {
+			return err
+		}
+		return sqlitex.Execute(g.conn, "INSERT INTO wishes (id, what, at) VALUES (?, ?, ?)", &sqlitex.ExecOptions{Args: []any{wish, what, g.at.Milliseconds()}})
+	})
 }
 
 func (g *group) setOffer(id string, state pipeline.OfferState) error {
@@ -183,6 +217,27 @@ func (s *Store) AddFix(ctx context.Context, f pipeline.Fix) error {
 	return s.change(ctx, func(g *group) error {
 		return g.append(journal.Entry{Kind: journal.Fix, Kit: f.At.Milliseconds(), Boot: f.Boot, Wall: f.Wall.UnixMilli(), Source: f.Source,
 			Within: max(1, f.Within.Milliseconds())})
+	})
+}
+
+// PrintAgain has a slip that is out be printed once more, as a possible copy; one that is on its way comes by itself. A repeat of the same wish, a ULID, does
+// nothing; "" is none that is repeated.
+func (s *Store) PrintAgain(ctx context.Context, wish, ticket string) (n int64, err error) {
+	n, ok := pipeline.ParseTicketNumber(ticket)
+	if !ok {
+		return 0, ErrUnknown{"ticket", ticket}
+	}
+	return n, s.once(ctx, wish, "print "+ticket, func(g *group) error {
+		ts, err := listTickets(g.conn, "WHERE number = ?", n)
+		switch {
+		case err != nil:
+			return err
+		case len(ts) == 0:
+			return ErrUnknown{"ticket", ticket}
+		case ts[0].Print.Due():
+			return nil
+		}
+		return g.setPrint(n, pipeline.PrintSending)
 	})
 }
 
@@ -217,9 +272,9 @@ func (g *group) setPrint(number int64, state pipeline.PrintState) error {
 }
 
 // DecideHeld has all slips printed that are held because they are old, or none of them ever. It returns how many, and the highest
-// ticket's number among them.
-func (s *Store) DecideHeld(ctx context.Context, print bool) (n int, last int64, err error) {
-	err = s.change(ctx, func(g *group) error {
+// ticket's number among them. A repeat of the same wish, a ULID, does nothing; "" is none that is repeated.
+func (s *Store) DecideHeld(ctx context.Context, wish string, print bool) (n int, last int64, err error) {
+	err = s.once(ctx, wish, fmt.Sprint("held slips, print ", print), func(g *group) error {
 		n, last = 0, 0
 		q := g.conn.Prep("UPDATE sales SET print = CASE WHEN NOT ? THEN ? WHEN print = ? THEN ? ELSE ? END WHERE print IN (?, ?) RETURNING number")
 		for i, v := range []int64{bit(print), int64(pipeline.PrintDropped), int64(pipeline.PrintHeld), int64(pipeline.PrintQueued), int64(pipeline.PrintSending),

@@ -257,7 +257,7 @@ func TestAgainstAModel(t *testing.T) {
 			"set": func(rt *rapid.T) {
 				id, state := offers.Draw(rt, "offer"), rapid.SampledFrom(pipeline.OfferStates).Draw(rt, "state")
 				m.state[id] = state
-				if err := s.SetOffer(context.Background(), id, state); err != nil {
+				if err := s.SetOffer(context.Background(), "", id, state); err != nil {
 					rt.Fatal(err)
 				}
 			},

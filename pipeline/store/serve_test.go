@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"zombiezen.com/go/sqlite"
@@ -168,5 +169,83 @@ func TestTicketsOfAnOlderProgramAreHandedOver(t *testing.T) {
 			t.Errorf("after %s: %+v, %v", left, ts, err)
 		}
 		stop()
+	}
+}
+
+// TestAWishIsFulfilledOnce: a repeat of it, late and after a restart too, does not start a drop anew, print a slip again, or decide about others.
+func TestAWishIsFulfilledOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kit.db")
+	now := time.Hour
+	opt := Options{Now: func() time.Duration { return now }}
+	s, stop := running(t, path, opt)
+	ctx := context.Background()
+	timed := pipeline.NewCatalogue("EUR", demo.SKUs, []pipeline.Offer{{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000, State: pipeline.OfferHidden, Lasts: 10 * time.Minute}})
+	if _, err := s.Import(ctx, timed, []byte("timed")); err != nil {
+		t.Fatal(err)
+	}
+	id := func(n int) string { return order(7000+n, "", "mug").ID }
+	ends := func() time.Duration { return s.Levels().Offers[0].Ends }
+	live := func(n int) error { return s.SetOffer(ctx, id(n), "mug", pipeline.OfferLive) }
+	if err := live(1); err != nil || ends() != now+10*time.Minute {
+		t.Fatalf("%v, %v", ends(), err)
+	}
+	o := order(1, "ann", "mug")
+	if out := act(t, s, o); !out.OK() {
+		t.Fatalf("%+v", out)
+	}
+	first := ends()
+	again := func() {
+		t.Helper()
+		now += 5 * time.Minute
+		if err := live(1); err != nil || ends() != first {
+			t.Errorf("the same wish moved the end from %v to %v, %v", first, ends(), err)
+		}
+	}
+	again()
+	stop()
+	s, _ = Open(path, opt)
+	run, cancel := context.WithCancel(ctx)
+	done := make(chan error)
+	go func() { done <- s.Run(run) }()
+	defer func() { cancel(); <-done; s.Close() }()
+	again()
+	if err := live(2); err != nil || ends() == first {
+		t.Errorf("another wish: %v, %v", ends(), err)
+	}
+	if err := s.SetOffer(ctx, id(2), "mug", pipeline.OfferOver); !errors.Is(err, ErrReused) || s.Levels().Offers[0].State != pipeline.OfferLive {
+		t.Errorf("an id for two wishes: %v", err)
+	}
+	if err := s.SetOffer(ctx, id(3), "tea", pipeline.OfferLive); !errors.As(err, new(ErrUnknown)) {
+		t.Error(err)
+	}
+	if err := s.SetOffer(ctx, "x", "mug", pipeline.OfferLive); err == nil {
+		t.Error("an id that is none")
+	}
+
+	print := func() pipeline.PrintState {
+		ticket, _, err := s.Ticket(ctx, "A-001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket.Print
+	}
+	for round := range 2 {
+		if err := s.SetPrint(ctx, 1, pipeline.Printed); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.PrintAgain(ctx, id(4), "A-001"); n != 1 || err != nil || print() == pipeline.PrintSending != (round == 0) {
+			t.Errorf("round %d: %d, %v, it is %v", round, n, err, print())
+		}
+	}
+	if _, err := s.PrintAgain(ctx, id(5), "A-002"); !errors.As(err, new(ErrUnknown)) {
+		t.Error(err)
+	}
+	for round := range 2 {
+		if err := s.SetPrint(ctx, 1, pipeline.PrintHeld); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := s.DecideHeld(ctx, id(6), false); n != 1-round || err != nil {
+			t.Errorf("round %d: %d decided, %v", round, n, err)
+		}
 	}
 }

@@ -12,15 +12,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/journal"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var demo = pipeline.NewCatalogue("EUR",
 	[]pipeline.SKU{{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 19000, Stock: 10}, {SKU: "PEN", Title: "Pen", Price: 300, Tax: 19000, Stock: 5}},
@@ -84,8 +81,8 @@ func TestChangesOfOffersAreTold(t *testing.T) {
 	}{
 		{"a sale", func() error { act(t, s, order(1, "ann", "mug")); return nil }, true},
 		{"the same again", func() error { act(t, s, order(1, "ann", "mug")); return nil }, false},
-		{"an offer that is over", func() error { return s.SetOffer(ctx, "mug", pipeline.OfferOver) }, true},
-		{"an offer that is not there", func() error { return s.SetOffer(ctx, "tea", pipeline.OfferOver) }, false},
+		{"an offer that is over", func() error { return s.SetOffer(ctx, "", "mug", pipeline.OfferOver) }, true},
+		{"an offer that is not there", func() error { return s.SetOffer(ctx, "", "tea", pipeline.OfferOver) }, false},
 		{"a slip", func() error { return s.SetPrint(ctx, 1, pipeline.Printed) }, false},
 	} {
 		if err := s.Probe(ctx); err != nil { // the writer has told of what came before
@@ -228,13 +225,13 @@ func TestOnePerVisitor(t *testing.T) {
 
 func TestAnOfferThatEndsWhileATapWaitsIsTooLate(t *testing.T) {
 	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})
-	if err := s.SetOffer(context.Background(), "mug", pipeline.OfferWithdrawn); err != nil {
+	if err := s.SetOffer(context.Background(), "", "mug", pipeline.OfferWithdrawn); err != nil {
 		t.Fatal(err)
 	}
 	if out := act(t, s, order(1, "ann", "mug")); out.Reason != pipeline.TooLate {
 		t.Errorf("%+v", out)
 	}
-	if err := s.SetOffer(context.Background(), "hat", pipeline.OfferLive); !errors.As(err, new(ErrUnknown)) {
+	if err := s.SetOffer(context.Background(), "", "hat", pipeline.OfferLive); !errors.As(err, new(ErrUnknown)) {
 		t.Errorf("an offer that is not there: %v", err)
 	}
 	cheaper := order(2, "ann", "one")
@@ -397,7 +394,7 @@ func TestHeldSlipsAreDecidedTogether(t *testing.T) {
 	if n, err := s.Held(ctx); n != 2 || err != nil {
 		t.Errorf("%d held, %v", n, err)
 	}
-	if n, last, err := s.DecideHeld(ctx, true); n != 2 || last != 2 || err != nil {
+	if n, last, err := s.DecideHeld(ctx, "", true); n != 2 || last != 2 || err != nil {
 		t.Errorf("%d decided, up to %d, %v", n, last, err)
 	}
 	if d := cmp.Diff([]pipeline.PrintState{pipeline.PrintQueued, pipeline.PrintSending, pipeline.Printed, pipeline.PrintQueued}, states()); d != "" {
@@ -406,7 +403,7 @@ func TestHeldSlipsAreDecidedTogether(t *testing.T) {
 	if err := s.SetPrint(ctx, 1, pipeline.PrintHeld); err != nil {
 		t.Fatal(err)
 	}
-	if n, last, err := s.DecideHeld(ctx, false); n != 1 || last != 1 || err != nil {
+	if n, last, err := s.DecideHeld(ctx, "", false); n != 1 || last != 1 || err != nil {
 		t.Errorf("%d decided, up to %d, %v", n, last, err)
 	}
 	if d := cmp.Diff([]pipeline.PrintState{pipeline.PrintDropped, pipeline.PrintSending, pipeline.Printed, pipeline.PrintQueued}, states()); d != "" {
@@ -415,7 +412,7 @@ func TestHeldSlipsAreDecidedTogether(t *testing.T) {
 	if n, err := s.Held(ctx); n != 0 || err != nil {
 		t.Errorf("%d held, %v", n, err)
 	}
-	if n, last, err := s.DecideHeld(ctx, true); n != 0 || last != 0 || err != nil {
+	if n, last, err := s.DecideHeld(ctx, "", true); n != 0 || last != 0 || err != nil {
 		t.Errorf("%d decided, up to %d, %v", n, last, err)
 	}
 }

@@ -41,8 +41,9 @@ type OfferLevel struct {
 	Sold  int    `json:"sold"`
 }
 
-// OfferState puts an offer into a state: PUT /offers/{offer}.
+// OfferState puts an offer into a state: PUT /offers/{offer}. ID is a ULID: a repeat is the same wish; it may be left out by who never asks twice.
 type OfferState struct {
+	ID    string `json:"id,omitempty"`
 	State string `json:"state"`
 }
 

@@ -33,10 +33,10 @@ func (b *book) Levels() *pipeline.Levels {
 	c := pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG"}}, []pipeline.Offer{{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}}})
 	return &pipeline.Levels{Catalogue: c, Stock: []int{int(b.left.Load())}, Offers: []pipeline.Level{{State: pipeline.OfferLive, Ends: time.Hour}}}
 }
-func (*book) Tickets(context.Context, int) ([]pipeline.Ticket, error)     { return nil, nil }
-func (*book) Taken(context.Context) (int64, error)                        { return 0, nil }
-func (*book) SetOffer(context.Context, string, pipeline.OfferState) error { return nil }
-func (*book) Stats() store.Stats                                          { return store.Stats{} }
+func (*book) Tickets(context.Context, int) ([]pipeline.Ticket, error)             { return nil, nil }
+func (*book) Taken(context.Context) (int64, error)                                { return 0, nil }
+func (*book) SetOffer(context.Context, string, string, pipeline.OfferState) error { return nil }
+func (*book) Stats() store.Stats                                                  { return store.Stats{} }
 
 // printed is a set-up that collects the pairing codes there were.
 type printed struct {
@@ -65,16 +65,16 @@ func (p *printed) Save(text []byte) (settings.Problems, error, error) {
 // noSlips is a kit with two old slips and one ticket; it collects what is printed again.
 type noSlips struct{ again []string }
 
-func (*noSlips) Held(context.Context) (int, error)      { return 2, nil }
-func (*noSlips) DecideHeld(context.Context, bool) error { return nil }
-func (*noSlips) Test(context.Context) error             { return Told("There is no printer.") }
+func (*noSlips) Held(context.Context) (int, error)              { return 2, nil }
+func (*noSlips) DecideHeld(context.Context, string, bool) error { return nil }
+func (*noSlips) Test(context.Context) error                     { return Told("There is no printer.") }
 func (*noSlips) Sheet(_ context.Context, print bool) (wire.ScannerSheet, error) {
 	if print {
 		return wire.ScannerSheet{}, Told("There is no printer.")
 	}
 	return wire.ScannerSheet{PNG: []byte("picture"), Minutes: 10}, nil
 }
-func (n *noSlips) Again(_ context.Context, ticket string) error {
+func (n *noSlips) Again(_ context.Context, _, ticket string) error {
 	if ticket != "A-001" {
 		return store.ErrUnknown{What: "ticket", ID: ticket}
 	}

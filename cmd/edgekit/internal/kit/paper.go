@@ -23,7 +23,6 @@ import (
 	"edgekit.internal/drivers/scanner"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
-	"edgekit.internal/pipeline/store"
 )
 
 const (
@@ -196,8 +195,8 @@ type slips struct{ *Kit }
 
 func (s slips) Held(ctx context.Context) (int, error) { return s.store.Held(ctx) }
 
-func (s slips) DecideHeld(ctx context.Context, print bool) error {
-	_, last, err := s.store.DecideHeld(ctx, print)
+func (s slips) DecideHeld(ctx context.Context, wish string, print bool) error {
+	_, last, err := s.store.DecideHeld(ctx, wish, print)
 	if err == nil && print && s.queue != nil {
 		s.queue.WantUpTo(last)
 	}
@@ -279,19 +278,10 @@ func (k *Kit) canPrint() error {
 }
 
 // Again notes the slip as one that is being sent: what is found so is printed as a possible copy.
-func (s slips) Again(ctx context.Context, ticket string) error {
-	t, ok, err := s.store.Ticket(ctx, ticket)
-	if err == nil && !ok {
-		err = store.ErrUnknown{What: "ticket", ID: ticket}
+func (s slips) Again(ctx context.Context, wish, ticket string) error {
+	n, err := s.store.PrintAgain(ctx, wish, ticket)
+	if err == nil && s.queue != nil {
+		s.queue.Want(n)
 	}
-	if err != nil || t.Print.Due() { // it is on its way
-		return err
-	}
-	if err := s.store.SetPrint(ctx, t.N, pipeline.PrintSending); err != nil {
-		return err
-	}
-	if s.queue != nil {
-		s.queue.Want(t.N)
-	}
-	return nil
+	return err
 }

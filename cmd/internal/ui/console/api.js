@@ -52,9 +52,10 @@ const tries = 3;
  * Asks for what has an id, again when nobody answers: that is the same wish, and the kit does it once.
  * @param {string} path
  * @param {{id: string, [more: string]: any}} body
+ * @param {string} [method]
  */
-export async function wish(path, body) {
-  let a = await ask("POST", path, body);
-  for (let n = 1; n < tries && (a.status === 0 || a.status === 503); n++) a = await ask("POST", path, body);
+export async function wish(path, body, method = "POST") {
+  let a = await ask(method, path, body);
+  for (let n = 1; n < tries && (a.status === 0 || a.status === 503); n++) a = await ask(method, path, body);
   return a;
 }

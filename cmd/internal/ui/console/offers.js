@@ -1,5 +1,5 @@
 // The run of show: every offer with its state, what is left and sold, its clock, and what can be done with it.
-import { ask, fresh, why, wish } from "./api.js";
+import { fresh, why, wish } from "./api.js";
 import { List, label, make, text } from "./dom.js";
 import { actions, countdown, offerLabel } from "./words.js";
 
@@ -147,7 +147,7 @@ class Card {
     if (b.hasAttribute("aria-disabled")) return;
     b.setAttribute("aria-disabled", "true");
     this.fault.textContent = "";
-    const answer = await ask("PUT", `/api/operator/offers/${encodeURIComponent(this.offer.id)}`, { state: a.to });
+    const answer = await wish(`/api/operator/offers/${encodeURIComponent(this.offer.id)}`, { id: fresh(), state: a.to }, "PUT");
     if (answer.status === 204) return this.done(b); // the kit's news bring the new state and its buttons
     b.removeAttribute("aria-disabled");
     if (answer.status === 401) return this.refused();

@@ -1,5 +1,5 @@
 // Tickets with the state of their slips; a slip's picture is fetched when somebody wants to see it.
-import { ask, why } from "./api.js";
+import { fresh, why, wish } from "./api.js";
 import { List, el, label, make, text } from "./dom.js";
 import { fulfilmentLabel, heldText, slipLabel, timeOfDay } from "./words.js";
 
@@ -47,7 +47,7 @@ export class Tickets {
 
   /** @param {boolean} print the slips that are old, or never */
   async decide(print) {
-    const a = await ask("PUT", "/api/operator/held-slips", { print });
+    const a = await wish("/api/operator/held-slips", { id: fresh(), print }, "PUT");
     if (a.status === 401) this.refused();
     text(el("held-fault"), a.status === 204 ? "" : why(a));
   }
@@ -87,7 +87,7 @@ class Slip {
   }
 
   async again() {
-    const a = await ask("POST", `/api/operator/tickets/${encodeURIComponent(this.ticket)}/print`);
+    const a = await wish(`/api/operator/tickets/${encodeURIComponent(this.ticket)}/print`, { id: fresh() });
     if (a.status === 401) this.refused();
     text(this.state, a.status === 204 ? "It is printed again, marked as a possible copy." : why(a));
   }
