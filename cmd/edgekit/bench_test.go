@@ -28,6 +28,7 @@ const (
 	tapOutcome   = "tap in browser → outcome in browser, 50 viewers, p99"
 	serverShare  = "server's share of a tap without the disk's sync, p99"
 	serverMany   = "the same at 500 taps/s, 10,000 SKUs, 200 live offers"
+	dropTold     = "drop of 100 to 2,000 at once → told, worst"
 	tapImport    = "tap → outcome while 10,000 SKUs are imported, p99"
 	importMany   = "10,000 SKUs imported, worst"
 	tapPicture   = "tap → confirmation seen in the picture, p95"
@@ -74,6 +75,7 @@ func budgets() []*figure {
 		most(tapOutcome, 50, "ms"),
 		most(serverShare, 10, "ms"),
 		most(serverMany, 10, "ms"),
+		most(dropTold, 1000, "ms"),
 		most(tapPicture, 200, "ms"),
 		most(tapPrinter, 50, "ms"),
 		least(slipsMinute, 60, "/min"),
@@ -179,6 +181,7 @@ func TestBench(t *testing.T) {
 		{"taps", benchTaps},
 		{"server", benchServerShare},
 		{"catalogue", benchCatalogue},
+		{"drop", benchDrop},
 		{"press", benchPress},
 		{"printer", benchPrinter},
 		{"queue", benchQueue},
