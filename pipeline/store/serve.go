@@ -25,35 +25,38 @@ func (s *Store) Serve(ctx context.Context, a pipeline.CounterAct) (out pipeline.
 			out, out.Repeat = first, ok
 			return err
 		}
-		out, err = g.serve(a)
+		var t pipeline.Ticket
+		if t, out, err = g.serve(a); err == nil && out.OK() && s.opt.Served != nil {
+			g.after = append(g.after, func() { s.opt.Served(t) })
+		}
 		return err
 	})
 	return out, err
 }
 
-func (g *group) serve(a pipeline.CounterAct) (out pipeline.CounterOutcome, err error) {
+func (g *group) serve(a pipeline.CounterAct) (t pipeline.Ticket, out pipeline.CounterOutcome, err error) {
 	n, _ := pipeline.ParseTicketNumber(a.Ticket)
 	ts, err := listTickets(g.conn, "WHERE number = ?", n)
 	if err != nil {
-		return out, err
+		return t, out, err
 	}
 	if len(ts) == 0 {
-		return out, ErrUnknown{"ticket", a.Ticket}
+		return t, out, ErrUnknown{"ticket", a.Ticket}
 	}
-	t := ts[0]
+	t = ts[0]
 	last, _, err := findAct(g.conn, "c.ticket = ? AND c.outcome = ? ORDER BY c.seq DESC LIMIT 1", n, string(pipeline.Confirmed))
 	if err != nil {
-		return out, err
+		return t, out, err
 	}
 	was := t.State()
 	t.Fulfilment, out = t.Settle(a, last, g.at)
 	out.Wall = g.wall
 	if out.OK() {
 		if err := g.settle(t, was, out); err != nil {
-			return out, err
+			return t, out, err
 		}
 	}
-	return out, g.recordAct(n, out)
+	return t, out, g.recordAct(n, out)
 }
 
 // settle writes how far a ticket is now, and what that means for stock, offer and slip.

@@ -34,13 +34,14 @@ var ErrClosed = errors.New("store: stopping")
 
 // Options are what the store is told of the rest of the kit. The zero value works, with a clock that starts at zero.
 type Options struct {
-	Now       func() time.Duration // kit time
-	Wall      func() time.Time     // what the wall clock says, right or wrong
-	Boot      func() uint32        // the kit's boot, for the journal
-	Anchor    func() []byte        // the kit clock's anchor, stored with every commit
-	Committed func([]Decision)     // called after each commit with its new decisions, in order; must not block
-	Changed   func()               // called after a commit that changed an offer's state or what is left of it; must not block
-	MaxPages  int                  // bound of the database's size in pages of 4 KiB; 0: the disk's
+	Now       func() time.Duration  // kit time
+	Wall      func() time.Time      // what the wall clock says, right or wrong
+	Boot      func() uint32         // the kit's boot, for the journal
+	Anchor    func() []byte         // the kit clock's anchor, stored with every commit
+	Committed func([]Decision)      // called after each commit with its new decisions, in order; must not block
+	Changed   func()                // called after a commit that changed an offer's state or what is left of it; must not block
+	Served    func(pipeline.Ticket) // called after a ticket was served at the counter, as it is then; must not block
+	MaxPages  int                   // bound of the database's size in pages of 4 KiB; 0: the disk's
 }
 
 // Decision is an order and what was durably decided about it.

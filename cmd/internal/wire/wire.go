@@ -25,6 +25,7 @@ const (
 	TypeOffers  = "offers"  // Offers
 	TypeAreas   = "areas"   // Areas
 	TypePlace   = "place"   // Place
+	TypeTicket  = "ticket"  // Ticket
 	TypeChanged = "changed" // the offers changed, and are too many for one message: GET /api/offers
 )
 
@@ -36,6 +37,13 @@ type Tap struct {
 	Token string `json:"token"`
 	Frame uint32 `json:"frame,omitempty"` // RTP timestamp of the picture in which it was tapped
 	On    bool   `json:"on,omitempty"`    // with TypeSound alone
+}
+
+// Ticket says that a buyer's ticket is further, or back, at the counter.
+type Ticket struct {
+	Type       string `json:"type"`
+	Ticket     string `json:"ticket"`
+	Fulfilment string `json:"fulfilment"` // see pipeline.Ticket.State
 }
 
 // Sound says whether there is something to hear.

@@ -209,6 +209,7 @@ func (k *Kit) openStore() (err error) {
 		Anchor:    func() []byte { return k.clock.Anchor() },
 		Committed: k.committed,
 		Changed:   k.offersChanged,
+		Served:    func(t pipeline.Ticket) { k.web.Ticket(t) },
 	})
 	if err != nil {
 		return fault("edgekit: %v", err)

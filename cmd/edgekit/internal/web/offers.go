@@ -117,6 +117,12 @@ func (w *Web) Outcome(o pipeline.Outcome) {
 	w.hub.of(o.Viewer, func(s *sink) { s.push(wire.TypeOutcome, msg) })
 }
 
+// Ticket tells a buyer's pages how far a ticket of theirs is at the counter.
+func (w *Web) Ticket(t pipeline.Ticket) {
+	msg := encode(wire.Ticket{Type: wire.TypeTicket, Ticket: t.Number, Fulfilment: t.State()})
+	w.hub.of(t.Viewer, func(s *sink) { s.push(wire.TypeTicket, msg) })
+}
+
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -13,6 +13,9 @@ const video = /** @type {HTMLVideoElement} */ (el("video"));
 const still = /** @type {HTMLImageElement} */ (el("still"));
 const root = document.documentElement;
 
+/** @type {Record<string, string>} how a ticket stands at the counter, where that is news */
+const stands = { ready: "Ready: please fetch it", partly: "Partly fetched", "handed-over": "Fetched", void: "Void" };
+
 /** @type {Media | null} */
 let media = null;
 let tokensUntil = 0, told = 0; // and how often the offers were told
@@ -58,6 +61,9 @@ function message(/** @type {any} */ m) {
     placed(m);
   } else if (m.type === "outcome") {
     taps.arrived(m);
+  } else if (m.type === "ticket") {
+    if (m.fulfilment === "ready") say(`Ready · ticket ${m.ticket}: please fetch it`, "good");
+    showTickets();
   }
 }
 
@@ -89,7 +95,7 @@ async function showTickets() {
   el("mine").hidden = body.tickets.length === 0;
   el("tickets").replaceChildren(...body.tickets.map((/** @type {any} */ t) => {
     const li = document.createElement("li");
-    for (const [name, text] of [["number", t.ticket], ["title", t.title], ["price", t.total.text]]) {
+    for (const [name, text] of [["number", t.ticket], ["title", t.title], ["price", t.total.text], ["is", stands[t.fulfilment] || ""]]) {
       const s = document.createElement("span");
       s.className = name;
       s.textContent = text;

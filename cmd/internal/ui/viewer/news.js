@@ -22,7 +22,7 @@ export class News {
     } else if ("EventSource" in window) {
       const source = new EventSource("/api/events");
       this.source = source;
-      for (const kind of ["offers", "areas", "outcome", "place"])
+      for (const kind of ["offers", "areas", "outcome", "place", "ticket"])
         source.addEventListener(kind, (e) => this.message(JSON.parse(/** @type {MessageEvent} */ (e).data)));
       source.onerror = () => { // the browser tries again by itself, unless the kit refused
         if (source.readyState !== EventSource.CLOSED || this.source !== source) return;
