@@ -88,11 +88,12 @@ type Catalogue struct {
 	sku, offer map[string]int
 	code       map[string]int // of SKUs, by what is printed on them
 	terms      []uint32       // of Offers
+	tag        map[uint32][]int
 }
 
 // NewCatalogue makes a catalogue whose entries can be found by id. It is the only way to make one that works.
 func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
-	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers)), make(map[string]int, len(skus)), make([]uint32, len(offers))}
+	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers)), make(map[string]int, len(skus)), make([]uint32, len(offers)), make(map[uint32][]int, len(offers))}
 	for i, s := range skus {
 		c.sku[s.SKU] = i
 		if s.Barcode != "" {
@@ -102,6 +103,7 @@ func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
 	for i, o := range offers {
 		c.offer[o.ID] = i
 		c.terms[i] = o.terms(currency)
+		c.tag[OfferTag(o.ID)] = append(c.tag[OfferTag(o.ID)], i)
 	}
 	return c
 }
@@ -150,6 +152,21 @@ func (c *Catalogue) Terms(id string) uint32 {
 		return 0
 	}
 	return c.terms[i]
+}
+
+// OfferTag names an offer in few bytes, where its id has no room. Two may have the same: what is found by it is to be held against the id.
+func OfferTag(id string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return h.Sum32()
+}
+
+// Tagged finds the offers of a tag: one, nearly always.
+func (c *Catalogue) Tagged(tag uint32) (offers []Offer) {
+	for _, i := range c.tag[tag] {
+		offers = append(offers, c.Offers[i])
+	}
+	return offers
 }
 
 func (o Offer) terms(currency string) uint32 {

@@ -59,7 +59,7 @@ type codeKey struct {
 const quiet = 4
 
 // drawCode draws a QR code, black on white with its quiet zone, and what it is for below. Each of its modules is a whole number of pixels
-// of the picture, an even one where there is room, so that halving the picture for the smaller layer leaves them sharp. Nothing is
+// of the picture, an even one from four on, so that halving the picture for the smaller layer leaves them sharp. Nothing is
 // drawn where a module would have no pixel.
 func drawCode(f *Fonts, k codeKey) *sprite {
 	u := k.scale
@@ -74,7 +74,7 @@ func drawCode(f *Fonts, k codeKey) *sprite {
 	corner, side := u.code(label, k.cards)
 	n := code.Size + 2*quiet
 	module := side / n
-	if module > 2 {
+	if module > 3 {
 		module &^= 1
 	}
 	if module < 1 {

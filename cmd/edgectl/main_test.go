@@ -57,7 +57,7 @@ func TestAKitIsLookedAfterFromTheShell(t *testing.T) {
 		if code, errs := ctl(t, &tickets, at("tickets", "list")...); code != 0 {
 			t.Fatal(errs)
 		}
-		return cmp.Diff([]wire.Sale{{Ticket: "A-001", Tap: a.ID, Offer: "set", State: "printed", Total: 1500}}, tickets) == ""
+		return cmp.Diff([]wire.Sale{{Ticket: "A-001", Tap: a.ID, Offer: "set", State: "printed", Total: 1500, Fulfilment: "open", Owed: 1500}}, tickets) == ""
 	})
 
 	var system wire.System

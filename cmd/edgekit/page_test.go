@@ -188,7 +188,7 @@ func TestACodeInThePictureSells(t *testing.T) {
 		return res.StatusCode, string(page)
 	}
 	first := read("")
-	if !strings.HasPrefix(first, k.Viewer+"/t/") {
+	if !strings.HasPrefix(first, strings.ToUpper(k.Viewer)+"/T/") {
 		t.Fatalf("the picture has %q", first)
 	}
 	for range 2 { // phones look at links by themselves

@@ -236,6 +236,14 @@ func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
 	}})
 }
 
+// Burned tells whether a token was used. Where that cannot be read it was not: who uses it is told.
+func (s *Store) Burned(ctx context.Context, nonce [8]byte) (used bool) {
+	_ = s.query(ctx, "look up token", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, "SELECT 1 FROM burned WHERE nonce = ?", &sqlitex.ExecOptions{Args: []any{nonce[:]}, ResultFunc: func(*sqlite.Stmt) error { used = true; return nil }})
+	})
+	return used
+}
+
 // Ticket finds a ticket by its number.
 func (s *Store) Ticket(ctx context.Context, number string) (pipeline.Ticket, bool, error) {
 	n, ok := pipeline.ParseTicketNumber(number)

@@ -4,15 +4,16 @@
 //
 // Layout, 36 bytes before base64url without padding (RFC 4648 section 5):
 //
-//	0      version and kind: 0x21 for a page's token, 0x22 for a link's
+//	0      version and kind: 0x21 for a page's token, 0x23 for a link's
 //	1..3   key epoch, big endian
 //	4..7   expiry in kit seconds, big endian
 //	8..11  the offer's terms when it was minted, see pipeline.Offer.Terms; 0: whatever they are
 //	12..19 nonce, random
 //	20..35 MAC over bytes 0..19, the viewer's id and the offer's id, each with its length in front
 //
-// A link's token (kind 0x22) is bound to no viewer, and carries its offer's id behind the MAC, since a link has nothing
-// else to name it with.
+// A link's token is bound to no viewer, and has its offer's tag (pipeline.OfferTag) in 4 more bytes behind the MAC, since a link has nothing else to name it
+// with. It is written in base32 without padding (RFC 4648 section 6): 64 letters and digits that a QR code has room for as such (ISO/IEC 18004, 7.4.4,
+// alphanumeric mode), so that the code is one of version 4 whatever the offer is called.
 package token
 
 import (
@@ -20,6 +21,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -31,10 +33,10 @@ import (
 
 const (
 	pageKind = 0x21
-	linkKind = 0x22
+	linkKind = 0x23
 	head     = 20
 	size     = 36
-	maxOffer = 64 // bytes of an offer's id
+	linkSize = size + 4
 
 	// Epoch is how long one key mints. A token outlives its epoch: the key before is still accepted.
 	Epoch = time.Hour
@@ -71,11 +73,13 @@ func (m *Mint) Page(viewer, offer string, now, life time.Duration) string {
 
 // Link mints a token for whoever opens its link first, good for life from now.
 func (m *Mint) Link(offer string, now, life time.Duration) string {
-	return base64.RawURLEncoding.EncodeToString(append(m.mint(linkKind, "", offer, now, life), offer...))
+	return letters.EncodeToString(binary.BigEndian.AppendUint32(m.mint(linkKind, "", offer, now, life), pipeline.OfferTag(offer)))
 }
 
+var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
+
 func (m *Mint) mint(kind byte, viewer, offer string, now, life time.Duration) []byte {
-	b := make([]byte, head, size+len(offer))
+	b := make([]byte, head, linkSize)
 	binary.BigEndian.PutUint32(b[0:], uint32(now/Epoch)&0xffffff|uint32(kind)<<24)
 	binary.BigEndian.PutUint32(b[4:], uint32((now+min(life, MaxLife))/time.Second))
 	if m.Terms != nil {
@@ -92,18 +96,11 @@ func (m *Mint) Verify(token, viewer, offer string, now time.Duration) (pipeline.
 	if !ok {
 		return pipeline.Grant{}, pipeline.ErrTokenInvalid
 	}
-	switch b[0] {
-	case pageKind:
-		if len(b) != size {
-			return pipeline.Grant{}, pipeline.ErrTokenInvalid
-		}
-	case linkKind:
-		if string(b[size:]) != offer {
+	if b[0] == linkKind {
+		if binary.BigEndian.Uint32(b[size:]) != pipeline.OfferTag(offer) {
 			return pipeline.Grant{}, pipeline.ErrTokenInvalid
 		}
 		viewer = ""
-	default:
-		return pipeline.Grant{}, pipeline.ErrTokenInvalid
 	}
 	epoch, current := binary.BigEndian.Uint32(b)&0xffffff, uint32(now/Epoch)&0xffffff
 	if epoch != current && epoch+1 != current {
@@ -121,21 +118,27 @@ func (m *Mint) Verify(token, viewer, offer string, now time.Duration) (pipeline.
 	return g, nil
 }
 
-// LinkOffer reads the offer's id out of a link's token, so that its page can be looked up. It checks nothing else.
-func LinkOffer(token string) (string, bool) {
+// LinkTag reads the tag of the offer out of a link's token, so that its page can be looked up. It checks nothing else.
+func LinkTag(token string) (uint32, bool) {
 	b, ok := decode(token)
-	if !ok || b[0] != linkKind || len(b) == size {
-		return "", false
+	if !ok || b[0] != linkKind {
+		return 0, false
 	}
-	return string(b[size:]), true
+	return binary.BigEndian.Uint32(b[size:]), true
 }
 
-func decode(token string) ([]byte, bool) {
-	if len(token) > base64.RawURLEncoding.EncodedLen(size+maxOffer) {
-		return nil, false
+// decode reads a token of either kind: a link's is longer, and has its own letters.
+func decode(token string) (b []byte, ok bool) {
+	var err error
+	switch len(token) {
+	case base64.RawURLEncoding.EncodedLen(size):
+		b, err = base64.RawURLEncoding.Strict().DecodeString(token)
+		return b, err == nil && len(b) == size && b[0] == pageKind // the decoder passes over line ends
+	case letters.EncodedLen(linkSize):
+		b, err = letters.DecodeString(token)
+		return b, err == nil && len(b) == linkSize && b[0] == linkKind
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	return b, err == nil && len(b) >= size
+	return nil, false
 }
 
 // mac binds the token's head to viewer and offer. Lengths in front keep "ab"+"c" from meaning "a"+"bc".

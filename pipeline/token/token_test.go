@@ -2,6 +2,7 @@ package token
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"strings"
 	"testing"
@@ -26,13 +27,19 @@ func TestAttacks(t *testing.T) {
 	m := mint(t, secret, "kit-1")
 	page := m.Page("ann", "mug", now, 2*time.Minute)
 	link := m.Link("mug", now, 2*time.Minute)
-	edit := func(token string, change func(b []byte) []byte) string {
-		b, err := base64.RawURLEncoding.DecodeString(token)
+	code := map[byte]interface {
+		DecodeString(string) ([]byte, error)
+		EncodeToString([]byte) string
+	}{pageKind: base64.RawURLEncoding, linkKind: letters}
+	change := func(of byte, token string, as byte, how func(b []byte) []byte) string {
+		b, err := code[of].DecodeString(token)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return base64.RawURLEncoding.EncodeToString(change(b))
+		return code[as].EncodeToString(how(b))
 	}
+	edit := func(token string, how func(b []byte) []byte) string { return change(pageKind, token, pageKind, how) }
+	editLink := func(how func(b []byte) []byte) string { return change(linkKind, link, linkKind, how) }
 	flip := func(i int) func(b []byte) []byte { return func(b []byte) []byte { b[i] ^= 1; return b } }
 	for _, c := range []struct {
 		name, token, viewer, offer string
@@ -57,17 +64,25 @@ func TestAttacks(t *testing.T) {
 		{"MAC changed", edit(page, flip(35)), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"truncated", edit(page, func(b []byte) []byte { return b[:35] }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"lengthened", edit(page, func(b []byte) []byte { return append(b, 0) }), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"page's passed off as a link's", edit(page, func(b []byte) []byte { b[0] = linkKind; return append(b, "mug"...) }), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"page's passed off as a link's", change(pageKind, page, linkKind, func(b []byte) []byte {
+			b[0] = linkKind
+			return binary.BigEndian.AppendUint32(b, pipeline.OfferTag("mug"))
+		}), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"link's, any viewer", link, "bob", "mug", now, nil},
 		{"link's for another offer", link, "bob", "pen", now, pipeline.ErrTokenInvalid},
-		{"link's, offer rewritten", edit(link, func(b []byte) []byte { return append(b[:36], "pen"...) }), "bob", "pen", now, pipeline.ErrTokenInvalid},
-		{"link's passed off as a page's", edit(link, func(b []byte) []byte { b[0] = pageKind; return b[:36] }), "", "mug", now, pipeline.ErrTokenInvalid},
+		{"link's, offer rewritten", editLink(func(b []byte) []byte { return binary.BigEndian.AppendUint32(b[:36], pipeline.OfferTag("pen")) }), "bob", "pen", now, pipeline.ErrTokenInvalid},
+		{"link's passed off as a page's", change(linkKind, link, pageKind, func(b []byte) []byte { b[0] = pageKind; return b[:36] }), "", "mug", now, pipeline.ErrTokenInvalid},
 		{"unknown kind", edit(page, func(b []byte) []byte { b[0] = 0x11; return b }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"spliced", edit(page, func(b []byte) []byte {
 			o, _ := base64.RawURLEncoding.DecodeString(m.Page("ann", "mug", now, time.Minute))
 			return append(b[:20], o[20:]...)
 		}), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"same bits, other padding bits", padded(m.Link("pens", now, time.Minute)), "ann", "pens", now, pipeline.ErrTokenInvalid},
+		{"link's, lengthened", link + link[:8], "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"link's, truncated", link[:56], "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"link's, in small letters", strings.ToLower(link), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"line ends alone", strings.Repeat("\n", 48), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"a link's line ends alone", strings.Repeat("\r", 64), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"line ends within", page[:44] + "\n\r\n\r", "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"empty", "", "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"not base64", "!!!", "ann", "mug", now, pipeline.ErrTokenInvalid},
 	} {
@@ -77,11 +92,16 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// padded changes the bits of a base64 text that mean nothing.
-func padded(s string) string {
-	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	last := len(s) - 1
-	return s[:last] + string(digits[strings.IndexByte(digits, s[last])^1])
+// TestALinkIsSmall: its code is of version 4 at an address of a kit's own Wi-Fi, however long the offer's id is.
+func TestALinkIsSmall(t *testing.T) {
+	link := mint(t, secret, "kit").Link(strings.Repeat("long", 16), 0, time.Minute)
+	if len(link) != 64 || strings.Trim(link, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+		t.Error(link)
+	}
+	const room = 90 // ISO/IEC 18004, table 7: version 4 at level M, alphanumeric
+	if n := len("HTTP://10.66.0.1/T/") + len(link); n > room {
+		t.Errorf("%d letters, expected at most %d", n, room)
+	}
 }
 
 // TestATokenCarriesItsTerms: those of the moment it was minted.
@@ -121,10 +141,11 @@ func FuzzVerify(f *testing.F) {
 	f.Add(m.Page("v", "o", 0, time.Minute), "v", "o")
 	f.Add(m.Link("o", 0, time.Minute), "v", "o")
 	f.Add("", "", "")
+	f.Add(strings.Repeat("\n", 64), "", "")
 	f.Fuzz(func(t *testing.T, token, viewer, offer string) {
 		if _, err := m.Verify(token, viewer, offer, 0); err == nil && len(token) < 48 {
 			t.Errorf("%q checks out", token)
 		}
-		LinkOffer(token)
+		LinkTag(token)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/till"
 )
 
 // Serve is what an operator does with a ticket at the counter: POST /counter. ID is a ULID: a repeat is the same act. See pipeline.CounterAct.
@@ -103,4 +104,55 @@ type Wait struct {
 	Median float64 `json:"median_s"`
 	P90    float64 `json:"p90_s"`
 	Most   float64 `json:"most_s"`
+}
+
+// Roll is a till roll: GET /till, since the last closing; GET /till?closing=N, the one that ended with that.
+type Roll struct {
+	Closing int64         `json:"closing"`        // its number; 0: it is not closed
+	From    *time.Time    `json:"from,omitempty"` // of the closing before; absent: there was none. By the kit's wall clock, which may not know
+	To      *time.Time    `json:"to,omitempty"`   // when it was closed
+	Reports []till.Report `json:"reports"`        // one a currency
+}
+
+// Closing is one of GET /till/closings, newest first, and answers POST /till/close.
+type Closing struct {
+	Closing int64     `json:"closing"`
+	Ticket  string    `json:"ticket"` // the last that is in it; "": none was ever sold
+	At      time.Time `json:"at"`     // by the kit's wall clock, which may not know
+}
+
+// CloseTill is POST /till/close. ID is a ULID: a repeat is the same closing.
+type CloseTill struct {
+	ID string `json:"id"`
+}
+
+// PrintRoll is POST /till/print. Closing is the roll's; 0: since the last.
+type PrintRoll struct {
+	Closing int64 `json:"closing"`
+}
+
+// Scan is a code that the counter's scanner read.
+type Scan struct {
+	At     time.Time `json:"at"` // by the kit's wall clock, which may not know
+	Text   string    `json:"text"`
+	OK     bool      `json:"ok"` // it is the code of a ticket of this kit, of which something is to be handed over
+	Detail string    `json:"detail"`
+	Ticket string    `json:"ticket,omitempty"`
+	Title  string    `json:"title,omitempty"`
+	Total  *Money    `json:"total,omitempty"`
+	Print  string    `json:"print,omitempty"`  // state of its slip
+	State  string    `json:"state,omitempty"`  // see pipeline.Ticket.State
+	Lesson string    `json:"lesson,omitempty"` // it was the scanner's sheet, or should have been: Learned or LessonRefused
+}
+
+// What came of a scanner's sheet.
+const (
+	Learned       = "learned"
+	LessonRefused = "refused"
+)
+
+// ScannerSheet is the sheet that teaches a scanner's layout, and for how long it is expected.
+type ScannerSheet struct {
+	PNG     []byte `json:"png"`
+	Minutes int    `json:"minutes"`
 }

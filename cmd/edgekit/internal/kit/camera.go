@@ -159,7 +159,7 @@ func (k *Kit) link(offer string, life time.Duration) string {
 	if all := k.pages(""); len(all) > 0 {
 		page = all[0]
 	}
-	return page + "t/" + k.mint.Link(offer, k.clock.Now(), life)
+	return strings.ToUpper(page+"t/") + k.mint.Link(offer, k.clock.Now(), life) // capitals: the code has fewer and larger squares
 }
 
 // joinCode is the code that joins the kit's own Wi-Fi, if it makes one.

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"html/template"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -21,34 +23,57 @@ var linkPage = template.Must(template.New("link").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}}</title><link rel="stylesheet" href="/viewer.css">
 <main class="card"><h1>{{.Title}}</h1>
-{{if .Ask}}<p class="price">{{.Price}}</p><form method="post"><input type="hidden" name="id" value="{{.ID}}"><button class="buy">Buy {{.Title}} for {{.Price}}</button></form>
-{{else}}<p role="status">{{.Status}}</p>{{end}}
+{{if .Status}}<p role="status">{{.Status}}</p>{{end}}
+{{if .ID}}<p class="price">{{.Price}}</p><form method="post"{{if .Other}} action="{{.Other}}"{{end}}><input type="hidden" name="id" value="{{.ID}}"><button class="buy">Buy {{.Title}} for {{.Price}}</button></form>{{end}}
 <p><a href="/">Watch the show</a></p></main></html>
 `))
 
-type linkView struct {
-	Title, Price, ID, Status string
-	Ask                      bool
-}
+// linkView is a link's page: what there is to say, and, with an ID, what there is to buy: by this link, or by another.
+type linkView struct{ Title, Price, ID, Other, Status string }
+
+// freshLife is how long the code is good that a page offers instead of one that is not any more: who reads that has a minute.
+const freshLife = time.Minute
 
 func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
-	offer, ok := w.linkOffer(r)
-	if !ok {
+	offer, state := w.linkState(r)
+	if state == linkUnknown {
 		w.showLink(rw, http.StatusNotFound, linkView{Title: "Code not known", Status: "This code is not one of this stall's. Please scan the one on display."})
 		return
 	}
+	levels, now := w.Book.Levels(), w.Now()
+	switch live := levels.StateAt(offer.ID, now); {
+	case live == pipeline.OfferSoldOut || live == pipeline.OfferLive && levels.Left(offer.ID) == 0:
+		w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Status: "Sold out"})
+	case live == pipeline.OfferSoon || live == pipeline.OfferHidden:
+		w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Status: "This offer has not started yet. Please scan its code again when it has."})
+	case live != pipeline.OfferLive:
+		w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Status: "This offer is over."})
+	case state == linkGood:
+		w.showLink(rw, http.StatusOK, w.toBuy(offer, ""))
+	default:
+		v := w.toBuy(offer, "/t/"+w.Mint.Link(offer.ID, now, freshLife))
+		v.Status = "This code has changed since. Here is the current one:"
+		if state == linkUsed {
+			v.Status = "This code was used already: each sells one. Here is another:"
+		}
+		w.showLink(rw, http.StatusOK, v)
+	}
+}
+
+// toBuy is a page that sells an offer, by another link than its own if one is given.
+func (w *Web) toBuy(offer pipeline.Offer, other string) linkView {
 	id, err := ulid.New(ulid.Now(), rand.Reader)
 	if err != nil {
 		panic("web: " + err.Error()) // the time is past the year 10889
 	}
 	price := pipeline.Money{Minor: offer.Price, Currency: w.Book.Levels().Catalogue.Currency}
-	w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Price: price.String(), ID: id.String(), Ask: true})
+	return linkView{Title: offer.Title, Price: price.String(), ID: id.String(), Other: other}
 }
 
 func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
 	w.Acts(address(r))
-	offer, ok := w.linkOffer(r)
-	if !ok {
+	offer, state := w.linkState(r)
+	if state == linkUnknown {
 		w.getLink(rw, r)
 		return
 	}
@@ -94,13 +119,42 @@ func tapOf(token string) string {
 	return ulid.ULID(sum[:16]).String()
 }
 
-func (w *Web) linkOffer(r *http.Request) (pipeline.Offer, bool) {
-	id, ok := token.LinkOffer(r.PathValue("token"))
+// How a link's code is when somebody looks at it.
+type linkIs int
+
+const (
+	linkUnknown linkIs = iota // it is none of this kit's for an offer that there is
+	linkGood
+	linkUsed
+	linkStale // its time is over, or the offer is another one since
+)
+
+// linkState finds the offer of a link, and how its code is. A code whose key is long gone cannot be told from one that was made up, and is stale if there is an
+// offer that it names.
+func (w *Web) linkState(r *http.Request) (pipeline.Offer, linkIs) {
+	code := r.PathValue("token")
+	tag, ok := token.LinkTag(code)
 	if !ok {
-		return pipeline.Offer{}, false
+		return pipeline.Offer{}, linkUnknown
 	}
-	offer, _, ok := w.Book.Levels().Catalogue.Offer(id)
-	return offer, ok
+	catalogue := w.Book.Levels().Catalogue
+	offers := catalogue.Tagged(tag)
+	for _, o := range offers {
+		grant, err := w.Sale.Tokens.Verify(code, "", o.ID, w.Now())
+		switch {
+		case errors.Is(err, pipeline.ErrTokenInvalid):
+			continue
+		case w.Book.Burned(r.Context(), grant.Nonce):
+			return o, linkUsed
+		case err != nil, grant.Terms != 0 && grant.Terms != catalogue.Terms(o.ID):
+			return o, linkStale
+		}
+		return o, linkGood
+	}
+	if len(offers) == 1 {
+		return offers[0], linkStale
+	}
+	return pipeline.Offer{}, linkUnknown
 }
 
 func (w *Web) showLink(rw http.ResponseWriter, status int, v linkView) {

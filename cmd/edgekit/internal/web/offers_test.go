@@ -33,6 +33,9 @@ func (s *shelf) Page(_, offer string, _, _ time.Duration) string {
 	return strconv.FormatInt(o.Price, 10)
 }
 
+func (*shelf) Link(string, time.Duration, time.Duration) string { return "" }
+func (*shelf) Burned(context.Context, [8]byte) bool             { return false }
+
 // TestATokenIsForThePriceBesideIt: also when the catalogue changes between the two.
 func TestATokenIsForThePriceBesideIt(t *testing.T) {
 	at := func(price int64) *pipeline.Catalogue {

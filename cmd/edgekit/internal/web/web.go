@@ -37,11 +37,14 @@ type Book interface {
 	SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error)
 	TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error)
 	ToHandOver(ctx context.Context, n int) ([]pipeline.Ticket, error)
+	// Burned tells whether a token was used, as far as is known.
+	Burned(ctx context.Context, nonce [8]byte) bool
 }
 
 // Mint makes tokens.
 type Mint interface {
 	Page(viewer, offer string, now, life time.Duration) string
+	Link(offer string, now, life time.Duration) string
 }
 
 // Config is what the visitors' side is made of. All fields are needed.
@@ -101,8 +104,10 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 	api.HandleFunc("GET /api/board", w.board.get(w))
 	api.HandleFunc("GET /api/me", w.getMe)
 	api.HandleFunc("POST /api/stay", w.postStay)
-	api.HandleFunc("GET /t/{token}", w.getLink)
-	api.HandleFunc("POST /t/{token}", w.postLink)
+	for _, at := range []string{"/t/{token}", "/T/{token}"} { // a QR code has room for capitals
+		api.HandleFunc("GET "+at, w.getLink)
+		api.HandleFunc("POST "+at, w.postLink)
+	}
 	api.Handle("GET /", page)
 
 	root := http.NewServeMux()
