@@ -27,6 +27,7 @@ test: deps-test
 	@.ci/step tsc $(TSC) -p cmd/internal/ui/check
 	@.ci/step page-units node --test cmd/internal/ui/check/*.test.mjs
 	@.ci/step models go test -count=1 -run '^TestCrowd' ./capture/fanout
+	@.ci/step operations go test -count=1 -v -run '^TestManyOperations' ./pipeline/store -store.operations 1000000
 	@.ci/step tests .ci/summary go test -v -race -timeout 30m $(TESTFLAGS) ./...
 
 # The kernel's own drivers, in a virtual machine: see image/lab/README.md.
