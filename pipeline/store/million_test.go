@@ -350,7 +350,7 @@ func replayed(t *testing.T, s *Store, said []string) (sales, served, corrected i
 			}
 		}
 	}
-	if ts, err := s.ToHandOver(context.Background(), len(said)); err != nil || len(ts) != open {
+	if ts, err := s.ToHandOver(context.Background(), -1, len(said)); err != nil || len(ts) != open {
 		t.Errorf("%d tickets to hand over, %v, the journal says %d", len(ts), err, open)
 	}
 	return sales, served, corrected

@@ -337,7 +337,7 @@ func (m *model) check(rt *rapid.T, s *Store) {
 	if got, err := s.Taken(context.Background()); err != nil || got != taken {
 		rt.Fatalf("%d taken, %v, the model says %d", got, err, taken)
 	}
-	if ts, err := s.ToHandOver(context.Background(), 1000); err != nil || len(ts) != open {
+	if ts, err := s.ToHandOver(context.Background(), -1, 1000); err != nil || len(ts) != open {
 		rt.Fatalf("%d tickets to hand over, %v, the model says %d", len(ts), err, open)
 	}
 	for i, o := range demo.Offers {

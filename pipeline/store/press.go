@@ -123,6 +123,13 @@ func (g *group) reprint(out *pipeline.PressOutcome) error {
 	}
 	number := pipeline.TicketNumber(g.number)
 	out.Ticket = g.number
+	ts, err := listTickets(g.conn, "WHERE number = ?", g.number)
+	if err != nil {
+		return err
+	}
+	if len(ts) == 1 && ts[0].State() == pipeline.TicketVoid {
+		return refusePress(out, number+" is void: it gets no slip.")
+	}
 	q := g.conn.Prep("UPDATE sales SET print = ? WHERE number = ? AND print = ?")
 	q.BindInt64(1, int64(pipeline.PrintSending)) // which is printed as a possible copy
 	q.BindInt64(2, g.number)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -99,7 +100,7 @@ func (g *group) settle(t pipeline.Ticket, was string, out pipeline.CounterOutcom
 			g.levels.Offers[i].Sold--
 			g.offers[i] = true
 		}
-		if t.Print.Due() {
+		if t.Print.Due() || t.Print == pipeline.PrintHeld || t.Print == pipeline.PrintHeldSending {
 			return g.setPrint(t.N, pipeline.PrintDropped)
 		}
 	}
@@ -191,7 +192,9 @@ func (s *Store) Served(ctx context.Context, number string) (list []pipeline.Coun
 	return list, err
 }
 
-// ToHandOver lists the tickets of which something is still to be handed over, oldest first, at most n.
-func (s *Store) ToHandOver(ctx context.Context, n int) ([]pipeline.Ticket, error) {
-	return s.tickets(ctx, "WHERE done = 0 ORDER BY ticket LIMIT ?", n) // by the index fulfilment_open
+// ToHandOver lists the latest tickets that were sold after a kit time and of which something is still to be handed over, oldest first, at most n.
+func (s *Store) ToHandOver(ctx context.Context, after time.Duration, n int) ([]pipeline.Ticket, error) {
+	ts, err := s.tickets(ctx, "WHERE done = 0 AND at > ? ORDER BY ticket DESC LIMIT ?", after.Milliseconds(), n) // by the index fulfilment_open
+	slices.Reverse(ts)
+	return ts, err
 }

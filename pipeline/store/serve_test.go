@@ -144,6 +144,12 @@ func TestWhatIsVoidIsForOthers(t *testing.T) {
 	if out := act(t, s, order(3, "ann", "one")); !out.OK() || out.Ticket != "A-002" {
 		t.Errorf("once it was void: %+v", out)
 	}
+	if _, err := s.PrintAgain(context.Background(), "", "A-001"); !errors.Is(err, ErrVoid) {
+		t.Errorf("its slip once more: %v", err)
+	}
+	if out, err := s.Press(context.Background(), pipeline.Press{ID: order(8000, "", "mug").ID, Button: "reprint", Action: pipeline.ReprintLast, Via: pipeline.ViaButton}); err != nil || out.Ticket != 2 {
+		t.Errorf("the last slip once more: %+v, %v", out, err)
+	}
 	if out := serve(t, s, counterAct(2, "A-001", pipeline.HandOver)); out.OK() || out.Details != "A-001 is void: hand nothing over." {
 		t.Errorf("%+v", out)
 	}
@@ -165,7 +171,7 @@ func TestTicketsOfAnOlderProgramAreHandedOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, stop := running(t, path, Options{})
-		if ts, err := s.ToHandOver(context.Background(), 10); err != nil || len(ts) != 2 {
+		if ts, err := s.ToHandOver(context.Background(), -1, 10); err != nil || len(ts) != 2 {
 			t.Errorf("after %s: %+v, %v", left, ts, err)
 		}
 		stop()

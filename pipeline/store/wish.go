@@ -14,6 +14,9 @@ import (
 // ErrReused says that a wish's id was used for another one. Nothing was done.
 var ErrReused = errors.New("store: that id was used for something else: make a new one for each wish")
 
+// ErrVoid says that a ticket is void: nothing is to be handed over for it, and so it has no slip any more.
+var ErrVoid = errors.New("store: that ticket is void: it gets no slip")
+
 // once makes a change unless the wish that it is was fulfilled before.
 func (s *Store) once(ctx context.Context, wish, what string, do func(*group) error) error {
 	if wish == "" {
@@ -58,6 +61,8 @@ func (s *Store) PrintAgain(ctx context.Context, wish, ticket string) (n int64, e
 			return err
 		case len(ts) == 0:
 			return ErrUnknown{"ticket", ticket}
+		case ts[0].State() == pipeline.TicketVoid:
+			return ErrVoid
 		case ts[0].Print.Due():
 			return nil
 		}

@@ -101,6 +101,8 @@ func (c *Console) noted(rw http.ResponseWriter, err error) {
 	switch {
 	case errors.As(err, new(store.ErrUnknown)):
 		refuse(rw, http.StatusNotFound, "not-found", err.Error())
+	case errors.Is(err, store.ErrVoid):
+		refuse(rw, http.StatusConflict, "void", "That ticket is void: it gets no slip.")
 	case errors.Is(err, store.ErrReused):
 		refuse(rw, http.StatusConflict, "reused", err.Error())
 	case err != nil:

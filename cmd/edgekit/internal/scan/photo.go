@@ -18,8 +18,8 @@ import (
 
 const (
 	// maxPhoto bounds a picture's file, in bytes, and maxPixels what it unpacks to: a phone's own photographs, as they are, pass.
-	maxPhoto  = 12 << 20
-	maxPixels = 50_000_000
+	maxPhoto  = 8 << 20
+	maxPixels = 16_000_000
 	// photoSide is what the longer side is made, in pixels: a slip's code is legible in less, and a larger picture only takes longer.
 	photoSide = 1600
 )

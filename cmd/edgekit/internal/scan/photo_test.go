@@ -103,8 +103,8 @@ func TestASlipIsPhotographed(t *testing.T) {
 		"no code":                  {jpegOf(t, blank), "no code in that picture", true},
 		"a text":                   {[]byte("A-042"), "no picture that the kit can read", true},
 		"half of one":              {jpegOf(t, photograph(t, slip.Code(sold), 640, 480))[:9000], "is damaged", true},
-		"more pixels than a phone": {huge(100_000), "expected at most 50 million", true},
-		"a large file":             {make([]byte, maxPhoto+1), "too large: expected at most 12 MB", true},
+		"more pixels than a phone": {huge(100_000), "expected at most 16 million", true},
+		"a large file":             {make([]byte, maxPhoto+1), "too large: expected at most 8 MB", true},
 		"nothing":                  {nil, "no picture that the kit can read", true},
 	} {
 		before := len(k.Recent())

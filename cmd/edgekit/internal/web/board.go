@@ -15,6 +15,8 @@ const (
 	onBoard = 60
 	// boardAge is how old what it shows may be: however many screens ask, the book is asked so often.
 	boardAge = 500 * time.Millisecond
+	// boardFor is for how long a ticket that nobody fetches stays there.
+	boardFor = 4 * time.Hour
 )
 
 // board is what that screen shows, as it was a moment ago.
@@ -30,7 +32,7 @@ func (b *board) get(w *Web) http.HandlerFunc {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if time.Since(b.at) > boardAge {
-			ts, err := w.Book.ToHandOver(r.Context(), 4*onBoard)
+			ts, err := w.Book.ToHandOver(r.Context(), w.Now()-boardFor, 2*onBoard)
 			if err != nil {
 				w.Log.Warn("board not read", "err", err)
 				problem(rw, pipeline.Unavailable, "The kit cannot read its tickets right now. They are safe; this is asked again.", "", time.Second)

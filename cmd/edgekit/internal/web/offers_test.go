@@ -25,7 +25,9 @@ func (*shelf) SetConsent(context.Context, string, int, string) (pipeline.Consent
 	return pipeline.Consent{}, nil
 }
 func (*shelf) TicketsOf(context.Context, string, int) ([]pipeline.Ticket, error) { return nil, nil }
-func (*shelf) ToHandOver(context.Context, int) ([]pipeline.Ticket, error)        { return nil, nil }
+func (*shelf) ToHandOver(context.Context, time.Duration, int) ([]pipeline.Ticket, error) {
+	return nil, nil
+}
 
 // Page mints a token that says the price of the moment.
 func (s *shelf) Page(_, offer string, _, _ time.Duration) string {

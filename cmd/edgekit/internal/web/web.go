@@ -36,7 +36,7 @@ type Book interface {
 	Consent(viewer string) (pipeline.Consent, bool)
 	SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error)
 	TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error)
-	ToHandOver(ctx context.Context, n int) ([]pipeline.Ticket, error)
+	ToHandOver(ctx context.Context, after time.Duration, n int) ([]pipeline.Ticket, error)
 	// Burned tells whether a token was used, as far as is known.
 	Burned(ctx context.Context, nonce [8]byte) bool
 }
