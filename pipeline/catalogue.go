@@ -180,6 +180,8 @@ type Level struct {
 	State OfferState
 	Sold  int
 	Ends  time.Duration // kit time at which it is over; 0: none
+	// Window counts how often it went live after it was not: what was shown in one window sells nothing in the next.
+	Window uint32
 }
 
 // Levels is an immutable picture of what is left to sell, as of the last commit. Stock and Offers go with the
@@ -189,6 +191,25 @@ type Levels struct {
 	Stock     []int // pieces left
 	Offers    []Level
 	Shown     string // the offer that was put on show last by somebody's hand; empty, or of an earlier catalogue: none is
+}
+
+// Terms is Catalogue.Terms of an offer in the window in which it is live: a prompt or code that was made in an earlier one is not for this one. Never 0 for an
+// offer that is there.
+func (l *Levels) Terms(id string) uint32 {
+	_, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return 0
+	}
+	const odd = 0x9e3779b1 // spreads the windows over all there are (Knuth, The Art of Computer Programming, 6.4)
+	return max(1, l.Catalogue.terms[i]^(l.Offers[i].Window*odd))
+}
+
+// WindowOf is an offer's Level.Window; 0 for one that is not there.
+func (l *Levels) WindowOf(id string) uint32 {
+	if _, i, ok := l.Catalogue.Offer(id); ok {
+		return l.Offers[i].Window
+	}
+	return 0
 }
 
 // Clone makes a copy that may be changed.

@@ -11,7 +11,7 @@ import (
 type Grant struct {
 	Nonce   [8]byte       // names the token; burned when it is used
 	Expires time.Duration // kit time
-	Terms   uint32        // of the offer when the token was made, see Catalogue.Terms; 0: it is bound to none
+	Terms   uint32        // of the offer when the token was made, see Levels.Terms; 0: it is bound to none
 }
 
 // Tokens checks tokens. Errors are ErrTokenInvalid or ErrTokenExpired; with the latter the Grant is valid too.
@@ -143,7 +143,7 @@ func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) 
 		o.Decision, o.Details = TooLate, "This offer is over."
 	case err != nil:
 		o.Decision, o.Details = TokenExpired, "The prompt was too old. Please tap the one on the screen now."
-	case grant.Terms != 0 && grant.Terms != levels.Catalogue.Terms(t.Offer):
+	case grant.Terms != 0 && grant.Terms != levels.Terms(t.Offer):
 		o.Decision, o.Details = TooLate, "The offer has just changed. Please look at the new one and tap again."
 	}
 	return o, nil

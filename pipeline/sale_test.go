@@ -183,7 +183,7 @@ func TestWhatIsCheckedIsWhatIsPriced(t *testing.T) {
 		got = o
 		return Outcome{Tap: o.ID, Reason: o.Decision}, nil
 	}
-	s := &Sale{Tokens: bound(shown.Catalogue.Terms("mug")), Ledger: l, Limit: NewLimiter(1000, 1000, 10), Now: func() time.Duration { return 0 }}
+	s := &Sale{Tokens: bound(shown.Terms("mug")), Ledger: l, Limit: NewLimiter(1000, 1000, 10), Now: func() time.Duration { return 0 }}
 	if out := s.Tap(context.Background(), Tap{ID: someTap, Viewer: "ann", Offer: "mug", Token: "good"}); !out.OK() || got.Total.Minor != 2000 {
 		t.Errorf("shown at 2000, ordered at %d: %+v", got.Total.Minor, out)
 	}

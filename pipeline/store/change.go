@@ -123,9 +123,9 @@ func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[stri
 	for i, sku := range c.SKUs {
 		l.Stock[i] = max(0, sku.Stock-taken[sku.SKU])
 	}
-	sold := map[string]int{}
-	err := sqlitex.Execute(g.conn, "SELECT id, sold FROM offers", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
-		sold[q.ColumnText(0)] = q.ColumnInt(1)
+	sold, windows := map[string]int{}, map[string]uint32{}
+	err := sqlitex.Execute(g.conn, "SELECT id, sold, coalesce(n, 0) FROM offers LEFT JOIN windows ON offer = id", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+		sold[q.ColumnText(0)], windows[q.ColumnText(0)] = q.ColumnInt(1), uint32(q.ColumnInt64(2))
 		return nil
 	}})
 	for i, o := range c.Offers {
@@ -133,7 +133,10 @@ func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[stri
 		if ok && was.State == o.State && was.Lasts == o.Lasts {
 			l.Offers[i] = old.Offers[k]
 		} else {
-			l.Offers[i] = pipeline.Level{State: o.State, Ends: ends(o, o.State, g.at)}
+			l.Offers[i] = pipeline.Level{State: o.State, Ends: ends(o, o.State, g.at), Window: windows[o.ID]}
+			if o.State == pipeline.OfferLive && ok && old.StateAt(o.ID, g.at) != pipeline.OfferLive {
+				l.Offers[i].Window++
+			}
 		}
 		l.Offers[i].Sold = sold[o.ID]
 	}
@@ -163,6 +166,9 @@ func (g *group) setOffer(id string, state pipeline.OfferState) error {
 	offer, i, ok := g.levels.Catalogue.Offer(id)
 	if !ok {
 		return ErrUnknown{"offer", id}
+	}
+	if state == pipeline.OfferLive && g.levels.StateAt(id, g.at) != pipeline.OfferLive {
+		g.levels.Offers[i].Window++
 	}
 	g.levels.Offers[i].State = state
 	g.levels.Offers[i].Ends = ends(offer, state, g.at)

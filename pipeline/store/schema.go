@@ -76,6 +76,10 @@ CREATE TABLE counter (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket I
 	money INTEGER NOT NULL, voided INTEGER NOT NULL, undone TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
 CREATE INDEX counter_of ON counter (ticket, seq);
 `},
+	{"windows", `
+-- How often each offer went live after it was not: pipeline.Level.Window.
+CREATE TABLE windows (offer TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+`},
 	{"wishes", `
 -- Wishes of operators that have no table of their own, by the ULID that was made where each was made: what it was; at: kit ms.
 CREATE TABLE wishes (id TEXT PRIMARY KEY, what TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;

@@ -255,3 +255,51 @@ func TestAWishIsFulfilledOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestAWindowIsItsOwn: what was shown while an offer was live before is not for it when it is live again; a longer time, a restart or an import of the same is no new
+// window.
+func TestAWindowIsItsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kit.db")
+	s, stop := running(t, path, Options{})
+	ctx := context.Background()
+	terms := func() uint32 { return s.Levels().Terms("mug") }
+	set := func(state pipeline.OfferState) {
+		t.Helper()
+		if err := s.SetOffer(ctx, "", "mug", state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[uint32]bool{}
+	same := func(what string, is bool) {
+		t.Helper()
+		if now := terms(); seen[now] != is || now == 0 {
+			t.Errorf("%s: terms %x, seen before: %v", what, now, seen[now])
+		}
+		seen[terms()] = true
+	}
+	same("as imported", false)
+	set(pipeline.OfferLive)
+	same("live already", true)
+	act(t, s, order(1, "ann", "mug"))
+	same("after a sale", true)
+	for range 5 {
+		set(pipeline.OfferOver)
+		set(pipeline.OfferLive)
+		same("live again", false)
+	}
+	other := pipeline.NewCatalogue("EUR", demo.SKUs, append([]pipeline.Offer{{ID: "new", Title: "New", Lines: []pipeline.Line{{SKU: "PEN", N: 1}}, Price: 1}}, demo.Offers...))
+	if _, err := s.Import(ctx, other, []byte("other")); err != nil {
+		t.Fatal(err)
+	}
+	same("in another catalogue", true)
+	stop()
+	s, stop = running(t, path, Options{})
+	defer stop()
+	same("after a restart", true)
+	set(pipeline.OfferSoon)
+	set(pipeline.OfferLive)
+	same("live again after it", false)
+	if s.Levels().Terms("hat") != 0 {
+		t.Error("an offer that is not there has terms")
+	}
+}

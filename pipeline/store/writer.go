@@ -180,6 +180,16 @@ func (g *group) flush() error {
 			return fmt.Errorf("offers: %w", err)
 		}
 		q.Reset()
+		if level.Window == g.store.levels.Load().WindowOf(g.levels.Catalogue.Offers[i].ID) {
+			continue // as at every sale
+		}
+		q = g.conn.Prep("INSERT INTO windows (offer, n) VALUES (?, ?) ON CONFLICT (offer) DO UPDATE SET n = excluded.n")
+		q.BindText(1, g.levels.Catalogue.Offers[i].ID)
+		q.BindInt64(2, int64(level.Window))
+		if _, err := q.Step(); err != nil {
+			return fmt.Errorf("offers: %w", err)
+		}
+		q.Reset()
 	}
 	return nil
 }

@@ -7,7 +7,7 @@
 //	0      version and kind: 0x21 for a page's token, 0x23 for a link's
 //	1..3   key epoch, big endian
 //	4..7   expiry in kit seconds, big endian
-//	8..11  the offer's terms when it was minted, see pipeline.Offer.Terms; 0: whatever they are
+//	8..11  the offer's terms when it was minted, see pipeline.Levels.Terms; 0: whatever they are
 //	12..19 nonce, random
 //	20..35 MAC over bytes 0..19, the viewer's id and the offer's id, each with its length in front
 //

@@ -137,8 +137,8 @@ func (w *Web) linkState(r *http.Request) (pipeline.Offer, linkIs) {
 	if !ok {
 		return pipeline.Offer{}, linkUnknown
 	}
-	catalogue := w.Book.Levels().Catalogue
-	offers := catalogue.Tagged(tag)
+	levels := w.Book.Levels()
+	offers := levels.Catalogue.Tagged(tag)
 	for _, o := range offers {
 		grant, err := w.Sale.Tokens.Verify(code, "", o.ID, w.Now())
 		switch {
@@ -146,7 +146,7 @@ func (w *Web) linkState(r *http.Request) (pipeline.Offer, linkIs) {
 			continue
 		case w.Book.Burned(r.Context(), grant.Nonce):
 			return o, linkUsed
-		case err != nil, grant.Terms != 0 && grant.Terms != catalogue.Terms(o.ID):
+		case err != nil, grant.Terms != 0 && grant.Terms != levels.Terms(o.ID):
 			return o, linkStale
 		}
 		return o, linkGood
