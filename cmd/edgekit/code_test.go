@@ -192,3 +192,57 @@ func TestACodeThatIsNotGoodAnyMore(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
+
+// TestACodeOnTheConsoleSells: to whoever scans it off the screen or off paper, once; and there is none of what cannot be bought.
+func TestACodeOnTheConsoleSells(t *testing.T) {
+	k := kittest.Start(t)
+	browser := kittest.Browser(t, watchful)
+	kittest.Open(t, browser, k.Console+"/console")
+	enter(t, browser, k.Code)
+	press(t, browser, "Code for Mug")
+	kittest.See(t, browser, "the code", `document.querySelector("dialog[open] img").naturalWidth > 30 && !document.querySelector("dialog[open] img").hidden`)
+	var reader vision.Reader
+	read := func(img image.Image) string {
+		t.Helper()
+		grey := image.NewGray(img.Bounds())
+		draw.Draw(grey, grey.Rect, img, img.Bounds().Min, draw.Src)
+		codes := reader.Read(grey)
+		if len(codes) != 1 || !strings.Contains(codes[0].Text, "/T/") {
+			t.Fatalf("%+v", codes)
+		}
+		return codes[0].Text
+	}
+	buy := func(link, want string) {
+		t.Helper()
+		res, err := k.Visit(t).Client.PostForm(link, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if b, err := io.ReadAll(res.Body); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s %s, %v; expected %q", res.Status, b, err, want)
+		}
+	}
+	shown := read(picture(t, browser, "dialog[open] img"))
+	buy(shown, "Confirmed · ticket A-001")
+	buy(shown, "This code was used already")
+	kittest.See(t, browser, "another", fmt.Sprintf(`document.querySelector("dialog[open] img").src !== %q`, kittest.Read(t, browser, `document.querySelector("dialog[open] img").src`)))
+	press(t, browser, "Print one")
+	kittest.See(t, browser, "that it is printed", `document.querySelector("dialog[open]").innerText.includes("It is printed")`)
+	f, err := os.Open(filepath.Join(k.Data, "tickets", "code.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	paper, _, err := image.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	buy(read(paper), "Confirmed · ticket A-002")
+	bring(t, k, strings.Replace(kittest.Catalogue, `"limit":5`, `"limit":2`, 1))
+	press(t, browser, "Print one")
+	kittest.See(t, browser, "that there is none", `document.querySelector("dialog[open]").innerText.includes("Mug is sold out.")`)
+	if got := kittest.Read(t, browser, `JSON.stringify(wrongs)`); got != "[]" {
+		t.Errorf("the page did wrong: %s", got)
+	}
+}

@@ -156,3 +156,8 @@ type ScannerSheet struct {
 	PNG     []byte `json:"png"`
 	Minutes int    `json:"minutes"`
 }
+
+// PrintCode is POST /code/print: a slip with a code that sells a live offer once.
+type PrintCode struct {
+	Offer string `json:"offer"`
+}

@@ -38,6 +38,12 @@ type Book interface {
 	Rolls
 }
 
+// Codes sell a live offer once each, to whoever scans one first. Errors are store.ErrUnknown where there is no such offer, else for people.
+type Codes interface {
+	Picture(offer string) (png []byte, err error)
+	Print(ctx context.Context, offer string) error
+}
+
 // Control serves the control socket. All fields are needed.
 type Control struct {
 	Book    Book
@@ -56,6 +62,7 @@ type Control struct {
 	Crashes func() []wire.CrashReport
 	// Photo looks for a slip's code in a picture, JPEG or PNG, as if the scanner had read it. The error is for people.
 	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
+	Codes Codes
 	// PrintRoll prints a till roll, as RollOf names it. The error is for people.
 	PrintRoll func(ctx context.Context, closing int64) error
 	// RollPDF writes one as a document.
@@ -108,6 +115,8 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("POST /counter", c.postCounter)
 	mux.HandleFunc("GET /waits", c.getWaits)
 	mux.HandleFunc("POST /photo", c.postPhoto)
+	mux.HandleFunc("GET /code.png", c.getCode)
+	mux.HandleFunc("POST /code/print", c.postCodePrint)
 	mux.HandleFunc("GET /till", c.getTill)
 	mux.HandleFunc("GET /till.csv", c.getTillCSV)
 	mux.HandleFunc("GET /till.pdf", c.getTillPDF)

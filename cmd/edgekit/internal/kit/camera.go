@@ -12,20 +12,27 @@ import (
 	"sync"
 	"time"
 
+	"rsc.io/qr"
+
 	"edgekit.internal/capture"
 	"edgekit.internal/capture/camlink"
 	"edgekit.internal/capture/fanout"
 	"edgekit.internal/capture/push"
+	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/ladder"
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/remote"
 	"edgekit.internal/cmd/edgekit/internal/scene"
+	"edgekit.internal/cmd/edgekit/internal/slip"
 	"edgekit.internal/cmd/edgekit/internal/studio"
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/drivers"
+	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/hardware/clock"
 	"edgekit.internal/hardware/whole"
 	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/store"
+	"edgekit.internal/pipeline/token"
 )
 
 // watching is how many have the picture, or are about to.
@@ -293,3 +300,52 @@ func (k *Kit) still() []byte {
 }
 
 func joinDirs(dirs []string) string { return strings.Join(dirs, ",") }
+
+// onScreen is for how long a code on the console's screen is good: the console shows another every 15 s, and who has it scanned has a minute to buy.
+const onScreen = 75 * time.Second
+
+// codes implements control.Codes.
+type codes struct{ *Kit }
+
+// live is an offer that can be bought now, with its price.
+func (k codes) live(offer string) (pipeline.Offer, string, error) {
+	l := k.store.Levels()
+	o, _, ok := l.Catalogue.Offer(offer)
+	switch {
+	case !ok:
+		return o, "", store.ErrUnknown{What: "offer", ID: offer}
+	case l.StateAt(offer, k.clock.Now()) != pipeline.OfferLive:
+		return o, "", console.Told(o.Title + " is not for sale now: start it first.")
+	case l.Left(offer) == 0:
+		return o, "", console.Told(o.Title + " is sold out.")
+	}
+	return o, pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}.String(), nil
+}
+
+func (k codes) Picture(offer string) ([]byte, error) {
+	if _, _, err := k.live(offer); err != nil {
+		return nil, err
+	}
+	code, err := qr.Encode(k.link(offer, onScreen), qr.M)
+	if err != nil {
+		return nil, err
+	}
+	return code.PNG(), nil
+}
+
+func (k codes) Print(ctx context.Context, offer string) error {
+	o, price, err := k.live(offer)
+	if err != nil {
+		return err
+	}
+	if err := k.canPrint(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, onDemand)
+	defer cancel()
+	link := k.link(offer, token.MaxLife)
+	_, err = k.printer.Print(ctx, thermal.Job{Name: "code", Compose: func(p thermal.Profile) []byte {
+		return slip.ComposeCode(k.config.Stall, o.Title, price, link, int(token.MaxLife.Minutes()), p, k.text)
+	}})
+	return err
+}

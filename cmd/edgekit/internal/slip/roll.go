@@ -43,6 +43,20 @@ func ComposeRoll(stall string, roll wire.Roll, p thermal.Profile, text thermal.T
 	return d.Bytes()
 }
 
+// ComposeCode writes a slip with a code that sells an offer once, and until when.
+func ComposeCode(stall, title, price, link string, minutes int, p thermal.Profile, text thermal.Text) []byte {
+	d := thermal.NewDoc(p, text)
+	d.Line(stall, strong)
+	d.Line(title, thermal.Style{Align: thermal.Centre, Bold: true, Times: 2})
+	d.Line(price, strong)
+	d.QR(link, 6)
+	d.Line("Scan to buy one", centre)
+	d.Line(fmt.Sprintf("once, within %d minutes", minutes), centre)
+	d.Feed(3)
+	d.Cut()
+	return d.Bytes()
+}
+
 func report(d *thermal.Doc, r till.Report) {
 	money := func(minor int64) string { return amount(minor, r.Currency) }
 	small := thermal.Style{Small: true}

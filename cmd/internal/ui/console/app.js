@@ -3,6 +3,7 @@ import { ask } from "./api.js";
 import { Buttons } from "./buttons.js";
 import { Camera } from "./camera.js";
 import { Catalogue } from "./catalogue.js";
+import { Code } from "./code.js";
 import { Counter } from "./counter.js";
 import { Devices } from "./devices.js";
 import { el, text } from "./dom.js";
@@ -27,7 +28,8 @@ import { Wifi } from "./wifi.js";
 
 /** @typedef {import("./words.js").State} State */
 
-const offers = new Offers(el("offers"), () => link.leave());
+const code = new Code(() => link.leave());
+const offers = new Offers(el("offers"), () => link.leave(), (offer, title) => code.open(offer, title));
 const sales = new Sales(el("sales"), el("no-sales"));
 const counter = new Counter(() => link.leave());
 const tickets = new Tickets(() => link.leave(), (ticket) => counter.open(ticket));
@@ -87,6 +89,7 @@ function forget() {
   /** @type {HTMLDetailsElement} */ (el("another")).open = false;
   tickets.slip.forget();
   counter.forget();
+  code.forget();
   buttons.forget();
   teach.forget();
   settings.forget();

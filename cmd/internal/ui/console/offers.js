@@ -17,10 +17,11 @@ export class Offers {
   /**
    * @param {HTMLElement} list
    * @param {() => void} refused called when this device turns out not to be paired any more
+   * @param {(offer: string, title: string) => void} code shows a code that sells it
    */
-  constructor(list, refused) {
+  constructor(list, refused, code) {
     /** @type {List<Offer, Card>} */
-    this.list = new List(list, (o) => o.id, (o) => new Card(o, refused));
+    this.list = new List(list, (o) => o.id, (o) => new Card(o, refused, code));
     setInterval(() => { for (const card of this.list.rows.values()) card.tick(); }, 1000);
   }
 
@@ -33,8 +34,9 @@ class Card {
   /**
    * @param {Offer} o
    * @param {() => void} refused
+   * @param {(offer: string, title: string) => void} code
    */
-  constructor(o, refused) {
+  constructor(o, refused, code) {
     this.offer = o;
     this.refused = refused;
     this.state = "";
@@ -55,6 +57,9 @@ class Card {
     this.sell = make("button", "calm");
     this.sell.type = "button";
     this.sell.addEventListener("click", () => this.sells());
+    this.code = make("button", "calm", "Code");
+    this.code.type = "button";
+    this.code.addEventListener("click", () => code(this.offer.id, this.offer.title));
     this.asked = NaN; // that a sale was asked for at, and is to be confirmed; NaN: none was
     this.disarm = 0;
     this.buttons = make("div", "buttons");
@@ -80,7 +85,7 @@ class Card {
     text(this.sold, String(o.sold));
     this.tick();
     if (this.state !== o.state) this.offerActions(o);
-    this.sell.hidden = o.left === 0;
+    this.sell.hidden = this.code.hidden = o.left === 0;
     if (this.asked !== o.price.minor) this.arm(NaN);
   }
 
@@ -101,7 +106,8 @@ class Card {
       if (!first) this.settle(b);
       return b;
     }));
-    if (o.state === "live") this.buttons.append(this.sell);
+    this.code.setAttribute("aria-label", `Code for ${o.title}`);
+    if (o.state === "live") this.buttons.append(this.sell, this.code);
     if (focused) /** @type {HTMLElement} */ (this.buttons.firstElementChild || this.li).focus();
   }
 
