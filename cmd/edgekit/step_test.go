@@ -90,7 +90,7 @@ func TestATapIsOnTheCardSeen(t *testing.T) {
 		moved <- n
 	}()
 	kittest.Read(t, b, `window.watchStep()`)
-	kittest.See(t, b, "cards that moved", `window.step.moves >= 150 && window.step.taps.length >= 10`)
+	kittest.See(t, b, "cards that moved", `window.step.moves >= 100 && window.step.taps.length >= 10`)
 	stop()
 	n := <-moved
 	var s struct {

@@ -24,7 +24,7 @@ import (
 	"edgekit.internal/pipeline/journal"
 )
 
-var operations = flag.Int("store.operations", 20_000, "how many, in TestManyOperationsThroughCrashes")
+var operations = flag.Int("store.operations", 5_000, "how many, in TestManyOperationsThroughCrashes")
 
 const (
 	sellsEnv  = "EDGEKIT_TEST_STORE" // "PATH FROM TO": this process is the one that is killed

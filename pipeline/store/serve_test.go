@@ -181,8 +181,9 @@ func TestTicketsOfAnOlderProgramAreHandedOver(t *testing.T) {
 // TestAWishIsFulfilledOnce: a repeat of it, late and after a restart too, does not start a drop anew, print a slip again, or decide about others.
 func TestAWishIsFulfilledOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kit.db")
-	now := time.Hour
-	opt := Options{Now: func() time.Duration { return now }}
+	var clock atomic.Int64
+	clock.Store(int64(time.Hour))
+	opt := Options{Now: func() time.Duration { return time.Duration(clock.Load()) }}
 	s, stop := running(t, path, opt)
 	ctx := context.Background()
 	timed := pipeline.NewCatalogue("EUR", demo.SKUs, []pipeline.Offer{{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000, State: pipeline.OfferHidden, Lasts: 10 * time.Minute}})
@@ -192,7 +193,7 @@ func TestAWishIsFulfilledOnce(t *testing.T) {
 	id := func(n int) string { return order(7000+n, "", "mug").ID }
 	ends := func() time.Duration { return s.Levels().Offers[0].Ends }
 	live := func(n int) error { return s.SetOffer(ctx, id(n), "mug", pipeline.OfferLive) }
-	if err := live(1); err != nil || ends() != now+10*time.Minute {
+	if err := live(1); err != nil || ends() != opt.Now()+10*time.Minute {
 		t.Fatalf("%v, %v", ends(), err)
 	}
 	o := order(1, "ann", "mug")
@@ -202,7 +203,7 @@ func TestAWishIsFulfilledOnce(t *testing.T) {
 	first := ends()
 	again := func() {
 		t.Helper()
-		now += 5 * time.Minute
+		clock.Add(int64(5 * time.Minute))
 		if err := live(1); err != nil || ends() != first {
 			t.Errorf("the same wish moved the end from %v to %v, %v", first, ends(), err)
 		}

@@ -118,6 +118,7 @@ func Press(t testing.TB, browser context.Context, name string) {
 	t.Helper()
 	find := `[...document.querySelectorAll("button,[role=button],a")].find(b => (b.ariaLabel || b.textContent).trim() === ` + strconv.Quote(name) + ` && b.checkVisibility())`
 	See(t, browser, "button "+name, "!!"+find)
+	See(t, browser, "a page to be painted", `performance.getEntriesByType("paint").length > 0`) // until then Chromium throws away what a finger does
 	type point struct{ X, Y float64 }
 	p, err := chromedp.Run(browser, chromedp.Evaluate[point](`(() => { const b = `+find+`; b.scrollIntoView({block: "nearest"}); const r = b.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2} })()`))
 	if err != nil {

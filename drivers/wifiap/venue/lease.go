@@ -38,10 +38,11 @@ func (s *session) hold(ctx context.Context, was *Lease) {
 		l, err := s.config.system.lease(within, s.radio.Interface, s.config.Host, was)
 		cancel()
 		if err == nil {
-			wait, was = s.config.timing.again, &l
-			if !s.report(ctx, news{lease: &l}) {
+			had := l // what is told is not changed any more
+			if !s.report(ctx, news{lease: &had}) {
 				return
 			}
+			wait, was = s.config.timing.again, &l
 			if err = s.renew(ctx, &l); errors.Is(err, errTakenBack) {
 				was = nil
 			}
