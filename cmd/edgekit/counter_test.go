@@ -51,6 +51,7 @@ func TestTicketsAreServedInABrowser(t *testing.T) {
 	buyer := kittest.Browser(t, watchful)
 	kittest.Open(t, buyer, k.Viewer+"/")
 	kittest.Press(t, buyer, "Continue without")
+	kittest.See(t, buyer, "moving picture", seen+` > 30`) // prompts stay where they are from then on
 	kittest.Press(t, buyer, "Buy Mug for € 10.00")
 	kittest.See(t, buyer, "its ticket", `document.querySelector("#tickets").innerText.includes("A-001")`)
 	v := k.Visit(t)
