@@ -184,7 +184,7 @@ func (m *machine) renew(context.Context, string, Lease) (Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.back {
-		m.back = false
+		m.back, m.asked = false, nil // before that it may be asked for again: who joins twice does
 		return Lease{}, errTakenBack
 	}
 	m.renewed++
