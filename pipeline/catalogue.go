@@ -201,7 +201,7 @@ func (l *Levels) Terms(id string) uint32 {
 		return 0
 	}
 	const odd = 0x9e3779b1 // spreads the windows over all there are (Knuth, The Art of Computer Programming, 6.4)
-	return max(1, l.Catalogue.terms[i]^(l.Offers[i].Window*odd))
+	return max(1, l.Catalogue.Terms(id)^(l.Offers[i].Window*odd))
 }
 
 // WindowOf is an offer's Level.Window; 0 for one that is not there.

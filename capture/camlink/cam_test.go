@@ -185,7 +185,9 @@ func TestASlowStartIsGivenMoreTime(t *testing.T) {
 func TestASluggishChildIsGivenMoreTime(t *testing.T) {
 	h := start1(t, "sluggish")
 	frames := func() uint64 { return h.Stats().Beat.Frames }
-	for end := time.Now().Add(60 * time.Second); frames() < 4; time.Sleep(10 * time.Millisecond) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(60 * time.Second); frames() < 4; <-tick.C {
 		if time.Now().After(end) {
 			t.Fatalf("%+v: no life has four beats", h.Stats())
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,7 +91,9 @@ func TestATapIsOnTheCardSeen(t *testing.T) {
 		moved <- n
 	}()
 	kittest.Read(t, b, `window.watchStep()`)
-	kittest.See(t, b, "cards that moved", `window.step.moves >= 100 && window.step.taps.length >= 10`)
+	for _, n := range []int{50, 100, 150} { // each within its time: a busy machine shows few pictures
+		kittest.See(t, b, "cards that moved", fmt.Sprintf(`window.step.moves >= %d && window.step.taps.length >= %d`, n, n/15))
+	}
 	stop()
 	n := <-moved
 	var s struct {

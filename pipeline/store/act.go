@@ -179,12 +179,6 @@ func (g *group) sell(o pipeline.Order, out pipeline.Outcome) error {
 		return fmt.Errorf("sale %d: %w", g.number, err)
 	}
 	q.Reset()
-	q = g.conn.Prep("INSERT INTO fulfilment (ticket) VALUES (?)")
-	q.BindInt64(1, g.number)
-	if _, err := q.Step(); err != nil {
-		return fmt.Errorf("sale %d: %w", g.number, err)
-	}
-	q.Reset()
 	return g.append(entry(g, o))
 }
 
@@ -242,7 +236,7 @@ func findTap(conn *sqlite.Conn, viewer, id string) (pipeline.Outcome, bool, erro
 
 // bought counts an offer's sales to a viewer, but for those that are void.
 func bought(conn *sqlite.Conn, viewer, offer string) (int, error) {
-	q := conn.Prep("SELECT count(*) FROM taps JOIN fulfilment ON ticket = sale WHERE viewer = ? AND offer = ? AND NOT gone")
+	q := conn.Prep("SELECT count(*) FROM taps LEFT JOIN fulfilment ON ticket = sale WHERE viewer = ? AND offer = ? AND sale IS NOT NULL AND gone IS NOT 1")
 	defer q.Reset()
 	q.BindText(1, viewer)
 	q.BindText(2, offer)

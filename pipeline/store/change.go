@@ -134,7 +134,7 @@ func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[stri
 			l.Offers[i] = old.Offers[k]
 		} else {
 			l.Offers[i] = pipeline.Level{State: o.State, Ends: ends(o, o.State, g.at), Window: windows[o.ID]}
-			if o.State == pipeline.OfferLive && ok && old.StateAt(o.ID, g.at) != pipeline.OfferLive {
+			if _, known := sold[o.ID]; o.State == pipeline.OfferLive && known && old.StateAt(o.ID, g.at) != pipeline.OfferLive {
 				l.Offers[i].Window++
 			}
 		}
@@ -199,9 +199,9 @@ func (s *Store) SetPrint(ctx context.Context, number int64, state pipeline.Print
 		if err := g.setPrint(number, state); err != nil || state != pipeline.Printed && state != pipeline.PrintSent {
 			return err
 		}
-		q := g.conn.Prep("UPDATE fulfilment SET printed = ? WHERE ticket = ? AND printed = 0")
-		q.BindInt64(1, g.at.Milliseconds())
-		q.BindInt64(2, number)
+		q := g.conn.Prep("INSERT INTO fulfilment (ticket, printed) VALUES (?, ?) ON CONFLICT (ticket) DO UPDATE SET printed = excluded.printed WHERE printed = 0")
+		q.BindInt64(1, number)
+		q.BindInt64(2, g.at.Milliseconds())
 		if _, err := q.Step(); err != nil {
 			return fmt.Errorf("store: ticket %d: %w", number, err)
 		}

@@ -48,7 +48,7 @@ func (s *Store) Decided(ctx context.Context, viewer, tap string) (out pipeline.O
 	return out, ok, err
 }
 
-const ticketColumns = "SELECT number, tap, viewer, offer, title, total, currency, lines, via, at, wall, print, printed, ready, done, handed, void, voided, paid FROM sales JOIN fulfilment ON ticket = number "
+const ticketColumns = "SELECT number, tap, viewer, offer, title, total, currency, lines, via, at, wall, print, printed, ready, done, coalesce(handed, '[]'), coalesce(void, '[]'), voided, paid FROM sales LEFT JOIN fulfilment ON ticket = number "
 
 func scanTicket(q *sqlite.Stmt) (pipeline.Ticket, error) {
 	t := pipeline.Ticket{

@@ -62,11 +62,9 @@ CREATE TABLE corrections (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sku 
 	note TEXT NOT NULL, via TEXT NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL, by INTEGER NOT NULL, left INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
 `},
 	{"fulfilment", `
--- How far each ticket is through the counter: a row for each of sales, from the sale on, but for what an older program has sold: see openFulfilment.
--- Kit ms, 0 for not yet; handed and void: pieces of each line, in JSON; gone: 1 where all of it is void.
+-- How far a ticket is through the counter, from the first on that happens to it after the sale. Kit ms, 0 for not yet; handed and void: pieces of each line, in JSON; gone: 1 where all of it is void.
 CREATE TABLE fulfilment (ticket INTEGER PRIMARY KEY, printed INTEGER NOT NULL DEFAULT 0, ready INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
 	handed TEXT NOT NULL DEFAULT '[]', void TEXT NOT NULL DEFAULT '[]', voided INTEGER NOT NULL DEFAULT 0, paid INTEGER NOT NULL DEFAULT 0, gone INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX fulfilment_open ON fulfilment (ticket) WHERE done = 0;
 `},
 	{"counter", `
 -- What was done with tickets at the counter, and what became of each: see pipeline.CounterOutcome. moved and pieces in JSON; at: kit ms; wall: Unix ms as
@@ -130,17 +128,7 @@ func migrate(conn *sqlite.Conn) error {
 			return fmt.Errorf("table %s: %w", a.table, err)
 		}
 	}
-	return openFulfilment(conn)
-}
-
-// openFulfilment has every ticket be one to hand over that an older program has sold, before an update or after one that did not prove itself.
-func openFulfilment(conn *sqlite.Conn) error {
-	const missing = " FROM sales WHERE number > (SELECT coalesce(max(ticket), 0) FROM fulfilment)"
-	n, err := number(conn, "SELECT count(*)"+missing)
-	if err == nil && n > 0 {
-		err = sqlitex.ExecuteTransient(conn, "INSERT INTO fulfilment (ticket) SELECT number"+missing, nil)
-	}
-	return err
+	return nil
 }
 
 func number(conn *sqlite.Conn, query string) (n int, err error) {

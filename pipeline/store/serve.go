@@ -71,22 +71,19 @@ func (g *group) settle(t pipeline.Ticket, was string, out pipeline.CounterOutcom
 	if err != nil {
 		return err
 	}
-	q := g.conn.Prep("UPDATE fulfilment SET ready = ?, done = ?, handed = ?, void = ?, voided = ?, paid = ?, gone = ? WHERE ticket = ?")
-	q.BindInt64(1, t.Ready.Milliseconds())
-	q.BindInt64(2, t.Done.Milliseconds())
-	q.BindText(3, string(handed))
-	q.BindText(4, string(void))
-	q.BindInt64(5, t.Voided)
-	q.BindInt64(6, t.Paid)
-	q.BindInt64(7, bit(gone))
-	q.BindInt64(8, t.N)
+	q := g.conn.Prep("INSERT INTO fulfilment (ticket, ready, done, handed, void, voided, paid, gone) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ticket) DO UPDATE SET ready = excluded.ready, done = excluded.done, handed = excluded.handed, void = excluded.void, voided = excluded.voided, paid = excluded.paid, gone = excluded.gone")
+	q.BindInt64(1, t.N)
+	q.BindInt64(2, t.Ready.Milliseconds())
+	q.BindInt64(3, t.Done.Milliseconds())
+	q.BindText(4, string(handed))
+	q.BindText(5, string(void))
+	q.BindInt64(6, t.Voided)
+	q.BindInt64(7, t.Paid)
+	q.BindInt64(8, bit(gone))
 	if _, err := q.Step(); err != nil {
 		return fmt.Errorf("store: ticket %s: %w", t.Number, err)
 	}
 	q.Reset()
-	if g.conn.Changes() != 1 {
-		return fmt.Errorf("store: ticket %s is not among those to hand over", t.Number) // openFulfilment has seen to it
-	}
 	if out.Restock {
 		for _, m := range out.Moved {
 			if sku, i, ok := g.levels.Catalogue.SKU(m.SKU); ok && !sku.Uncounted {
@@ -194,7 +191,8 @@ func (s *Store) Served(ctx context.Context, number string) (list []pipeline.Coun
 
 // ToHandOver lists the latest tickets that were sold after a kit time and of which something is still to be handed over, oldest first, at most n.
 func (s *Store) ToHandOver(ctx context.Context, after time.Duration, n int) ([]pipeline.Ticket, error) {
-	ts, err := s.tickets(ctx, "WHERE done = 0 AND at > ? ORDER BY ticket DESC LIMIT ?", after.Milliseconds(), n) // by the index fulfilment_open
+	// Tickets are in the order of kit time: those before are not looked at.
+	ts, err := s.tickets(ctx, "WHERE number > coalesce((SELECT number FROM sales WHERE at <= ? ORDER BY number DESC LIMIT 1), 0) AND coalesce(done, 0) = 0 ORDER BY number DESC LIMIT ?", after.Milliseconds(), n)
 	slices.Reverse(ts)
 	return ts, err
 }

@@ -293,6 +293,13 @@ func TestAWindowIsItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	same("in another catalogue", true)
+	if _, err := s.Import(ctx, pipeline.NewCatalogue("EUR", demo.SKUs, demo.Offers[1:]), []byte("without")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Import(ctx, other, []byte("other")); err != nil {
+		t.Fatal(err)
+	}
+	same("live again in a catalogue, after one that it was not in", false)
 	stop()
 	s, stop = running(t, path, Options{})
 	defer stop()
