@@ -32,9 +32,9 @@ type Config struct {
 	// StartAllowance is how long a new child may take to its first beat or picture: 10 s. Each that takes longer makes it
 	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.
 	StartAllowance time.Duration
-	// Silence is how long it may then be silent before it is killed: 500 ms. A life that was ended so within its first seconds makes it
-	// twice as long for the next, up to eight times, until one lasts: that is a processor which has too much to do, and a new start
-	// each second would have no picture at all.
+	// Silence is how long it may then be silent before it is killed: 500 ms. A life that was ended so within its first minute makes it
+	// twice as long, up to eight times: that is a processor which has too much to do, and a new start each few seconds would have no
+	// picture at all. Half of it is enough again after a minute in which a quarter of it would have been.
 	Silence    time.Duration
 	MaxBackoff time.Duration // the longest wait between lives: 500 ms, so that the picture is back within a second of any end
 }
@@ -55,10 +55,10 @@ type Stats struct {
 // Cam is the daemon's end: it starts the camera child, watches its beats, starts it again whenever it ends, and tells each
 // new one the latest scene. All methods are safe for concurrent use and none blocks but Run.
 type Cam struct {
-	cfg  Config
-	wake chan struct{} // capacity 1: there is something to tell the child
-	slow int           // lives in a row without a beat; Run's
-	hung int           // lives in a row that soon hung, up to mostHung; Run's
+	cfg     Config
+	wake    chan struct{} // capacity 1: there is something to tell the child
+	slow    int           // lives in a row without a beat; Run's
+	endures endurance     // Run's
 
 	mu       sync.Mutex
 	scene    *capture.Scene
@@ -91,7 +91,7 @@ func New(cfg Config) *Cam {
 			*d.v = d.def
 		}
 	}
-	return &Cam{cfg: cfg, wake: make(chan struct{}, 1)}
+	return &Cam{cfg: cfg, wake: make(chan struct{}, 1), endures: endurance{silence: cfg.Silence}}
 }
 
 // SetArgs replaces the program's arguments, before Run.

@@ -181,15 +181,15 @@ func TestASlowStartIsGivenMoreTime(t *testing.T) {
 }
 
 // TestASluggishChildIsGivenMoreTime: one whose beats come late, as on a processor that has too much to do, is killed once or twice and then
-// left to do what it can.
+// left to do what it can, however long.
 func TestASluggishChildIsGivenMoreTime(t *testing.T) {
 	h := start1(t, "sluggish")
 	frames := func() uint64 { return h.Stats().Beat.Frames }
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(60 * time.Second); frames() < 4; <-tick.C {
+	for end := time.Now().Add(60 * time.Second); frames() < 10; <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("%+v: no life has four beats", h.Stats())
+			t.Fatalf("%+v: no life has ten beats", h.Stats())
 		}
 	}
 	if s := h.Stats(); s.Hangs == 0 || s.Starts != s.Hangs+1 {

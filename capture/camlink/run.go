@@ -18,7 +18,6 @@ const (
 	lingering  = 100 * time.Millisecond // for one that closed the link itself, so that its exit status is seen
 	maxStart   = 30 * time.Second       // what a slow start may take at most, see Config.StartAllowance
 	graceShare = 5                      // of Silence: a last look at the socket, see beatWatch
-	mostHung   = 3                      // doublings of Silence, see Config.Silence
 )
 
 // Run keeps a child alive until ctx ends, and returns nil when that child is gone. It never gives up: a program that
@@ -132,18 +131,16 @@ func (c *Cam) write(ctx context.Context, link net.Conn) {
 // read hands on what the child sends until the link ends, it makes no sense, or it is silent for too long.
 func (c *Cam) read(link net.Conn) error {
 	watch := &beatWatch{link: link, grace: c.cfg.Silence / graceShare}
+	c.endures.begin()
 	watch.expect(min(c.cfg.StartAllowance<<c.slow, maxStart))
 	c.slow = min(c.slow+1, 8) // until the first beat says otherwise
-	began := time.Now()
 	r := NewReader(watch)
 	layers, beats := 0, false
 	for {
 		m, err := r.Read()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if beats && time.Since(began) < steady {
-				c.hung = min(c.hung+1, mostHung)
-			}
+			c.endures.overdue(time.Now())
 			return errHung
 		case err != nil && (isClosed(err) || isNet(err)):
 			return err
@@ -154,10 +151,7 @@ func (c *Cam) read(link net.Conn) error {
 		_, unit := m.(AccessUnit)
 		if beat || unit && !beats { // a first picture is as good as a beat, but then only beats count
 			beats, c.slow = true, 0
-			if time.Since(began) >= steady {
-				c.hung = 0
-			}
-			watch.expect(c.cfg.Silence<<c.hung - watch.grace)
+			watch.expect(c.endures.beat(time.Now()) - watch.grace)
 		}
 		if err := c.take(m, &layers); err != nil {
 			return garbage{err}
