@@ -230,7 +230,7 @@ func newMachineOf(t *testing.T, image string) *boottest.Machine {
 		if !t.Failed() {
 			return
 		}
-		t.Logf("the kit's last words:\n%s", m.LastWords())
+		t.Logf("the kit's last words:\n%s\nand the end of its log:\n%s", m.LastWords(), m.Log(t.TempDir()))
 		if *bootKeep != "" {
 			if err := os.Rename(filepath.Dir(m.Disk), filepath.Join(*bootKeep, t.Name())); err != nil {
 				t.Log(err)

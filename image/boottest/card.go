@@ -97,6 +97,29 @@ func (m *Machine) Holds(text string) (bool, error) {
 	}
 }
 
+// Log is the end of what the kit wrote into its log, for a test that failed: the machine is off, and dir is empty.
+func (m *Machine) Log(dir string) string {
+	if err := m.Data(dir); err != nil {
+		return err.Error()
+	}
+	if out, err := exec.Command("debugfs", "-R", "rdump /edgekit/logs "+dir, filepath.Join(dir, "perm.img")).CombinedOutput(); err != nil {
+		return fmt.Sprintf("%v: %s", err, out)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "logs", "*.log")) // in order
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for _, n := range names {
+		text, err := os.ReadFile(n)
+		if err != nil {
+			return err.Error()
+		}
+		lines = append(lines, strings.Split(strings.TrimSpace(string(text)), "\n")...)
+	}
+	return strings.Join(lines[max(0, len(lines)-60):], "\n")
+}
+
 // Data copies files of the data partition, such as edgekit/kit.db, into dir. The machine must be off. The file system's
 // journal is replayed, as it is when a kit mounts it; damage beyond what a cut may leave is an error. A file that is not
 // there is left out.
