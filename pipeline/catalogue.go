@@ -77,6 +77,7 @@ type Offer struct {
 	PerVisitor int           // how many one visitor may have; 0: no limit
 	State      OfferState    // in which it is imported
 	Lasts      time.Duration // how long it is live once it goes live; 0: until somebody ends it
+	Steps      []Step        // other prices that it has later
 }
 
 // Catalogue is what may be sold. It is never changed once it was made: an import makes a new one.
@@ -144,16 +145,6 @@ func (c *Catalogue) Offer(id string) (Offer, int, bool) {
 	return c.Offers[i], i, true
 }
 
-// Terms names what a visitor agrees to who taps an offer: its price, and what is in it. An offer whose terms have
-// changed since a prompt was shown is not the one that was tapped. Never 0 for an offer that is there.
-func (c *Catalogue) Terms(id string) uint32 {
-	i, ok := c.offer[id]
-	if !ok {
-		return 0
-	}
-	return c.terms[i]
-}
-
 // OfferTag names an offer in few bytes, where its id has no room. Two may have the same: what is found by it is to be held against the id.
 func OfferTag(id string) uint32 {
 	h := fnv.New32a()
@@ -161,10 +152,10 @@ func OfferTag(id string) uint32 {
 	return h.Sum32()
 }
 
-// Tagged finds the offers of a tag: one, nearly always.
-func (c *Catalogue) Tagged(tag uint32) (offers []Offer) {
-	for _, i := range c.tag[tag] {
-		offers = append(offers, c.Offers[i])
+// Tagged finds the offers of a tag as they are sold at a kit time: one, nearly always.
+func (l *Levels) Tagged(tag uint32, at time.Duration) (offers []Offer) {
+	for _, i := range l.Catalogue.tag[tag] {
+		offers = append(offers, l.At(i, at))
 	}
 	return offers
 }
@@ -180,6 +171,8 @@ type Level struct {
 	State OfferState
 	Sold  int
 	Ends  time.Duration // kit time at which it is over; 0: none
+	// Starts is the kit time at which an announced offer goes live by itself, 0: it does not; of a live one, at which it did.
+	Starts time.Duration
 	// Window counts how often it went live after it was not: what was shown in one window sells nothing in the next.
 	Window uint32
 }
@@ -191,25 +184,6 @@ type Levels struct {
 	Stock     []int // pieces left
 	Offers    []Level
 	Shown     string // the offer that was put on show last by somebody's hand; empty, or of an earlier catalogue: none is
-}
-
-// Terms is Catalogue.Terms of an offer in the window in which it is live: a prompt or code that was made in an earlier one is not for this one. Never 0 for an
-// offer that is there.
-func (l *Levels) Terms(id string) uint32 {
-	_, i, ok := l.Catalogue.Offer(id)
-	if !ok {
-		return 0
-	}
-	const odd = 0x9e3779b1 // spreads the windows over all there are (Knuth, The Art of Computer Programming, 6.4)
-	return max(1, l.Catalogue.Terms(id)^(l.Offers[i].Window*odd))
-}
-
-// WindowOf is an offer's Level.Window; 0 for one that is not there.
-func (l *Levels) WindowOf(id string) uint32 {
-	if _, i, ok := l.Catalogue.Offer(id); ok {
-		return l.Offers[i].Window
-	}
-	return 0
 }
 
 // Clone makes a copy that may be changed.
@@ -293,16 +267,3 @@ func (o Offer) pieces(sku string) (n int) {
 
 // Showable tells whether an offer in that state may be put on show because its product is: not one that is over, or was taken back.
 func (s OfferState) Showable() bool { return s == OfferHidden || s == OfferSoon || s == OfferLive }
-
-// StateAt is an offer's state at a kit time: a live one whose end has come is over. One that is not there is withdrawn.
-func (l *Levels) StateAt(id string, at time.Duration) OfferState {
-	_, i, ok := l.Catalogue.Offer(id)
-	if !ok {
-		return OfferWithdrawn
-	}
-	level := l.Offers[i]
-	if level.State == OfferLive && level.Ends > 0 && at >= level.Ends {
-		return OfferOver
-	}
-	return level.State
-}

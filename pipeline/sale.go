@@ -73,7 +73,7 @@ func (s *Sale) Tap(ctx context.Context, t Tap) Outcome {
 	}
 	s.span(t.ID, "validate", begin)
 	step := time.Now()
-	s.enrich(&order, levels.Catalogue)
+	s.enrich(&order, levels)
 	s.span(t.ID, "enrich", step)
 
 	step = time.Now()
@@ -143,18 +143,18 @@ func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) 
 		o.Decision, o.Details = TooLate, "This offer is over."
 	case err != nil:
 		o.Decision, o.Details = TokenExpired, "The prompt was too old. Please tap the one on the screen now."
-	case grant.Terms != 0 && grant.Terms != levels.Terms(t.Offer):
+	case grant.Terms != 0 && grant.Terms != levels.Terms(t.Offer, t.At):
 		o.Decision, o.Details = TooLate, "The offer has just changed. Please look at the new one and tap again."
 	}
 	return o, nil
 }
 
-// enrich prices the order from one snapshot of the catalogue.
-func (s *Sale) enrich(o *Order, c *Catalogue) {
-	offer, _, _ := c.Offer(o.Offer)
+// enrich prices the order from one snapshot of what is sold.
+func (s *Sale) enrich(o *Order, l *Levels) {
+	offer, _, _ := l.OfferAt(o.Offer, o.At)
 	o.Title = offer.Title
-	o.Lines = Price(c, offer)
-	o.Total = Money{offer.Price, c.Currency}
+	o.Lines = Price(l.Catalogue, offer)
+	o.Total = Money{offer.Price, l.Catalogue.Currency}
 	o.Consent = s.Ledger.Consented(o.Viewer)
 }
 

@@ -121,8 +121,8 @@ func TestNoTraceOfWhatIsNoTap(t *testing.T) {
 // TestWhatWasShownIsWhatIsBought: a token for a prompt with another price, or with other things in it, buys nothing.
 func TestWhatWasShownIsWhatIsBought(t *testing.T) {
 	s, l := saleIn(OfferLive)
-	shown := l.levels.Catalogue.Terms("mug")
-	if shown == 0 || l.levels.Catalogue.Terms("hat") != 0 {
+	shown := l.levels.Terms("mug", 0)
+	if shown == 0 || l.levels.Terms("hat", 0) != 0 {
 		t.Fatal(shown)
 	}
 	s.Tokens = granted(shown)
@@ -146,7 +146,7 @@ func TestWhatWasShownIsWhatIsBought(t *testing.T) {
 	}
 	retitled := l.levels.Catalogue.Offers[0]
 	retitled.Title, retitled.Limit = "A mug", 3
-	if NewCatalogue("EUR", l.levels.Catalogue.SKUs, []Offer{retitled}).Terms("mug") != shown {
+	if (&Levels{Catalogue: NewCatalogue("EUR", l.levels.Catalogue.SKUs, []Offer{retitled}), Offers: make([]Level, 1)}).Terms("mug", 0) != shown {
 		t.Error("another title is another price")
 	}
 }
@@ -183,7 +183,7 @@ func TestWhatIsCheckedIsWhatIsPriced(t *testing.T) {
 		got = o
 		return Outcome{Tap: o.ID, Reason: o.Decision}, nil
 	}
-	s := &Sale{Tokens: bound(shown.Terms("mug")), Ledger: l, Limit: NewLimiter(1000, 1000, 10), Now: func() time.Duration { return 0 }}
+	s := &Sale{Tokens: bound(shown.Terms("mug", 0)), Ledger: l, Limit: NewLimiter(1000, 1000, 10), Now: func() time.Duration { return 0 }}
 	if out := s.Tap(context.Background(), Tap{ID: someTap, Viewer: "ann", Offer: "mug", Token: "good"}); !out.OK() || got.Total.Minor != 2000 {
 		t.Errorf("shown at 2000, ordered at %d: %+v", got.Total.Minor, out)
 	}

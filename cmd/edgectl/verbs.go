@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -28,11 +29,13 @@ type (
 		List struct{} `cmd:"" help:"Offers with price, state and what is left."`
 	}
 	dropVerb struct {
-		Start startVerb `cmd:"" help:"Put an offer on sale now."`
+		Start startVerb `cmd:"" help:"Put an offer on sale, now or after a countdown."`
 		Stop  stopVerb  `cmd:"" help:"End an offer now."`
 	}
 	startVerb struct {
-		Offer string `arg:"" help:"The offer's id."`
+		Offer string        `arg:"" help:"The offer's id."`
+		In    time.Duration `xor:"when" placeholder:"TIME" help:"Announce it, with a countdown to its start: 90s, 5m, 2h."`
+		At    string        `xor:"when" placeholder:"HH:MM" help:"Likewise, until this device's clock says so."`
 	}
 	stopVerb struct {
 		Offer string `arg:"" help:"The offer's id."`
@@ -81,15 +84,48 @@ func (offersVerb) Run(k *kit, p *printer) error {
 	return p.table(list, []string{"OFFER", "TITLE", "PRICE", "STATE", "LEFT", "SOLD"}, rows)
 }
 
-func (v startVerb) Run(k *kit, p *printer) error { return setOffer(k, p, v.Offer, "live") }
-func (v stopVerb) Run(k *kit, p *printer) error  { return setOffer(k, p, v.Offer, "over") }
+func (v startVerb) Run(k *kit, p *printer) error {
+	in := v.In
+	if v.At != "" {
+		var err error
+		if in, err = until(v.At, time.Now()); err != nil {
+			return fault{err}
+		}
+	}
+	if in == 0 {
+		return setOffer(k, p, v.Offer, wire.OfferState{State: "live"})
+	}
+	return setOffer(k, p, v.Offer, wire.OfferState{State: "soon", InMS: in.Milliseconds()})
+}
 
-func setOffer(k *kit, p *printer, offer, state string) error {
+func (v stopVerb) Run(k *kit, p *printer) error {
+	return setOffer(k, p, v.Offer, wire.OfferState{State: "over"})
+}
+
+// until is how long it takes until a time of day comes, today or tomorrow.
+func until(clock string, now time.Time) (time.Duration, error) {
+	t, err := time.Parse("15:04", clock)
+	if err != nil {
+		return 0, fmt.Errorf("--at %s: expected a time of day, such as 14:30", clock)
+	}
+	at := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, now.Location())
+	if !at.After(now) {
+		at = time.Date(now.Year(), now.Month(), now.Day()+1, t.Hour(), t.Minute(), 0, 0, now.Location())
+	}
+	return at.Sub(now), nil
+}
+
+func setOffer(k *kit, p *printer, offer string, want wire.OfferState) error {
+	want.ID = ulid.Make().String()
 	var s wire.OfferState
-	if err := k.ask("PUT", "/offers/"+url.PathEscape(offer), wire.OfferState{ID: ulid.Make().String(), State: state}, &s); err != nil {
+	if err := k.ask("PUT", "/offers/"+url.PathEscape(offer), want, &s); err != nil {
 		return err
 	}
-	return p.table(map[string]string{"offer": offer, "state": s.State}, nil, [][]string{{offer, s.State}})
+	row := []string{offer, s.State}
+	if s.InMS > 0 {
+		row = append(row, "starts in "+wire.Millis(s.InMS).Round(time.Second).String())
+	}
+	return p.table(map[string]string{"offer": offer, "state": s.State}, nil, [][]string{row})
 }
 
 func (v importFile) Run(k *kit, p *printer) error {

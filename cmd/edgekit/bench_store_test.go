@@ -70,7 +70,7 @@ func sell(t *testing.T, sale *pipeline.Sale, mint *token.Mint, inFlight, n int) 
 	taps := make(chan pipeline.Tap, n)
 	for i := range n {
 		v := fmt.Sprintf("%d-%d", inFlight, i)
-		taps <- pipeline.Tap{ID: kittest.NewTap(), Viewer: v, Offer: "pen", Token: mint.Page(v, "pen", sale.Now(), 10*time.Minute), Via: pipeline.ViaPage}
+		taps <- pipeline.Tap{ID: kittest.NewTap(), Viewer: v, Offer: "pen", Token: mint.Page(v, "pen", 0, sale.Now(), 10*time.Minute), Via: pipeline.ViaPage}
 	}
 	close(taps)
 	each := make([]sample, inFlight)

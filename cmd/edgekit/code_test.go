@@ -158,7 +158,7 @@ func TestACodeThatIsNotGoodAnyMore(t *testing.T) {
 		}
 		return res.StatusCode, string(b)
 	}
-	link := "/T/" + mint.Link("mug", 0, 10*time.Minute)
+	link := "/T/" + mint.Link("mug", 0, 0, 10*time.Minute)
 	for range 3 {
 		if status, page := visit("GET", link, ""); status != http.StatusOK || !strings.Contains(page, `<form method="post">`) {
 			t.Fatalf("a good one: %d %s", status, page)
@@ -176,14 +176,14 @@ func TestACodeThatIsNotGoodAnyMore(t *testing.T) {
 	if status, page := visit("POST", other, ""); status != http.StatusOK || !strings.Contains(page, "Confirmed · ticket A-002") {
 		t.Errorf("the other by %q: %d %s", other, status, page)
 	}
-	stale := "/t/" + mint.Link("mug", 0, 0) // its time was over at once
+	stale := "/t/" + mint.Link("mug", 0, 0, 0) // its time was over at once
 	if status, page := visit("GET", stale, ""); status != http.StatusOK || !strings.Contains(page, "This code has changed since. Here is the current one:") || !strings.Contains(page, "Buy Mug for € 10.00") {
 		t.Errorf("a stale one: %d %s", status, page)
 	}
 	if status, page := visit("GET", "/t/"+strings.Repeat("A", 64), ""); status != http.StatusNotFound || !strings.Contains(page, "not one of this stall") || strings.Contains(page, "<form") {
 		t.Errorf("one that was made up: %d %s", status, page)
 	}
-	good := "/t/" + mint.Link("mug", 0, 10*time.Minute)
+	good := "/t/" + mint.Link("mug", 0, 0, 10*time.Minute)
 	bring(t, k, strings.Replace(kittest.Catalogue, `"limit":5`, `"limit":2`, 1))
 	if status, page := visit("GET", good, ""); status != http.StatusOK || !strings.Contains(page, "Sold out") || strings.Contains(page, "<form") {
 		t.Errorf("of what is sold out: %d %s", status, page)

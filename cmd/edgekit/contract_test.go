@@ -112,7 +112,7 @@ func TestEvents(t *testing.T) {
 func TestACodeIsBoughtOnlyByPost(t *testing.T) {
 	k := kittest.Start(t, "-printer", "none")
 	mint := mintOf(t, k)
-	link := k.Viewer + "/t/" + mint.Link("mug", 0, 10*time.Minute)
+	link := k.Viewer + "/t/" + mint.Link("mug", 0, 0, 10*time.Minute)
 	page := func(v *kittest.Visitor, form url.Values) (int, string) {
 		t.Helper()
 		var res *http.Response

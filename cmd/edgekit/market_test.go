@@ -48,8 +48,8 @@ func local(k *kittest.Kit) *http.Client {
 func TestAPriceThatChangesUnderTheFinger(t *testing.T) {
 	k := kittest.Start(t, "-printer", "none")
 	mint := mintOf(t, k)
-	mint.Terms = pipeline.NewCatalogue("EUR", nil, []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000}}).Terms
-	link := k.Viewer + "/t/" + mint.Link("mug", 0, 10*time.Minute)
+	shownAs := (&pipeline.Levels{Catalogue: pipeline.NewCatalogue("EUR", nil, []pipeline.Offer{{ID: "mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000}}), Offers: make([]pipeline.Level, 1)}).Terms("mug", 0)
+	link := k.Viewer + "/t/" + mint.Link("mug", shownAs, 0, 10*time.Minute)
 	v := k.Visit(t)
 	shown, err := v.Offer("mug")
 	if err != nil {
@@ -253,7 +253,7 @@ func TestACodesFormWithoutItsPage(t *testing.T) {
 		return a
 	}
 	for _, ticket := range []string{"A-001", "A-002"} {
-		path := "/t/" + mint.Link("mug", 0, 10*time.Minute)
+		path := "/t/" + mint.Link("mug", 0, 0, 10*time.Minute)
 		for range 3 {
 			if a := send(v, path); a.Status != http.StatusOK || a.Ticket != ticket {
 				t.Errorf("%+v, want %s", a, ticket)

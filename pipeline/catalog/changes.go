@@ -85,12 +85,30 @@ func offerFacts(currency string) func(pipeline.Offer) []fact {
 			lines = append(lines, fmt.Sprintf("%d × %s", l.N, l.SKU))
 		}
 		return []fact{{"title", strconv.Quote(o.Title)}, {"price", money(o.Price, currency)}, {"of", strings.Join(lines, " + ")}, {"limit", most(o.Limit)},
-			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}}
+			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}, {"steps", steps(o.Steps, currency)}}
 	}
 }
 
 func money(minor int64, currency string) string {
 	return pipeline.Money{Minor: minor, Currency: currency}.String()
+}
+
+func steps(all []pipeline.Step, currency string) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	texts := make([]string, len(all))
+	for i, s := range all {
+		from := ""
+		if s.Sold > 0 {
+			from = fmt.Sprintf(" when %d are sold", s.Sold)
+		}
+		if s.After > 0 {
+			from += " after " + s.After.String()
+		}
+		texts[i] = money(s.Price, currency) + from
+	}
+	return strings.Join(texts, ", ")
 }
 
 func most(n int) string {

@@ -254,7 +254,7 @@ func TestChanges(t *testing.T) {
 		{"sku", "JAR", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "tax 19 %", "stock 1", "barcode none"}},
 		{"sku", "OLD", "Old", "gone", nil},
 		{"offer", "mug", "Blue mug", "changed", []string{`title "Mug" → "Blue mug"`, "price € 12.50 → € 13.00"}},
-		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended"}},
+		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended", "steps none"}},
 		{"offer", "old", "Old", "gone", nil},
 	}
 	got := Changes(now, next)

@@ -58,11 +58,12 @@ func (ps Problems) Error() string {
 //	{"currency": "EUR",
 //	 "skus":   [{"sku": "MUG", "title": "Mug", "price": 1250, "tax": 19.0, "stock": 10, "barcode": "4006381333931"}],
 //	 "offers": [{"id": "mug", "title": "Mug", "lines": [{"sku": "MUG", "n": 1}], "price": 1000,
-//	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600}]}
+//	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600,
+//	             "steps": [{"sold": 3, "price": 1250}, {"after": 300, "sold": 3, "price": 1100}]}]}
 //
 // Prices are in minor units and include tax; tax is in percent; limit, per_visitor, lasts (seconds that the offer is
-// live), state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. A stock of null is not counted:
-// there is always one more. Of a barcode with 12 or 13
+// live), steps, state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. A stock of null is not counted:
+// there is always one more. A step is the price from a point on: when so many of the offer are sold, and it has been live for after seconds. Of a barcode with 12 or 13
 // digits, a UPC-A or EAN-13, the last must be that of the others. file is only for messages. The
 // error is of type Problems.
 func JSON(file string, doc []byte) (*pipeline.Catalogue, error) {
@@ -149,7 +150,7 @@ func (r *reader) offers(root node, o *object, known map[string]bool) (offers []p
 			r.problem(n.at, `expected an object {"id", "title", "lines", "price"}`)
 			continue
 		}
-		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts")
+		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts", "steps")
 		offer := pipeline.Offer{ID: r.id(n, f, "id"), Title: r.text(n, f, "title", maxText), Price: r.whole(n, f, "price", 0, maxMinor, false),
 			Limit: int(r.whole(n, f, "limit", 1, maxStock, true)), PerVisitor: int(r.whole(n, f, "per_visitor", 1, maxStock, true)),
 			State: r.state(n, f), Lasts: time.Duration(r.whole(n, f, "lasts", 1, 7*24*3600, true)) * time.Second}
@@ -158,6 +159,7 @@ func (r *reader) offers(root node, o *object, known map[string]bool) (offers []p
 		}
 		seen[offer.ID] = true
 		offer.Lines = r.lines(n, f, known)
+		offer.Steps = r.steps(n, f, offer)
 		offers = append(offers, offer)
 	}
 	return offers
@@ -182,6 +184,34 @@ func (r *reader) lines(n node, f *object, known map[string]bool) (lines []pipeli
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// steps are an offer's other prices: each begins later than the one before it, and before the offer is over or sold out by its own bounds.
+func (r *reader) steps(n node, f *object, offer pipeline.Offer) (steps []pipeline.Step) {
+	if _, there := f.fields["steps"]; !there {
+		return nil
+	}
+	var last pipeline.Step
+	for _, sn := range r.list(n, f, "steps", pipeline.MaxSteps) {
+		s, ok := sn.value.(*object)
+		if !ok {
+			r.problem(sn.at, `expected an object {"after", "sold", "price"}`)
+			continue
+		}
+		r.only(s, "after", "sold", "price")
+		step := pipeline.Step{After: time.Duration(r.whole(sn, s, "after", 0, 7*24*3600, true)) * time.Second, Sold: int(r.whole(sn, s, "sold", 0, maxStock, true)),
+			Price: r.whole(sn, s, "price", 0, maxMinor, false)}
+		switch {
+		case step.After < last.After || step.Sold < last.Sold || step.After == last.After && step.Sold == last.Sold:
+			r.problem(sn.at, "a step that begins no later than the one before it: expected more seconds in after, or more pieces in sold, and less of neither")
+		case offer.Lasts > 0 && step.After >= offer.Lasts:
+			r.problem(r.at(sn, s, "after"), "after: the offer is over by then: expected fewer than its %d s", offer.Lasts/time.Second)
+		case offer.Limit > 0 && step.Sold >= offer.Limit:
+			r.problem(r.at(sn, s, "sold"), "sold: no more than that are sold at all: expected fewer than its limit of %d", offer.Limit)
+		}
+		steps, last = append(steps, step), step
+	}
+	return steps
 }
 
 // at is where to point for a key: its value, or the object that lacks it.

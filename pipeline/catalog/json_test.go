@@ -32,6 +32,17 @@ func TestTheLeastForm(t *testing.T) {
 	}
 }
 
+func TestStepsAreKept(t *testing.T) {
+	c, err := JSON("f.json", []byte(strings.Replace(good, `"limit":5`, `"limit":5,"steps":[{"sold":1,"price":1100},{"sold":1,"after":60,"price":1200},{"after":90,"sold":4,"price":0}]`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []pipeline.Step{{Sold: 1, Price: 1100}, {Sold: 1, After: time.Minute, Price: 1200}, {Sold: 4, After: 90 * time.Second, Price: 0}}
+	if d := cmp.Diff(want, c.Offers[0].Steps); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestABarcodeIsKept(t *testing.T) {
 	for _, code := range []string{"4006381333931", "036000291452", "96385074", "12345678", "MUG-blau/3", "https://example.org/m?1"} {
 		c, err := JSON("f.json", []byte(strings.Replace(good, `"stock":10`, `"stock":10,"barcode":"`+code+`"`, 1)))
@@ -73,6 +84,12 @@ func TestProblemsAreAllListedWithTheirPlace(t *testing.T) {
 		{"id for an address", change(`"id":"mug"`, `"id":"m ug"`), "f.json:2:17: id: expected 1 to 64 of the characters"},
 		{"a printer's command in a title", change(`"title":"Mug"`, `"title":"M\u001b@ug"`), "f.json:1:48: title: expected a text on one line without control characters"},
 		{"two lines", change(`"title":"Mug"`, `"title":"Mug\nfree"`), "f.json:1:48: title: expected a text on one line"},
+		{"steps that are no list", change(`"limit":5`, `"limit":5,"steps":1`), "f.json:2:98: steps: expected a list"},
+		{"a step at once", change(`"limit":5`, `"limit":5,"steps":[{"price":1}]`), "f.json:2:99: a step that begins no later than the one before it"},
+		{"a step before the last", change(`"limit":5`, `"limit":5,"steps":[{"sold":3,"price":1},{"sold":2,"after":9,"price":2}]`), "f.json:2:120: a step that begins no later than the one before it"},
+		{"a step without a price", change(`"limit":5`, `"limit":5,"steps":[{"sold":3}]`), "f.json:2:99: price: expected a whole number from 0 to 100000000"},
+		{"a step beyond the limit", change(`"limit":5`, `"limit":5,"steps":[{"sold":5,"price":1}]`), "f.json:2:107: sold: no more than that are sold at all: expected fewer than its limit of 5"},
+		{"a step when it is over", change(`"lasts":90`, `"lasts":90,"steps":[{"after":90,"price":1}]`), "f.json:3:121: after: the offer is over by then: expected fewer than its 90 s"},
 		{"letters turned around", change(`"title":"Mug"`, `"title":"guM\u202e"`), "f.json:1:48: title: expected a text on one line"},
 		{"id that leads elsewhere", change(`"id":"mug"`, `"id":"mug/../pen"`), `f.json:2:17: id: expected something other than ".." between slashes`},
 		{"id that ends in the middle", change(`"id":"mug"`, `"id":"mug/"`), `f.json:2:17: id: expected something other than "" between slashes`},

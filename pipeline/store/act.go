@@ -82,7 +82,7 @@ func (g *group) take(o pipeline.Order, out *pipeline.Outcome) error {
 	if !out.OK() {
 		return nil
 	}
-	offer, i, ok := g.levels.Catalogue.Offer(o.Offer)
+	offer, i, ok := g.levels.OfferAt(o.Offer, g.at)
 	switch {
 	case ok && g.levels.StateAt(o.Offer, g.at) == pipeline.OfferSoldOut:
 		out.Reason, out.Details = pipeline.SoldOut, "Sold out: somebody was a moment faster."

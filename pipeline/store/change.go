@@ -76,7 +76,7 @@ func bring(g *group, c *pipeline.Catalogue, digest []byte) (imported bool, err e
 	}
 	for i, o := range c.Offers {
 		if _, k, ok := old.Catalogue.Offer(o.ID); !ok || old.Offers[k] != g.levels.Offers[i] {
-			g.offers[i] = true
+			g.offers[i], g.windows[i] = true, true
 		}
 	}
 	if err := g.flush(); err != nil {
@@ -133,9 +133,12 @@ func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[stri
 		if ok && was.State == o.State && was.Lasts == o.Lasts {
 			l.Offers[i] = old.Offers[k]
 		} else {
-			l.Offers[i] = pipeline.Level{State: o.State, Ends: ends(o, o.State, g.at), Window: windows[o.ID]}
-			if _, known := sold[o.ID]; o.State == pipeline.OfferLive && known && old.StateAt(o.ID, g.at) != pipeline.OfferLive {
-				l.Offers[i].Window++
+			l.Offers[i] = pipeline.Level{State: o.State, Window: windows[o.ID]}
+			if o.State == pipeline.OfferLive {
+				l.Offers[i].Starts, l.Offers[i].Ends = opens(o, g.at)
+				if _, known := sold[o.ID]; known && old.StateAt(o.ID, g.at) != pipeline.OfferLive {
+					l.Offers[i].Window++
+				}
 			}
 		}
 		l.Offers[i].Sold = sold[o.ID]
@@ -143,11 +146,13 @@ func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[stri
 	return l, err
 }
 
-func ends(o pipeline.Offer, state pipeline.OfferState, at time.Duration) time.Duration {
-	if state == pipeline.OfferLive && o.Lasts > 0 {
-		return at + o.Lasts
+// opens is from when to when an offer is live that goes live at a kit time; ends is 0 where nothing but somebody's hand ends it.
+func opens(o pipeline.Offer, at time.Duration) (starts, ends time.Duration) {
+	starts = max(at, time.Millisecond) // 0 is none
+	if o.Lasts > 0 {
+		ends = starts + o.Lasts
 	}
-	return 0
+	return starts, ends
 }
 
 // ErrUnknown says that there is no such offer, SKU or ticket.
@@ -156,24 +161,41 @@ type ErrUnknown struct{ What, ID string }
 // Error says what is not there.
 func (e ErrUnknown) Error() string { return fmt.Sprintf("there is no %s %q", e.What, e.ID) }
 
-// SetOffer puts an offer into a state. Going live starts its time anew: so a repeat of the same wish, a ULID made where it was made, does nothing; "" is
-// none that is repeated.
-func (s *Store) SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState) error {
-	return s.once(ctx, wish, fmt.Sprintf("offer %s %s", id, state), func(g *group) error { return g.setOffer(id, state) })
+// MaxCountdown is how long before it starts an offer may be announced: kit time, which stands still while the kit is off, is no calendar.
+const MaxCountdown = 24 * time.Hour
+
+// ErrCountdown says that an offer cannot be told to start so.
+var ErrCountdown = errors.New("store: only an offer that is announced starts by itself, and within 24 hours: expected the state soon, and from 1 to 86400000 ms")
+
+// SetOffer puts an offer into a state; one that is announced (pipeline.OfferSoon) goes live by itself after in, if that is not 0. Going live starts its time
+// anew: so a repeat of the same wish, a ULID made where it was made, does nothing; "" is none that is repeated.
+func (s *Store) SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState, in time.Duration) error {
+	if in < 0 || in > MaxCountdown || in > 0 && state != pipeline.OfferSoon {
+		return ErrCountdown
+	}
+	what := fmt.Sprintf("offer %s %s", id, state)
+	if in > 0 {
+		what += " in " + in.String()
+	}
+	return s.once(ctx, wish, what, func(g *group) error { return g.setOffer(id, state, in) })
 }
 
-func (g *group) setOffer(id string, state pipeline.OfferState) error {
+func (g *group) setOffer(id string, state pipeline.OfferState, in time.Duration) error {
 	offer, i, ok := g.levels.Catalogue.Offer(id)
 	if !ok {
 		return ErrUnknown{"offer", id}
 	}
-	if state == pipeline.OfferLive && g.levels.StateAt(id, g.at) != pipeline.OfferLive {
-		g.levels.Offers[i].Window++
+	other := pipeline.Level{State: state, Sold: g.levels.Offers[i].Sold, Window: g.levels.Offers[i].Window}
+	live := state == pipeline.OfferLive
+	if in > 0 || live && g.levels.StateAt(id, g.at) != pipeline.OfferLive {
+		other.Window++
 	}
-	g.levels.Offers[i].State = state
-	g.levels.Offers[i].Ends = ends(offer, state, g.at)
-	g.offers[i] = true
-	if state != pipeline.OfferLive {
+	if in > 0 || live {
+		other.Starts, other.Ends = opens(offer, g.at+in)
+	}
+	g.levels.Offers[i] = other
+	g.offers[i], g.windows[i] = true, true
+	if in == 0 && !live {
 		return nil
 	}
 	return g.show(id)

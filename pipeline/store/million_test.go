@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"zombiezen.com/go/sqlite"
@@ -49,7 +50,8 @@ var crowded = pipeline.NewCatalogue("EUR",
 	[]pipeline.SKU{{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 19000, Stock: 60}, {SKU: "PEN", Title: "Pen", Price: 300, Tax: 7000, Stock: 90}},
 	[]pipeline.Offer{
 		{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}, Price: 1000, State: pipeline.OfferLive},
-		{ID: "set", Title: "Desk set", Lines: []pipeline.Line{{SKU: "MUG", N: 1}, {SKU: "PEN", N: 2}}, Price: 1501, Limit: 40, State: pipeline.OfferLive},
+		{ID: "set", Title: "Desk set", Lines: []pipeline.Line{{SKU: "MUG", N: 1}, {SKU: "PEN", N: 2}}, Price: 1501, Limit: 40, State: pipeline.OfferLive,
+			Steps: []pipeline.Step{{Sold: 20, Price: 1602}, {Sold: 38, Price: 1803}}},
 		{ID: "one", Title: "One each", Lines: []pipeline.Line{{SKU: "PEN", N: 1}}, Price: 250, PerVisitor: 1, State: pipeline.OfferLive},
 	})
 
@@ -70,7 +72,7 @@ func operate(s *Store, n int) (said string, err error) {
 	id := fmt.Sprintf("%026d", like)
 	switch what := rnd.IntN(20); {
 	case what < 12:
-		offer := crowded.Offers[rnd.IntN(3)]
+		offer := s.Levels().At(rnd.IntN(3), s.opt.Now())
 		o := pipeline.Order{Tap: pipeline.Tap{ID: id, Viewer: fmt.Sprint("v", rnd.IntN(5000)), Offer: offer.ID, Via: pipeline.ViaPage}, Decision: pipeline.Confirmed, Expires: 1 << 40,
 			Title: offer.Title, Lines: pipeline.Price(crowded, offer), Total: pipeline.Money{Minor: offer.Price, Currency: "EUR"}}
 		copy(o.Nonce[:], strconv.Itoa(like))
@@ -87,6 +89,15 @@ func operate(s *Store, n int) (said string, err error) {
 			return "", nil
 		}
 		return fmt.Sprint(out.Outcome, " ", out.Money, " ", out.Details), err
+	case what < 19:
+		offer, state, in := crowded.Offers[rnd.IntN(3)].ID, pipeline.OfferLive, time.Duration(0)
+		switch rnd.IntN(10) {
+		case 0:
+			state = pipeline.OfferOver
+		case 1, 2, 3:
+			state, in = pipeline.OfferSoon, time.Duration(1+rnd.IntN(30))*time.Millisecond
+		}
+		return "done", s.SetOffer(ctx, id, offer, state, in)
 	}
 	c := pipeline.Correction{ID: id, SKU: []string{"MUG", "PEN"}[rnd.IntN(2)], N: rnd.IntN(30) - 5, Set: rnd.IntN(8) == 0, Reason: pipeline.Counted}
 	if !c.Valid() {
@@ -154,8 +165,8 @@ func sells(of string, to io.Writer) error {
 	return fault
 }
 
-// TestManyOperationsThroughCrashes: sales, hand-overs, voids, returns and corrections by 256 at once, a fifth of them repeats, in a process that is killed again and
-// again. What was said to be so stays so, word by word, and all that is in the journal, added up one after the other, is what there is: nothing is sold that is
+// TestManyOperationsThroughCrashes: sales, hand-overs, voids, returns, corrections, offers that are ended, started and counted down, by 256 at once, a fifth of them
+// repeats, in a process that is killed again and again. Each is sold at the price of its step, to the piece. What was said to be so stays so, word by word, and all that is in the journal, added up one after the other, is what there is: nothing is sold that is
 // not there, at no moment. The same is run with a million: `make test` does.
 func TestManyOperationsThroughCrashes(t *testing.T) {
 	dir := t.TempDir()
@@ -164,7 +175,7 @@ func TestManyOperationsThroughCrashes(t *testing.T) {
 		dir = mem
 	}
 	path := filepath.Join(dir, "kit.db")
-	said := make([]string, *operations)
+	said, told := make([]string, *operations), make([]bool, *operations)
 	rnd := rand.New(rand.NewPCG(crowdSeed, 0))
 	kills, from := 0, 0
 	for from < len(said) {
@@ -191,6 +202,7 @@ func TestManyOperationsThroughCrashes(t *testing.T) {
 			if err != nil || i >= len(said) {
 				t.Fatalf("%q", text)
 			}
+			told[i] = true
 			if said[i] == "" {
 				said[i] = line
 			} else if line != "" && line != said[i] {
@@ -208,7 +220,7 @@ func TestManyOperationsThroughCrashes(t *testing.T) {
 		if !killed {
 			break
 		}
-		for from < die && said[from] != "" { // what nobody was told of is done again
+		for from < die && told[from] { // what nobody was told of is done again
 			from++
 		}
 	}
@@ -262,13 +274,20 @@ func replayed(t *testing.T, s *Store, said []string) (sales, served, corrected i
 	}); err != nil {
 		t.Fatal(err)
 	}
-	tickets := map[int64]*modelTicket{}
+	tickets, prices := map[int64]*modelTicket{}, map[int64]int{}
 	var net int64
 	for at, e := range entries(t, s) {
 		switch e.Kind {
 		case journal.Sale:
 			sales++
-			offer, _, _ := crowded.Offer(e.Offer)
+			_, i, _ := crowded.Offer(e.Offer)
+			offer := (&pipeline.Levels{Catalogue: crowded, Offers: []pipeline.Level{{Sold: sold[e.Offer]}, {Sold: sold[e.Offer]}, {Sold: sold[e.Offer]}}}).At(i, 0)
+			if e.Total != offer.Price {
+				t.Fatalf("entry %d: %d for %s, of which %d were sold before: expected %d", at, e.Total, e.Offer, sold[e.Offer], offer.Price)
+			}
+			if e.Offer == "set" {
+				prices[e.Total]++
+			}
 			who := viewers[e.Ticket] + e.Offer
 			sold[e.Offer]++
 			had[who]++
@@ -353,5 +372,6 @@ func replayed(t *testing.T, s *Store, said []string) (sales, served, corrected i
 	if ts, err := s.ToHandOver(context.Background(), -1, len(said)); err != nil || len(ts) != open {
 		t.Errorf("%d tickets to hand over, %v, the journal says %d", len(ts), err, open)
 	}
+	t.Logf("the set at each price: %v", prices)
 	return sales, served, corrected
 }

@@ -19,6 +19,7 @@ type model struct {
 	stock  map[string]int
 	sold   map[string]int
 	state  map[string]pipeline.OfferState
+	starts map[string]time.Duration // of those that are counted down
 	burned map[[8]byte]bool
 	taps   map[string]pipeline.Outcome
 	had    map[string]int
@@ -33,7 +34,7 @@ type model struct {
 }
 
 func newModel() *model {
-	m := &model{stock: map[string]int{"MUG": 10, "PEN": 5}, sold: map[string]int{}, state: map[string]pipeline.OfferState{}, burned: map[[8]byte]bool{}, taps: map[string]pipeline.Outcome{},
+	m := &model{stock: map[string]int{"MUG": 10, "PEN": 5}, sold: map[string]int{}, state: map[string]pipeline.OfferState{}, starts: map[string]time.Duration{}, burned: map[[8]byte]bool{}, taps: map[string]pipeline.Outcome{},
 		had: map[string]int{}, corrections: map[string]pipeline.CorrectionOutcome{}, acts: map[string]modelAct{}}
 	for _, o := range demo.Offers {
 		m.state[o.ID] = pipeline.OfferLive
@@ -236,12 +237,15 @@ func (m *model) act(o pipeline.Order) pipeline.Outcome {
 	return out
 }
 
-// TestAgainstAModel: taps, repeats, replays, corrections of stock, tickets paid, handed over, voided and brought back, and offers opened and closed, in any
+// TestAgainstAModel: taps, repeats, replays, corrections of stock, tickets paid, handed over, voided and brought back, and offers opened, counted down and closed, in any
 // order, with restarts between.
 func TestAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", time.Now().UnixNano()))
-		s, stop := running(t, path, Options{})
+		var now atomic.Int64
+		now.Store(int64(time.Hour))
+		opt := Options{Now: func() time.Duration { return time.Duration(now.Load()) }}
+		s, stop := running(t, path, opt)
 		defer func() { stop() }()
 		m := newModel()
 		offers := rapid.SampledFrom([]string{"mug", "set", "one"})
@@ -254,10 +258,27 @@ func TestAgainstAModel(t *testing.T) {
 					rt.Fatalf("%s %s: %s %q, the model says %s %q", o.Viewer, o.ID, got.Reason, got.Ticket, want.Reason, want.Ticket)
 				}
 			},
+			"announce": func(rt *rapid.T) {
+				id, in := offers.Draw(rt, "offer"), time.Duration(rapid.IntRange(1, 5).Draw(rt, "s"))*time.Second
+				m.state[id], m.starts[id] = pipeline.OfferSoon, opt.Now()+in
+				if err := s.SetOffer(context.Background(), "", id, pipeline.OfferSoon, in); err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"wait": func(rt *rapid.T) {
+				now.Add(int64(time.Duration(rapid.IntRange(1, 5).Draw(rt, "s")) * time.Second))
+				for id, at := range m.starts {
+					if opt.Now() >= at {
+						m.state[id] = pipeline.OfferLive
+						delete(m.starts, id)
+					}
+				}
+			},
 			"set": func(rt *rapid.T) {
 				id, state := offers.Draw(rt, "offer"), rapid.SampledFrom(pipeline.OfferStates).Draw(rt, "state")
 				m.state[id] = state
-				if err := s.SetOffer(context.Background(), "", id, state); err != nil {
+				delete(m.starts, id)
+				if err := s.SetOffer(context.Background(), "", id, state, 0); err != nil {
 					rt.Fatal(err)
 				}
 			},
@@ -293,7 +314,7 @@ func TestAgainstAModel(t *testing.T) {
 			},
 			"restart": func(rt *rapid.T) {
 				stop()
-				s, stop = running(t, path, Options{})
+				s, stop = running(t, path, opt)
 			},
 			"": func(rt *rapid.T) {
 				for sku, want := range m.stock {

@@ -68,12 +68,12 @@ func (g *group) startNext(out *pipeline.PressOutcome) error {
 		return refusePress(out, "A drop was started just now. Press again in a moment for the next one.")
 	}
 	for _, state := range []pipeline.OfferState{pipeline.OfferSoon, pipeline.OfferHidden} {
-		for i, o := range g.levels.Catalogue.Offers {
-			if g.levels.Offers[i].State != state {
+		for _, o := range g.levels.Catalogue.Offers {
+			if g.levels.StateAt(o.ID, g.at) != state {
 				continue
 			}
 			out.Offer, out.Details = o.ID, o.Title+" is live."
-			return g.setOffer(o.ID, pipeline.OfferLive)
+			return g.setOffer(o.ID, pipeline.OfferLive, 0)
 		}
 	}
 	return refusePress(out, "No drop is left to start: announce one in the console.")
@@ -88,7 +88,7 @@ func (g *group) showOffer(out *pipeline.PressOutcome) error {
 	switch state := g.levels.StateAt(offer.ID, g.at); {
 	case state == pipeline.OfferHidden:
 		out.Details = offer.Title + " is live."
-		return g.setOffer(offer.ID, pipeline.OfferLive)
+		return g.setOffer(offer.ID, pipeline.OfferLive, 0)
 	case !state.Showable():
 		return refusePress(out, offer.Title+" is not for sale now: start it in the console.")
 	}
@@ -112,7 +112,7 @@ func (g *group) markSoldOut(out *pipeline.PressOutcome) error {
 		return refusePress(out, "No offer is live, so none can be sold out.")
 	case 1:
 		out.Offer, out.Details = live[0].ID, live[0].Title+" is sold out. Start it in the console if there is more."
-		return g.setOffer(live[0].ID, pipeline.OfferSoldOut)
+		return g.setOffer(live[0].ID, pipeline.OfferSoldOut, 0)
 	}
 	return refusePress(out, "Several offers are live, and none was started last: mark the one that is sold out in the console.")
 }

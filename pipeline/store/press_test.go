@@ -34,7 +34,7 @@ func TestAPressIsOneOfEverything(t *testing.T) {
 	opt := Options{Now: func() time.Duration { return time.Duration(now.Load()) }, Boot: func() uint32 { return 7 }}
 	s, stop := running(t, path, opt)
 	for id, state := range map[string]pipeline.OfferState{"mug": pipeline.OfferHidden, "set": pipeline.OfferSoon, "one": pipeline.OfferOver} {
-		if err := s.SetOffer(context.Background(), "", id, state); err != nil {
+		if err := s.SetOffer(context.Background(), "", id, state, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +103,7 @@ func TestAProductThatIsHeldUpIsOnShow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kit.db")
 	s, stop := running(t, path, Options{})
 	for id, state := range map[string]pipeline.OfferState{"mug": pipeline.OfferHidden, "set": pipeline.OfferSoon, "one": pipeline.OfferOver} {
-		if err := s.SetOffer(context.Background(), "", id, state); err != nil {
+		if err := s.SetOffer(context.Background(), "", id, state, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,7 +179,7 @@ func TestSeveralLiveOffersAreNotGuessedAt(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	for _, id := range []string{"mug", "set"} {
-		if err := s.SetOffer(context.Background(), "", id, pipeline.OfferOver); err != nil {
+		if err := s.SetOffer(context.Background(), "", id, pipeline.OfferOver, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,7 +218,7 @@ func TestPressesAgainstAModel(t *testing.T) {
 				}
 			},
 			"set": func(rt *rapid.T) {
-				if err := s.SetOffer(context.Background(), "", rapid.SampledFrom([]string{"mug", "set", "one"}).Draw(rt, "offer"), rapid.SampledFrom(pipeline.OfferStates).Draw(rt, "state")); err != nil {
+				if err := s.SetOffer(context.Background(), "", rapid.SampledFrom([]string{"mug", "set", "one"}).Draw(rt, "offer"), rapid.SampledFrom(pipeline.OfferStates).Draw(rt, "state"), 0); err != nil {
 					rt.Fatal(err)
 				}
 			},

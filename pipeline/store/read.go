@@ -228,9 +228,9 @@ func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, sqlitex.Execute(conn, "SELECT id, state, sold, ends, coalesce(n, 0) FROM offers LEFT JOIN windows ON offer = id", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+	return l, sqlitex.Execute(conn, "SELECT id, state, sold, ends, coalesce(n, 0), coalesce(starts, 0) FROM offers LEFT JOIN windows ON offer = id", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
 		if _, i, ok := c.Offer(q.ColumnText(0)); ok {
-			l.Offers[i] = pipeline.Level{State: pipeline.OfferState(q.ColumnText(1)), Sold: q.ColumnInt(2), Ends: millis(q.ColumnInt64(3)), Window: uint32(q.ColumnInt64(4))}
+			l.Offers[i] = pipeline.Level{State: pipeline.OfferState(q.ColumnText(1)), Sold: q.ColumnInt(2), Ends: millis(q.ColumnInt64(3)), Window: uint32(q.ColumnInt64(4)), Starts: millis(q.ColumnInt64(5))}
 		}
 		return nil
 	}})

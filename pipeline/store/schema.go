@@ -75,8 +75,8 @@ CREATE TABLE counter (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket I
 CREATE INDEX counter_of ON counter (ticket, seq);
 `},
 	{"windows", `
--- How often each offer went live after it was not: pipeline.Level.Window.
-CREATE TABLE windows (offer TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+-- How often each offer went live after it was not, and kit ms at which it did last, or will by itself: pipeline.Level.Window and Starts.
+CREATE TABLE windows (offer TEXT PRIMARY KEY, n INTEGER NOT NULL, starts INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 `},
 	{"wishes", `
 -- Wishes of operators that have no table of their own, by the ULID that was made where each was made: what it was; at: kit ms.

@@ -192,7 +192,7 @@ func TestAWishIsFulfilledOnce(t *testing.T) {
 	}
 	id := func(n int) string { return order(7000+n, "", "mug").ID }
 	ends := func() time.Duration { return s.Levels().Offers[0].Ends }
-	live := func(n int) error { return s.SetOffer(ctx, id(n), "mug", pipeline.OfferLive) }
+	live := func(n int) error { return s.SetOffer(ctx, id(n), "mug", pipeline.OfferLive, 0) }
 	if err := live(1); err != nil || ends() != opt.Now()+10*time.Minute {
 		t.Fatalf("%v, %v", ends(), err)
 	}
@@ -219,13 +219,13 @@ func TestAWishIsFulfilledOnce(t *testing.T) {
 	if err := live(2); err != nil || ends() == first {
 		t.Errorf("another wish: %v, %v", ends(), err)
 	}
-	if err := s.SetOffer(ctx, id(2), "mug", pipeline.OfferOver); !errors.Is(err, ErrReused) || s.Levels().Offers[0].State != pipeline.OfferLive {
+	if err := s.SetOffer(ctx, id(2), "mug", pipeline.OfferOver, 0); !errors.Is(err, ErrReused) || s.Levels().Offers[0].State != pipeline.OfferLive {
 		t.Errorf("an id for two wishes: %v", err)
 	}
-	if err := s.SetOffer(ctx, id(3), "tea", pipeline.OfferLive); !errors.As(err, new(ErrUnknown)) {
+	if err := s.SetOffer(ctx, id(3), "tea", pipeline.OfferLive, 0); !errors.As(err, new(ErrUnknown)) {
 		t.Error(err)
 	}
-	if err := s.SetOffer(ctx, "x", "mug", pipeline.OfferLive); err == nil {
+	if err := s.SetOffer(ctx, "x", "mug", pipeline.OfferLive, 0); err == nil {
 		t.Error("an id that is none")
 	}
 
@@ -263,10 +263,10 @@ func TestAWindowIsItsOwn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kit.db")
 	s, stop := running(t, path, Options{})
 	ctx := context.Background()
-	terms := func() uint32 { return s.Levels().Terms("mug") }
+	terms := func() uint32 { return s.Levels().Terms("mug", s.opt.Now()) }
 	set := func(state pipeline.OfferState) {
 		t.Helper()
-		if err := s.SetOffer(ctx, "", "mug", state); err != nil {
+		if err := s.SetOffer(ctx, "", "mug", state, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -307,7 +307,7 @@ func TestAWindowIsItsOwn(t *testing.T) {
 	set(pipeline.OfferSoon)
 	set(pipeline.OfferLive)
 	same("live again after it", false)
-	if s.Levels().Terms("hat") != 0 {
+	if s.Levels().Terms("hat", 0) != 0 {
 		t.Error("an offer that is not there has terms")
 	}
 }

@@ -81,8 +81,8 @@ func TestChangesOfOffersAreTold(t *testing.T) {
 	}{
 		{"a sale", func() error { act(t, s, order(1, "ann", "mug")); return nil }, true},
 		{"the same again", func() error { act(t, s, order(1, "ann", "mug")); return nil }, false},
-		{"an offer that is over", func() error { return s.SetOffer(ctx, "", "mug", pipeline.OfferOver) }, true},
-		{"an offer that is not there", func() error { return s.SetOffer(ctx, "", "tea", pipeline.OfferOver) }, false},
+		{"an offer that is over", func() error { return s.SetOffer(ctx, "", "mug", pipeline.OfferOver, 0) }, true},
+		{"an offer that is not there", func() error { return s.SetOffer(ctx, "", "tea", pipeline.OfferOver, 0) }, false},
 		{"a slip", func() error { return s.SetPrint(ctx, 1, pipeline.Printed) }, false},
 	} {
 		if err := s.Probe(ctx); err != nil { // the writer has told of what came before
@@ -225,13 +225,13 @@ func TestOnePerVisitor(t *testing.T) {
 
 func TestAnOfferThatEndsWhileATapWaitsIsTooLate(t *testing.T) {
 	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{})
-	if err := s.SetOffer(context.Background(), "", "mug", pipeline.OfferWithdrawn); err != nil {
+	if err := s.SetOffer(context.Background(), "", "mug", pipeline.OfferWithdrawn, 0); err != nil {
 		t.Fatal(err)
 	}
 	if out := act(t, s, order(1, "ann", "mug")); out.Reason != pipeline.TooLate {
 		t.Errorf("%+v", out)
 	}
-	if err := s.SetOffer(context.Background(), "", "hat", pipeline.OfferLive); !errors.As(err, new(ErrUnknown)) {
+	if err := s.SetOffer(context.Background(), "", "hat", pipeline.OfferLive, 0); !errors.As(err, new(ErrUnknown)) {
 		t.Errorf("an offer that is not there: %v", err)
 	}
 	cheaper := order(2, "ann", "one")

@@ -21,7 +21,8 @@ type group struct {
 	levels  *pipeline.Levels // a copy, published when the transaction is committed
 	stock   map[int]bool     // places of SKUs changed
 	offers  map[int]bool
-	changed bool // an offer was
+	windows map[int]bool // places of offers whose Starts or Window changed
+	changed bool         // an offer was
 	at      time.Duration
 	wall    time.Time
 	boot    uint32
@@ -108,7 +109,7 @@ func (s *Store) transact(rs []request, results []result) (g *group, err error) {
 		return nil, err
 	}
 	defer func() { end(&err) }()
-	g = &group{store: s, conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{},
+	g = &group{store: s, conn: s.conn, levels: s.levels.Load().Clone(), stock: map[int]bool{}, offers: map[int]bool{}, windows: map[int]bool{},
 		at: s.opt.Now().Truncate(time.Millisecond), wall: s.opt.Wall().Truncate(time.Millisecond)} // as they are written: an answer that is given again is the same
 	if s.opt.Boot != nil {
 		g.boot = s.opt.Boot()
@@ -158,7 +159,7 @@ func (g *group) apart(do func(*group) error) (failed, err error) {
 
 // flush writes the levels that changed: once for all the orders that took from them.
 func (g *group) flush() error {
-	defer func() { clear(g.stock); clear(g.offers) }()
+	defer func() { clear(g.stock); clear(g.offers); clear(g.windows) }()
 	for i := range g.stock {
 		q := g.conn.Prep("INSERT INTO stock (sku, left) VALUES (?, ?) ON CONFLICT (sku) DO UPDATE SET left = excluded.left")
 		q.BindText(1, g.levels.Catalogue.SKUs[i].SKU)
@@ -180,12 +181,13 @@ func (g *group) flush() error {
 			return fmt.Errorf("offers: %w", err)
 		}
 		q.Reset()
-		if level.Window == g.store.levels.Load().WindowOf(g.levels.Catalogue.Offers[i].ID) {
+		if !g.windows[i] {
 			continue // as at every sale
 		}
-		q = g.conn.Prep("INSERT INTO windows (offer, n) VALUES (?, ?) ON CONFLICT (offer) DO UPDATE SET n = excluded.n")
+		q = g.conn.Prep("INSERT INTO windows (offer, n, starts) VALUES (?, ?, ?) ON CONFLICT (offer) DO UPDATE SET n = excluded.n, starts = excluded.starts")
 		q.BindText(1, g.levels.Catalogue.Offers[i].ID)
 		q.BindInt64(2, int64(level.Window))
+		q.BindInt64(3, level.Starts.Milliseconds())
 		if _, err := q.Step(); err != nil {
 			return fmt.Errorf("offers: %w", err)
 		}

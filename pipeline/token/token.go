@@ -46,10 +46,6 @@ const (
 
 // Mint makes and checks tokens. Safe for concurrent use.
 type Mint struct {
-	// Terms is asked for an offer's terms as they are, which its new tokens are bound to. Nil: they are bound to none. Not
-	// to be changed once the mint is in use.
-	Terms func(offer string) uint32
-
 	secret []byte
 	kit    string
 
@@ -66,25 +62,24 @@ func New(secret []byte, kit string) (*Mint, error) {
 	return &Mint{secret: secret, kit: kit, keys: map[uint32][]byte{}}, nil
 }
 
-// Page mints a token for one viewer's tap on an offer's prompt, good for life from now.
-func (m *Mint) Page(viewer, offer string, now, life time.Duration) string {
-	return base64.RawURLEncoding.EncodeToString(m.mint(pageKind, viewer, offer, now, life))
+// Page mints a token for one viewer's tap on an offer's prompt, under the offer's terms as they were shown (0: whatever they are), good for
+// life from now.
+func (m *Mint) Page(viewer, offer string, terms uint32, now, life time.Duration) string {
+	return base64.RawURLEncoding.EncodeToString(m.mint(pageKind, viewer, offer, terms, now, life))
 }
 
-// Link mints a token for whoever opens its link first, good for life from now.
-func (m *Mint) Link(offer string, now, life time.Duration) string {
-	return letters.EncodeToString(binary.BigEndian.AppendUint32(m.mint(linkKind, "", offer, now, life), pipeline.OfferTag(offer)))
+// Link mints a token for whoever opens its link first, under the offer's terms (0: whatever they are), good for life from now.
+func (m *Mint) Link(offer string, terms uint32, now, life time.Duration) string {
+	return letters.EncodeToString(binary.BigEndian.AppendUint32(m.mint(linkKind, "", offer, terms, now, life), pipeline.OfferTag(offer)))
 }
 
 var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-func (m *Mint) mint(kind byte, viewer, offer string, now, life time.Duration) []byte {
+func (m *Mint) mint(kind byte, viewer, offer string, terms uint32, now, life time.Duration) []byte {
 	b := make([]byte, head, linkSize)
 	binary.BigEndian.PutUint32(b[0:], uint32(now/Epoch)&0xffffff|uint32(kind)<<24)
 	binary.BigEndian.PutUint32(b[4:], uint32((now+min(life, MaxLife))/time.Second))
-	if m.Terms != nil {
-		binary.BigEndian.PutUint32(b[8:], m.Terms(offer))
-	}
+	binary.BigEndian.PutUint32(b[8:], terms)
 	rand.Read(b[12:head]) // never fails, by its contract
 	return append(b, m.mac(b, viewer, offer)...)
 }

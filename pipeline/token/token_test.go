@@ -25,8 +25,8 @@ func mint(t testing.TB, secret []byte, kit string) *Mint {
 func TestAttacks(t *testing.T) {
 	const now = 90 * time.Minute
 	m := mint(t, secret, "kit-1")
-	page := m.Page("ann", "mug", now, 2*time.Minute)
-	link := m.Link("mug", now, 2*time.Minute)
+	page := m.Page("ann", "mug", 0, now, 2*time.Minute)
+	link := m.Link("mug", 0, now, 2*time.Minute)
 	code := map[byte]interface {
 		DecodeString(string) ([]byte, error)
 		EncodeToString([]byte) string
@@ -49,14 +49,14 @@ func TestAttacks(t *testing.T) {
 		{"good", page, "ann", "mug", now, nil},
 		{"good at its last moment", page, "ann", "mug", now + 2*time.Minute - 1, nil},
 		{"expired", page, "ann", "mug", now + 2*time.Minute, pipeline.ErrTokenExpired},
-		{"key rotated while in flight", m.Page("ann", "mug", 2*time.Hour-1, 2*time.Minute), "ann", "mug", 2*time.Hour + time.Minute, nil},
+		{"key rotated while in flight", m.Page("ann", "mug", 0, 2*time.Hour-1, 2*time.Minute), "ann", "mug", 2*time.Hour + time.Minute, nil},
 		{"two epochs later", page, "ann", "mug", now + 2*Epoch, pipeline.ErrTokenInvalid},
 		{"from the future", page, "ann", "mug", now - Epoch, pipeline.ErrTokenInvalid},
 		{"another viewer's", page, "bob", "mug", now, pipeline.ErrTokenInvalid},
 		{"another offer's", page, "ann", "pen", now, pipeline.ErrTokenInvalid},
 		{"boundary moved between viewer and offer", page, "annm", "ug", now, pipeline.ErrTokenInvalid},
-		{"another kit's", mint(t, secret, "kit-2").Page("ann", "mug", now, time.Minute), "ann", "mug", now, pipeline.ErrTokenInvalid},
-		{"another secret's", mint(t, []byte("0123456789abcdef"), "kit-1").Page("ann", "mug", now, time.Minute), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"another kit's", mint(t, secret, "kit-2").Page("ann", "mug", 0, now, time.Minute), "ann", "mug", now, pipeline.ErrTokenInvalid},
+		{"another secret's", mint(t, []byte("0123456789abcdef"), "kit-1").Page("ann", "mug", 0, now, time.Minute), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"expiry moved", edit(page, flip(7)), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"nonce changed", edit(page, flip(12)), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"terms changed", edit(page, flip(11)), "ann", "mug", now, pipeline.ErrTokenInvalid},
@@ -74,7 +74,7 @@ func TestAttacks(t *testing.T) {
 		{"link's passed off as a page's", change(linkKind, link, pageKind, func(b []byte) []byte { b[0] = pageKind; return b[:36] }), "", "mug", now, pipeline.ErrTokenInvalid},
 		{"unknown kind", edit(page, func(b []byte) []byte { b[0] = 0x11; return b }), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"spliced", edit(page, func(b []byte) []byte {
-			o, _ := base64.RawURLEncoding.DecodeString(m.Page("ann", "mug", now, time.Minute))
+			o, _ := base64.RawURLEncoding.DecodeString(m.Page("ann", "mug", 0, now, time.Minute))
 			return append(b[:20], o[20:]...)
 		}), "ann", "mug", now, pipeline.ErrTokenInvalid},
 		{"link's, lengthened", link + link[:8], "ann", "mug", now, pipeline.ErrTokenInvalid},
@@ -94,7 +94,7 @@ func TestAttacks(t *testing.T) {
 
 // TestALinkIsSmall: its code is of version 4 at an address of a kit's own Wi-Fi, however long the offer's id is.
 func TestALinkIsSmall(t *testing.T) {
-	link := mint(t, secret, "kit").Link(strings.Repeat("long", 16), 0, time.Minute)
+	link := mint(t, secret, "kit").Link(strings.Repeat("long", 16), 0, 0, time.Minute)
 	if len(link) != 64 || strings.Trim(link, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
 		t.Error(link)
 	}
@@ -106,11 +106,8 @@ func TestALinkIsSmall(t *testing.T) {
 
 // TestATokenCarriesItsTerms: those of the moment it was minted.
 func TestATokenCarriesItsTerms(t *testing.T) {
-	m, terms := mint(t, secret, "kit"), uint32(7)
-	m.Terms = func(string) uint32 { return terms }
-	page, link := m.Page("ann", "mug", 0, time.Minute), m.Link("mug", 0, time.Minute)
-	terms = 8
-	for _, token := range []string{page, link} {
+	m := mint(t, secret, "kit")
+	for _, token := range []string{m.Page("ann", "mug", 7, 0, time.Minute), m.Link("mug", 7, 0, time.Minute)} {
 		if g, err := m.Verify(token, "ann", "mug", 0); g.Terms != 7 || err != nil {
 			t.Errorf("%+v, %v", g, err)
 		}
@@ -120,7 +117,7 @@ func TestATokenCarriesItsTerms(t *testing.T) {
 func TestNoncesDiffer(t *testing.T) {
 	m, seen := mint(t, secret, "kit"), map[[8]byte]bool{}
 	for range 1000 {
-		g, err := m.Verify(m.Page("v", "o", 0, time.Minute), "v", "o", 0)
+		g, err := m.Verify(m.Page("v", "o", 0, 0, time.Minute), "v", "o", 0)
 		if err != nil || seen[g.Nonce] {
 			t.Fatalf("nonce %x, seen %v, %v", g.Nonce, seen[g.Nonce], err)
 		}
@@ -130,7 +127,7 @@ func TestNoncesDiffer(t *testing.T) {
 
 func TestLifeIsBounded(t *testing.T) {
 	m := mint(t, secret, "kit")
-	g, err := m.Verify(m.Page("v", "o", 0, 100*time.Hour), "v", "o", 0)
+	g, err := m.Verify(m.Page("v", "o", 0, 0, 100*time.Hour), "v", "o", 0)
 	if err != nil || g.Expires != MaxLife {
 		t.Errorf("expires %v, %v; want %v", g.Expires, err, MaxLife)
 	}
@@ -138,8 +135,8 @@ func TestLifeIsBounded(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	m := mint(f, secret, "kit")
-	f.Add(m.Page("v", "o", 0, time.Minute), "v", "o")
-	f.Add(m.Link("o", 0, time.Minute), "v", "o")
+	f.Add(m.Page("v", "o", 0, 0, time.Minute), "v", "o")
+	f.Add(m.Link("o", 0, 0, time.Minute), "v", "o")
 	f.Add("", "", "")
 	f.Add(strings.Repeat("\n", 64), "", "")
 	f.Fuzz(func(t *testing.T, token, viewer, offer string) {

@@ -181,12 +181,18 @@ func (w *Viewer) message(b []byte) {
 	}
 }
 
-// Prompt is an offer as last pushed to this viewer.
+// Prompt is an offer that can be bought, as last pushed to this viewer.
 func (w *Viewer) Prompt(id string) (wire.Offer, bool) {
+	o, ok := w.Shown(id)
+	return o, ok && o.Token != ""
+}
+
+// Shown is an offer as last pushed to this viewer.
+func (w *Viewer) Shown(id string) (wire.Offer, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, o := range w.offers.Offers {
-		if o.ID == id && o.Token != "" {
+		if o.ID == id {
 			return o, true
 		}
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"time"
 
 	"edgekit.internal/cmd/internal/settings"
@@ -45,6 +46,13 @@ type OfferLevel struct {
 type OfferState struct {
 	ID    string `json:"id,omitempty"`
 	State string `json:"state"`
+	InMS  int64  `json:"in_ms,omitempty"` // of "soon": after which it goes live by itself; 0: it does not
+}
+
+// Millis is a time that came as a number; the longest there is for one that is longer.
+func Millis(n int64) time.Duration {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	return time.Duration(min(max(n, -most), most)) * time.Millisecond
 }
 
 // Imported answers an import: POST /catalog.

@@ -95,14 +95,15 @@ func FromOutcome(o pipeline.Outcome, kind string) Outcome {
 
 // Offer is an offer as one viewer sees it: the token is theirs alone.
 type Offer struct {
-	ID     string        `json:"id"`
-	Title  string        `json:"title"`
-	Price  Money         `json:"price"`
-	Left   int           `json:"left"`
-	State  string        `json:"state"` // soon, live, sold-out or over
-	EndsMS int64         `json:"ends_ms,omitempty"`
-	Token  string        `json:"token,omitempty"`
-	Area   *capture.Area `json:"area,omitempty"` // where it is in the picture now
+	ID       string        `json:"id"`
+	Title    string        `json:"title"`
+	Price    Money         `json:"price"`
+	Left     int           `json:"left"`
+	State    string        `json:"state"` // soon, live, sold-out or over
+	EndsMS   int64         `json:"ends_ms,omitempty"`
+	StartsMS int64         `json:"starts_ms,omitempty"` // of one that starts by itself
+	Token    string        `json:"token,omitempty"`
+	Area     *capture.Area `json:"area,omitempty"` // where it is in the picture now
 }
 
 // Offers answers GET /api/offers, and is pushed when anything in it changed.

@@ -31,7 +31,7 @@ type Book interface {
 	Levels() *pipeline.Levels
 	Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error)
 	Taken(ctx context.Context) (minor int64, err error)
-	SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState) error
+	SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState, in time.Duration) error
 	Stats() store.Stats
 }
 
@@ -189,20 +189,23 @@ func (c *Console) putOffer(rw http.ResponseWriter, r *http.Request) {
 	var want struct {
 		ID    wish                `json:"id"`
 		State pipeline.OfferState `json:"state"`
+		InMS  int64               `json:"in_ms"`
 	}
-	if !read(rw, r, &want, `{"id":ULID,"state":"live"}`) {
+	if !read(rw, r, &want, `{"id":ULID,"state":"live"}, or {"id":ULID,"state":"soon","in_ms":300000}`) {
 		return
 	}
 	if !slices.Contains(pipeline.OfferStates, want.State) {
 		refuse(rw, http.StatusBadRequest, "malformed", "There is no such state. Expected hidden, soon, live, over, withdrawn or sold-out.")
 		return
 	}
-	err := c.Book.SetOffer(r.Context(), string(want.ID), r.PathValue("offer"), want.State)
+	err := c.Book.SetOffer(r.Context(), string(want.ID), r.PathValue("offer"), want.State, wire.Millis(want.InMS))
 	switch {
 	case errors.As(err, new(store.ErrUnknown)):
 		refuse(rw, http.StatusNotFound, "unknown-offer", err.Error())
 	case errors.Is(err, store.ErrReused):
 		refuse(rw, http.StatusConflict, "reused", err.Error())
+	case errors.Is(err, store.ErrCountdown):
+		refuse(rw, http.StatusBadRequest, "malformed", err.Error())
 	case err != nil:
 		c.Log.Warn("offer not changed", "offer", r.PathValue("offer"), "err", err)
 		refuse(rw, http.StatusServiceUnavailable, "unavailable", "The kit could not record that. Nothing changed; please try again.")

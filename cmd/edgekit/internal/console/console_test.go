@@ -33,10 +33,12 @@ func (b *book) Levels() *pipeline.Levels {
 	c := pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG"}}, []pipeline.Offer{{ID: "mug", Title: "Mug", Lines: []pipeline.Line{{SKU: "MUG", N: 1}}}})
 	return &pipeline.Levels{Catalogue: c, Stock: []int{int(b.left.Load())}, Offers: []pipeline.Level{{State: pipeline.OfferLive, Ends: time.Hour}}}
 }
-func (*book) Tickets(context.Context, int) ([]pipeline.Ticket, error)             { return nil, nil }
-func (*book) Taken(context.Context) (int64, error)                                { return 0, nil }
-func (*book) SetOffer(context.Context, string, string, pipeline.OfferState) error { return nil }
-func (*book) Stats() store.Stats                                                  { return store.Stats{} }
+func (*book) Tickets(context.Context, int) ([]pipeline.Ticket, error) { return nil, nil }
+func (*book) Taken(context.Context) (int64, error)                    { return 0, nil }
+func (*book) SetOffer(context.Context, string, string, pipeline.OfferState, time.Duration) error {
+	return nil
+}
+func (*book) Stats() store.Stats { return store.Stats{} }
 
 // printed is a set-up that collects the pairing codes there were.
 type printed struct {

@@ -43,7 +43,9 @@ type Offer struct {
 	Sold   int        `json:"sold"`
 	EndsMS int64      `json:"ends_ms,omitempty"` // set when it is sent: see State.at
 
-	ends time.Duration // kit time at which it is over; 0: none
+	StartsMS int64 `json:"starts_ms,omitempty"` // likewise
+
+	ends, starts time.Duration // kit times; 0: none
 }
 
 // Ticket is a conversion with its slip and the time its steps took.
@@ -66,11 +68,15 @@ const shownTickets = 50
 func (c *Console) state(ctx context.Context) (State, error) {
 	l, now := c.Book.Levels(), c.Now()
 	s := State{Offers: []Offer{}, Tickets: []Ticket{}, Devices: c.Devices(), Viewers: c.Viewers(), Pairing: c.Code(), Refused: c.Setup.Settings().Refused != nil, Buttons: c.Buttons(), Scans: c.Scans(), HeldUp: c.HeldUp(), Recording: c.Recording(), Push: c.Push.Status()}
-	for i, o := range l.Catalogue.Offers {
+	for i := range l.Catalogue.Offers {
+		o := l.At(i, now)
 		f := Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}),
 			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
-		if f.State == string(pipeline.OfferLive) {
+		switch f.State {
+		case string(pipeline.OfferLive):
 			f.ends = l.Offers[i].Ends
+		case string(pipeline.OfferSoon):
+			f.starts = l.Offers[i].Starts
 		}
 		s.Offers = append(s.Offers, f)
 	}
@@ -100,6 +106,9 @@ func (s State) at(now time.Duration) State {
 	for i, o := range s.Offers {
 		if o.ends > now {
 			s.Offers[i].EndsMS = max(1, (o.ends - now).Milliseconds())
+		}
+		if o.starts > now {
+			s.Offers[i].StartsMS = max(1, (o.starts - now).Milliseconds())
 		}
 	}
 	return s

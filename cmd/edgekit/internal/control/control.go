@@ -28,7 +28,7 @@ const Socket = "control.sock"
 type Book interface {
 	Levels() *pipeline.Levels
 	Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error)
-	SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState) error
+	SetOffer(ctx context.Context, wish, id string, state pipeline.OfferState, in time.Duration) error
 	ImportOver(ctx context.Context, now, c *pipeline.Catalogue, digest []byte) (bool, error)
 	Correct(ctx context.Context, c pipeline.Correction) (pipeline.CorrectionOutcome, error)
 	Corrections(ctx context.Context, n int) ([]pipeline.CorrectionOutcome, error)
@@ -145,8 +145,9 @@ func (c *Control) Handler() http.Handler {
 func (c *Control) offers() []wire.OfferLevel {
 	l := c.Book.Levels()
 	list := make([]wire.OfferLevel, len(l.Catalogue.Offers))
-	for i, o := range l.Catalogue.Offers {
-		list[i] = wire.OfferLevel{ID: o.ID, Title: o.Title, Price: o.Price, State: string(l.StateAt(o.ID, c.Now())), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
+	for i := range l.Catalogue.Offers {
+		o, now := l.At(i, c.Now()), c.Now()
+		list[i] = wire.OfferLevel{ID: o.ID, Title: o.Title, Price: o.Price, State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
 	}
 	return list
 }
@@ -168,15 +169,17 @@ func (c *Control) getTickets(rw http.ResponseWriter, r *http.Request) {
 func (c *Control) putOffer(rw http.ResponseWriter, r *http.Request) {
 	var want wire.OfferState
 	if err := json.NewDecoder(r.Body).Decode(&want); err != nil || want.ID != "" && !pipeline.ValidTapID(want.ID) || !slices.Contains(pipeline.OfferStates, pipeline.OfferState(want.State)) {
-		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`expected {"id", a ULID, "state"}: there is no state %q: expected hidden, soon, live, over, withdrawn or sold-out`, want.State))
+		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`expected {"id", a ULID, "state", "in_ms"}: there is no state %q: expected hidden, soon, live, over, withdrawn or sold-out`, want.State))
 		return
 	}
-	err := c.Book.SetOffer(r.Context(), want.ID, r.PathValue("offer"), pipeline.OfferState(want.State))
+	err := c.Book.SetOffer(r.Context(), want.ID, r.PathValue("offer"), pipeline.OfferState(want.State), wire.Millis(want.InMS))
 	switch {
 	case errors.As(err, new(store.ErrUnknown)):
 		refuse(rw, http.StatusNotFound, "unknown-offer", err.Error()+": `edgectl offers list` names those there are")
 	case errors.Is(err, store.ErrReused):
 		refuse(rw, http.StatusConflict, "reused", err.Error())
+	case errors.Is(err, store.ErrCountdown):
+		refuse(rw, http.StatusBadRequest, "malformed", err.Error())
 	case err != nil:
 		refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
 	default:

@@ -166,7 +166,7 @@ func (k *Kit) link(offer string, life time.Duration) string {
 	if all := k.pages(""); len(all) > 0 {
 		page = all[0]
 	}
-	return strings.ToUpper(page+"t/") + k.mint.Link(offer, k.clock.Now(), life) // capitals: the code has fewer and larger squares
+	return strings.ToUpper(page+"t/") + k.mint.Link(offer, k.store.Levels().Terms(offer, k.clock.Now()), k.clock.Now(), life) // capitals: the code has fewer and larger squares
 }
 
 // joinCode is the code that joins the kit's own Wi-Fi, if it makes one.
@@ -310,7 +310,7 @@ type codes struct{ *Kit }
 // live is an offer that can be bought now, with its price.
 func (k codes) live(offer string) (pipeline.Offer, string, error) {
 	l := k.store.Levels()
-	o, _, ok := l.Catalogue.Offer(offer)
+	o, _, ok := l.OfferAt(offer, k.clock.Now())
 	switch {
 	case !ok:
 		return o, "", store.ErrUnknown{What: "offer", ID: offer}

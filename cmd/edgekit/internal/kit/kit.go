@@ -167,7 +167,6 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	if err != nil {
 		return nil, err
 	}
-	k.mint.Terms = func(offer string) uint32 { return k.store.Levels().Terms(offer) }
 	if k.visitors, k.media, k.operators, err = listen.Open(c.Listen, c.Operator); err != nil {
 		return nil, fault("edgekit: %v", err)
 	}

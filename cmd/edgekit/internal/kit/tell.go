@@ -57,9 +57,17 @@ func (k *Kit) offersChanged() {
 func (k *Kit) tell(ctx context.Context) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	due := time.NewTimer(0) // when time alone next changes an offer: phones are told then, all at once, and not at some tick
+	defer due.Stop()
 	update := func() {
 		if k.scene.Update() {
 			k.web.Refresh()
+		}
+		now := k.clock.Now()
+		if next, ok := k.store.Levels().Due(now); ok {
+			due.Reset(next - now)
+		} else {
+			due.Stop()
 		}
 	}
 	update()
@@ -79,6 +87,9 @@ func (k *Kit) tell(ctx context.Context) error {
 			update()
 		case <-tick.C:
 			update()
+		case <-due.C:
+			update()
+			k.web.Refresh() // also for an offer that is not in the picture
 		case <-ctx.Done():
 			return nil
 		}

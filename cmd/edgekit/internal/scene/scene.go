@@ -158,9 +158,11 @@ func (s *Scene) Picture(rtp uint32) {
 func (s *Scene) draw() bool {
 	levels, kit, mono := s.Levels(), s.Now(), capture.Monotonic()
 	next := capture.Scene{Rev: s.rev + 1, Prompts: []capture.Prompt{}, Lower: s.Lower, Theme: s.Theme}
+	// instant is a kit time as the camera program has it; rounded, since the clocks are read one after the other.
+	instant := func(at time.Duration) time.Duration { return (mono - kit + at).Round(100 * time.Millisecond) }
 	var live []pipeline.Offer
 	for _, i := range drawn(levels, kit) {
-		o := levels.Catalogue.Offers[i]
+		o := levels.At(i, kit)
 		p := capture.Prompt{Offer: o.ID, Title: o.Title, Price: pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}.String(),
 			Left: levels.Left(o.ID), Of: levels.Of(o.ID), In: contents(levels.Catalogue, o)}
 		switch levels.StateAt(o.ID, kit) {
@@ -169,12 +171,15 @@ func (s *Scene) draw() bool {
 			if p.Left == 0 {
 				p.State = capture.PromptSoldOut
 			} else if live = append(live, o); levels.Offers[i].Ends > 0 {
-				p.Ends = (mono - kit + levels.Offers[i].Ends).Round(100 * time.Millisecond) // rounded: the clocks are read one after the other
+				p.Ends = instant(levels.Offers[i].Ends)
 			}
 		case pipeline.OfferSoldOut:
 			p.State, p.Left = capture.PromptSoldOut, 0
 		case pipeline.OfferSoon:
 			p.State = capture.PromptSoon
+			if levels.Offers[i].Starts > 0 {
+				p.Ends = instant(levels.Offers[i].Starts)
+			}
 		}
 		next.Prompts = append(next.Prompts, p)
 	}

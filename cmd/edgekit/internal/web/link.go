@@ -35,12 +35,12 @@ type linkView struct{ Title, Price, ID, Other, Status string }
 const freshLife = time.Minute
 
 func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
-	offer, state := w.linkState(r)
+	levels, now := w.Book.Levels(), w.Now()
+	offer, state := w.linkState(r, levels, now)
 	if state == linkUnknown {
 		w.showLink(rw, http.StatusNotFound, linkView{Title: "Code not known", Status: "This code is not one of this stall's. Please scan the one on display."})
 		return
 	}
-	levels, now := w.Book.Levels(), w.Now()
 	switch live := levels.StateAt(offer.ID, now); {
 	case live == pipeline.OfferSoldOut || live == pipeline.OfferLive && levels.Left(offer.ID) == 0:
 		w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Status: "Sold out"})
@@ -49,9 +49,9 @@ func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
 	case live != pipeline.OfferLive:
 		w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Status: "This offer is over."})
 	case state == linkGood:
-		w.showLink(rw, http.StatusOK, w.toBuy(offer, ""))
+		w.showLink(rw, http.StatusOK, toBuy(levels, offer, ""))
 	default:
-		v := w.toBuy(offer, "/t/"+w.Mint.Link(offer.ID, now, freshLife))
+		v := toBuy(levels, offer, "/t/"+w.Mint.Link(offer.ID, levels.Terms(offer.ID, now), now, freshLife))
 		v.Status = "This code has changed since. Here is the current one:"
 		if state == linkUsed {
 			v.Status = "This code was used already: each sells one. Here is another:"
@@ -61,18 +61,18 @@ func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
 }
 
 // toBuy is a page that sells an offer, by another link than its own if one is given.
-func (w *Web) toBuy(offer pipeline.Offer, other string) linkView {
+func toBuy(levels *pipeline.Levels, offer pipeline.Offer, other string) linkView {
 	id, err := ulid.New(ulid.Now(), rand.Reader)
 	if err != nil {
 		panic("web: " + err.Error()) // the time is past the year 10889
 	}
-	price := pipeline.Money{Minor: offer.Price, Currency: w.Book.Levels().Catalogue.Currency}
+	price := pipeline.Money{Minor: offer.Price, Currency: levels.Catalogue.Currency}
 	return linkView{Title: offer.Title, Price: price.String(), ID: id.String(), Other: other}
 }
 
 func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {
 	w.Acts(address(r))
-	offer, state := w.linkState(r)
+	offer, state := w.linkState(r, w.Book.Levels(), w.Now())
 	if state == linkUnknown {
 		w.getLink(rw, r)
 		return
@@ -129,24 +129,23 @@ const (
 	linkStale // its time is over, or the offer is another one since
 )
 
-// linkState finds the offer of a link, and how its code is. A code whose key is long gone cannot be told from one that was made up, and is stale if there is an
+// linkState finds the offer of a link as it is sold now, and how its code is. A code whose key is long gone cannot be told from one that was made up, and is stale if there is an
 // offer that it names.
-func (w *Web) linkState(r *http.Request) (pipeline.Offer, linkIs) {
+func (w *Web) linkState(r *http.Request, levels *pipeline.Levels, now time.Duration) (offer pipeline.Offer, is linkIs) {
 	code := r.PathValue("token")
 	tag, ok := token.LinkTag(code)
 	if !ok {
 		return pipeline.Offer{}, linkUnknown
 	}
-	levels := w.Book.Levels()
-	offers := levels.Catalogue.Tagged(tag)
+	offers := levels.Tagged(tag, now)
 	for _, o := range offers {
-		grant, err := w.Sale.Tokens.Verify(code, "", o.ID, w.Now())
+		grant, err := w.Sale.Tokens.Verify(code, "", o.ID, now)
 		switch {
 		case errors.Is(err, pipeline.ErrTokenInvalid):
 			continue
 		case w.Book.Burned(r.Context(), grant.Nonce):
 			return o, linkUsed
-		case err != nil, grant.Terms != 0 && grant.Terms != levels.Terms(o.ID):
+		case err != nil, grant.Terms != 0 && grant.Terms != levels.Terms(o.ID, now):
 			return o, linkStale
 		}
 		return o, linkGood

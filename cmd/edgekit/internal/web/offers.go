@@ -11,22 +11,13 @@ import (
 	"edgekit.internal/pipeline"
 )
 
-// Offers lists what a viewer may see, with a fresh token for each that can be bought.
+// Offers lists what a viewer may see, with a fresh token for each that can be bought at the price beside it.
 func (w *Web) Offers(viewer string) wire.Offers {
-	for {
-		levels := w.Book.Levels()
-		out := w.list(viewer, levels)
-		if w.Book.Levels().Catalogue == levels.Catalogue { // else a token may be for another price than the one beside it
-			return out
-		}
-	}
-}
-
-func (w *Web) list(viewer string, levels *pipeline.Levels) wire.Offers {
-	now := w.Now()
+	levels, now := w.Book.Levels(), w.Now()
 	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds(), Recording: w.Recording()}
 	areas := w.hub.latestAreas()
-	for i, o := range levels.Catalogue.Offers {
+	for i := range levels.Catalogue.Offers {
+		o := levels.At(i, now)
 		state := levels.StateAt(o.ID, now)
 		if state == pipeline.OfferHidden || state == pipeline.OfferWithdrawn {
 			continue
@@ -40,10 +31,13 @@ func (w *Web) list(viewer string, levels *pipeline.Levels) wire.Offers {
 			if f.Left == 0 {
 				f.State = "sold-out"
 			}
-			f.Token = w.Mint.Page(viewer, o.ID, now, TokenLife) // also when sold out: there may be stock again in a moment
+			f.Token = w.Mint.Page(viewer, o.ID, levels.Terms(o.ID, now), now, TokenLife) // also when sold out: there may be stock again in a moment
 			if ends := levels.Offers[i].Ends; ends > 0 {
 				f.EndsMS = (ends - now).Milliseconds()
 			}
+		}
+		if starts := levels.Offers[i].Starts; state == pipeline.OfferSoon && starts > 0 {
+			f.StartsMS = (starts - now).Milliseconds()
 		}
 		out.Offers = append(out.Offers, f)
 	}

@@ -29,14 +29,13 @@ func (*shelf) ToHandOver(context.Context, time.Duration, int) ([]pipeline.Ticket
 	return nil, nil
 }
 
-// Page mints a token that says the price of the moment.
-func (s *shelf) Page(_, offer string, _, _ time.Duration) string {
-	o, _, _ := s.Levels().Catalogue.Offer(offer)
-	return strconv.FormatInt(o.Price, 10)
+// Page mints a token that says the terms.
+func (*shelf) Page(_, _ string, terms uint32, _, _ time.Duration) string {
+	return strconv.FormatUint(uint64(terms), 10)
 }
 
-func (*shelf) Link(string, time.Duration, time.Duration) string { return "" }
-func (*shelf) Burned(context.Context, [8]byte) bool             { return false }
+func (*shelf) Link(string, uint32, time.Duration, time.Duration) string { return "" }
+func (*shelf) Burned(context.Context, [8]byte) bool                     { return false }
 
 // TestATokenIsForThePriceBesideIt: also when the catalogue changes between the two.
 func TestATokenIsForThePriceBesideIt(t *testing.T) {
@@ -45,7 +44,11 @@ func TestATokenIsForThePriceBesideIt(t *testing.T) {
 	}
 	s := &shelf{catalogues: []*pipeline.Catalogue{at(10), at(20)}}
 	w := New(Config{Book: s, Mint: s, Now: func() time.Duration { return 0 }, Recording: func() bool { return false }})
-	if o := w.Offers("ann").Offers[0]; o.Price.Minor != 20 || o.Token != "20" {
-		t.Errorf("%d with a token for %s", o.Price.Minor, o.Token)
+	for range 2 {
+		o := w.Offers("ann").Offers[0]
+		terms := (&pipeline.Levels{Catalogue: at(o.Price.Minor), Offers: make([]pipeline.Level, 1)}).Terms("mug", 0)
+		if o.Token != strconv.FormatUint(uint64(terms), 10) {
+			t.Errorf("%d with a token for %s, expected %d", o.Price.Minor, o.Token, terms)
+		}
 	}
 }

@@ -43,8 +43,8 @@ type Book interface {
 
 // Mint makes tokens.
 type Mint interface {
-	Page(viewer, offer string, now, life time.Duration) string
-	Link(offer string, now, life time.Duration) string
+	Page(viewer, offer string, terms uint32, now, life time.Duration) string
+	Link(offer string, terms uint32, now, life time.Duration) string
 }
 
 // Config is what the visitors' side is made of. All fields are needed.

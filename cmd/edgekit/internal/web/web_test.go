@@ -15,13 +15,14 @@ import (
 	"go.uber.org/goleak"
 
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestWhoAsksIsKnown by address: crowd goes by when anybody there last asked for anything, and last did something.
 func TestWhoAsksIsKnown(t *testing.T) {
-	w := New(Config{Assets: fstest.MapFS{"index.html": {Data: []byte("<p>")}}})
+	w := New(Config{Book: &shelf{catalogues: []*pipeline.Catalogue{pipeline.NewCatalogue("EUR", nil, nil)}}, Now: func() time.Duration { return 0 }, Assets: fstest.MapFS{"index.html": {Data: []byte("<p>")}}})
 	h, err := w.Handler(http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)

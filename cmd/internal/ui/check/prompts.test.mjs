@@ -32,9 +32,10 @@ const offer = (id, state = "live", left = 3) => ({ id, title: id, price: { text:
 function prompts() {
   const on = { over: new Element(), list: new Element(), news: new Element(), picture: () => ({ w: 1280, h: 720 }) };
   const tapped = [];
-  const p = new Prompts(on, (o, frame) => tapped.push([o.id, o.token, frame]));
+  const late = [];
+  const p = new Prompts(on, (o, frame) => tapped.push([o.id, o.token, frame]), () => late.push(1));
   const named = (parent, name) => parent.children.find((b) => b.attributes["aria-label"] === name);
-  return { p, on, tapped, over: (n) => named(on.over, n), listed: (n) => named(on.list, n) };
+  return { p, on, tapped, late, over: (n) => named(on.over, n), listed: (n) => named(on.list, n) };
 }
 
 test("a prompt is a button over its card, from the picture in which the card is drawn", () => {
@@ -116,4 +117,30 @@ test("news are said once", () => {
   assert.equal(on.news.textContent, "", "a change of the number left was said");
   p.set([offer("mug", "sold-out", 0), offer("pen")]);
   assert.equal(on.news.textContent, "mug sold out");
+});
+
+test("a countdown goes on by itself, and an offer that nobody says has started is asked for", () => {
+  const { p, on, listed, late } = prompts();
+  const start = performance.now(), real = performance.now.bind(performance);
+  let passed = 0;
+  performance.now = () => start + passed;
+  try {
+    p.set([{ ...offer("mug", "soon"), starts_ms: 3_661_000, token: undefined }, { ...offer("pen"), ends_ms: 61_000 }, { ...offer("hat", "live", -1), ends_ms: 1000 }, offer("cup", "soon")]);
+    const says = (name) => listed(`Buy ${name} for € 1.00`).children[2].textContent;
+    assert.deepEqual(["mug", "pen", "hat", "cup"].map(says), ["Starts in 1:01:01", "3 left · 1:01", "0:01", "Starts soon"]);
+    passed = 3_660_100;
+    p.tick();
+    assert.deepEqual(["mug", "pen", "hat"].map(says), ["Starts in 0:01", "3 left · 0:00", "0:00"]);
+    assert.equal(late.length, 0);
+    passed = 3_661_000 + 1500;
+    p.tick();
+    p.tick();
+    assert.equal(late.length, 1, "it is asked for once");
+    passed += 5000;
+    p.tick();
+    assert.equal(late.length, 2, "and again later");
+    assert.equal(on.list.children.length, 4);
+  } finally {
+    performance.now = real;
+  }
 });

@@ -1,7 +1,7 @@
 // The run of show: every offer with its state, what is left and sold, its clock, and what can be done with it.
 import { fresh, why, wish } from "./api.js";
 import { List, label, make, text } from "./dom.js";
-import { actions, countdown, offerLabel } from "./words.js";
+import { actions, canCountDown, countdown, countdowns, offerLabel } from "./words.js";
 
 /**
  * @typedef {import("./words.js").Offer} Offer
@@ -49,7 +49,8 @@ class Card {
     this.sold = make("b");
     this.clock = make("b");
     this.time = make("span");
-    this.time.append(this.clock, " to go");
+    this.until = make("span");
+    this.time.append(this.clock, this.until);
     this.fault = make("p", "fault");
     this.fault.setAttribute("role", "alert");
     this.note = make("p", "good");
@@ -60,6 +61,13 @@ class Card {
     this.code = make("button", "calm", "Code");
     this.code.type = "button";
     this.code.addEventListener("click", () => code(this.offer.id, this.offer.title));
+    this.later = make("select", "calm");
+    this.later.append(new Option("Start in…", ""), ...countdowns.map((n) => new Option(`${n} min`, String(n))));
+    this.later.addEventListener("change", () => {
+      const minutes = Number(this.later.value);
+      this.later.value = "";
+      if (minutes) this.act(this.later, { to: "soon", in_ms: minutes * 60_000 });
+    });
     this.asked = NaN; // that a sale was asked for at, and is to be confirmed; NaN: none was
     this.disarm = 0;
     this.buttons = make("div", "buttons");
@@ -76,7 +84,9 @@ class Card {
 
   update(/** @type {Offer} */ o) {
     this.offer = o;
-    this.ends = o.ends_ms ? performance.now() + o.ends_ms : 0;
+    const left = o.ends_ms || o.starts_ms;
+    this.ends = left ? performance.now() + left : 0;
+    text(this.until, o.ends_ms ? " to go" : " until it starts");
     text(this.title, o.title);
     label(this.label, offerLabel(o));
     text(this.price, o.price.text);
@@ -107,7 +117,9 @@ class Card {
       return b;
     }));
     this.code.setAttribute("aria-label", `Code for ${o.title}`);
+    this.later.setAttribute("aria-label", `Start ${o.title} in`);
     if (o.state === "live") this.buttons.append(this.sell, this.code);
+    if (canCountDown(o.state)) this.buttons.append(this.later);
     if (focused) /** @type {HTMLElement} */ (this.buttons.firstElementChild || this.li).focus();
   }
 
@@ -146,14 +158,14 @@ class Card {
   }
 
   /**
-   * @param {HTMLButtonElement} b
-   * @param {Action} a
+   * @param {HTMLButtonElement | HTMLSelectElement} b
+   * @param {{to: string, in_ms?: number}} a
    */
   async act(b, a) {
     if (b.hasAttribute("aria-disabled")) return;
     b.setAttribute("aria-disabled", "true");
     this.fault.textContent = "";
-    const answer = await wish(`/api/operator/offers/${encodeURIComponent(this.offer.id)}`, { id: fresh(), state: a.to }, "PUT");
+    const answer = await wish(`/api/operator/offers/${encodeURIComponent(this.offer.id)}`, { id: fresh(), state: a.to, in_ms: a.in_ms }, "PUT");
     if (answer.status === 204) return this.done(b); // the kit's news bring the new state and its buttons
     b.removeAttribute("aria-disabled");
     if (answer.status === 401) return this.refused();
@@ -161,7 +173,7 @@ class Card {
   }
 
   /** A change to the state it had already brings no news: then the button is good for another press. */
-  done(/** @type {HTMLButtonElement} */ b) {
+  done(/** @type {HTMLElement} */ b) {
     setTimeout(() => b.removeAttribute("aria-disabled"), 2000);
   }
 }

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{minor: number, currency: string, text: string}} Money
- * @typedef {{id: string, title: string, price: Money, state: string, left: number, sold: number, ends_ms?: number}} Offer
+ * @typedef {{id: string, title: string, price: Money, state: string, left: number, sold: number, starts_ms?: number, ends_ms?: number}} Offer
  * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[], fulfilment: string, owed: Money}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
@@ -56,6 +56,17 @@ const actionsIn = {
  */
 export function actions(state) {
   return actionsIn[state] || [];
+}
+
+/** After how many minutes an offer may be told to start by itself. */
+export const countdowns = [1, 2, 5, 10, 15, 30, 60];
+
+/**
+ * Whether an offer in a state may be told to.
+ * @param {string} state
+ */
+export function canCountDown(state) {
+  return state !== "live";
 }
 
 /** @type {Record<string, Label>} */

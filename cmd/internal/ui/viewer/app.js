@@ -28,7 +28,9 @@ const prompts = new Prompts(
     say("Sending…", "wait");
     taps.tap(offer.id, offer.token || "", frame);
   },
+  () => refresh(),
 );
+setInterval(() => prompts.tick(), 500);
 const taps = new Taps((m) => !!media && media.send(m), (o) => {
   if (o.offer) prompts.pending(o.offer, false);
   const { text, kind } = sentence(o);

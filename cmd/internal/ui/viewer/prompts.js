@@ -3,20 +3,23 @@ import { Timeline, fitted } from "./areas.js";
 
 /**
  * @typedef {import("./areas.js").Area} Area
- * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, ends_ms?: number, area?: Area}} Offer
+ * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, starts_ms?: number, ends_ms?: number, area?: Area}} Offer
  */
 
 export class Prompts {
   /**
    * @param {{over: HTMLElement, list: HTMLElement, news: HTMLElement, picture: () => {w: number, h: number}}} on
    * @param {(offer: Offer, frame: number) => void} tapped
+   * @param {() => void} late told when an offer should have started and nobody has said so
    */
-  constructor(on, tapped) {
+  constructor(on, tapped, late) {
     this.on = on;
     this.tapped = tapped;
+    this.late = late;
     this.timeline = new Timeline();
     /** @type {Offer[]} */
     this.offers = [];
+    this.at = 0; // when they were as they are
     /** @type {number | undefined} */
     this.frame = undefined;
     this.live = false;
@@ -39,6 +42,7 @@ export class Prompts {
   set(/** @type {Offer[]} */ offers) {
     this.announce(offers);
     this.offers = offers;
+    this.at = performance.now();
     const known = new Set(offers.map((o) => o.id));
     for (const map of [this.overs, this.listed])
       for (const [id, b] of map)
@@ -80,9 +84,27 @@ export class Prompts {
     if (parent === this.on.list) {
       b.children[0].textContent = o.title;
       b.children[1].textContent = o.price.text;
-      b.children[2].textContent = o.state === "live" ? (o.left < 0 ? "" : `${o.left} left`) : { "sold-out": "Sold out", soon: "Starts soon", over: "Over" }[o.state] || "";
+      this.tell(b, o);
     }
     return b;
+  }
+
+  /** Says in the list how an offer is. */
+  tell(/** @type {Element} */ b, /** @type {Offer} */ o) {
+    const words = standing(o, performance.now() - this.at), s = b.children[2];
+    if (s.textContent !== words) s.textContent = words;
+  }
+
+  /** Has clocks go on. An offer that should have started is asked for: the news of it may be lost, or a second late. */
+  tick() {
+    for (const o of this.offers) {
+      if (!o.starts_ms && !o.ends_ms) continue;
+      const b = this.listed.get(o.id);
+      if (b) this.tell(b, o);
+      if (!o.starts_ms || performance.now() - this.at < o.starts_ms + 1500) continue;
+      o.starts_ms += 5000;
+      this.late();
+    }
   }
 
   /**
@@ -133,6 +155,23 @@ export class Prompts {
     }
     for (const [id, b] of this.listed) b.hidden = placed.has(id);
   }
+}
+
+/**
+ * How an offer stands, some time after the kit said how it is.
+ * @param {Offer} o
+ * @param {number} passed ms
+ */
+export function standing(o, passed) {
+  if (o.state === "soon") return o.starts_ms ? `Starts in ${clock(o.starts_ms - passed)}` : "Starts soon";
+  if (o.state !== "live") return { "sold-out": "Sold out", over: "Over" }[o.state] || "";
+  return [o.left < 0 ? "" : `${o.left} left`, o.ends_ms ? clock(o.ends_ms - passed) : ""].filter(Boolean).join(" · ");
+}
+
+/** A time that is left, such as 4:59; 0:00 only when none is. */
+function clock(/** @type {number} */ ms) {
+  const s = Math.max(0, Math.ceil(ms / 1000)), two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
 
 /** The offer whose card something is in; "": none's. */

@@ -1,0 +1,97 @@
+package pipeline
+
+import "time"
+
+// Step is another price of an offer, from a point of its time on sale on. An offer's steps come one after the other: none of a later one's
+// conditions is less than that of one before it.
+type Step struct {
+	After time.Duration // since it went live; 0: at once
+	Sold  int           // pieces of the offer, in all; 0: however many
+	Price int64         // as Offer.Price
+}
+
+// MaxSteps is how many steps an offer may have.
+const MaxSteps = 20
+
+// At is the offer at a place of the catalogue's, as it is sold at a kit time: at the price of its latest step.
+func (l *Levels) At(i int, at time.Duration) Offer {
+	o, level := l.Catalogue.Offers[i], l.Offers[i]
+	live := time.Duration(0) // for how long it has been; before it starts, and where that is not known, not at all
+	if level.Starts > 0 {
+		live = max(0, at-level.Starts)
+	}
+	for _, s := range l.Catalogue.Offers[i].Steps {
+		if live >= s.After && level.Sold >= s.Sold {
+			o.Price = s.Price
+		}
+	}
+	return o
+}
+
+// OfferAt finds an offer as it is sold at a kit time, and its place in the catalogue's Offers.
+func (l *Levels) OfferAt(id string, at time.Duration) (Offer, int, bool) {
+	_, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return Offer{}, 0, false
+	}
+	return l.At(i, at), i, true
+}
+
+// StateAt is an offer's state at a kit time: one that was to start by then is live, and a live one whose end has come is over. One that is
+// not there is withdrawn.
+func (l *Levels) StateAt(id string, at time.Duration) OfferState {
+	_, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return OfferWithdrawn
+	}
+	return l.Offers[i].at(at)
+}
+
+func (v Level) at(at time.Duration) OfferState {
+	state := v.State
+	if state == OfferSoon && v.Starts > 0 && at >= v.Starts {
+		state = OfferLive
+	}
+	if state == OfferLive && v.Ends > 0 && at >= v.Ends {
+		state = OfferOver
+	}
+	return state
+}
+
+// Due is when time alone next changes an offer's state or price after a kit time; false: never.
+func (l *Levels) Due(after time.Duration) (next time.Duration, ok bool) {
+	due := func(at time.Duration) {
+		if at > after && (!ok || at < next) {
+			next, ok = at, true
+		}
+	}
+	for i, v := range l.Offers {
+		switch v.at(after) {
+		case OfferSoon:
+			due(v.Starts)
+		case OfferLive:
+			due(v.Ends)
+			for _, s := range l.Catalogue.Offers[i].Steps {
+				if v.Starts > 0 {
+					due(v.Starts + s.After)
+				}
+			}
+		}
+	}
+	return next, ok
+}
+
+// Terms names what a visitor agrees to who taps an offer at a kit time: its price then, what is in it, and the window in which it is live: a
+// prompt or code that was made for other terms is not for these. Never 0 for an offer that is there.
+func (l *Levels) Terms(id string, at time.Duration) uint32 {
+	_, i, ok := l.Catalogue.Offer(id)
+	if !ok {
+		return 0
+	}
+	terms := l.Catalogue.terms[i]
+	if o := l.At(i, at); o.Price != l.Catalogue.Offers[i].Price {
+		terms = o.terms(l.Catalogue.Currency)
+	}
+	const odd = 0x9e3779b1 // spreads the windows over all there are (Knuth, The Art of Computer Programming, 6.4)
+	return max(1, terms^(l.Offers[i].Window*odd))
+}
