@@ -100,6 +100,11 @@ func fakeSupplicant(script, iface, conf string) {
 			attached = from
 		case "STATUS":
 			answer = "wpa_state=" + state + "\nfreq=2437\nkey_mgmt=" + key + "\n"
+		case "REASSOCIATE":
+			os.WriteFile(script+again, nil, 0o600)
+			if attached != nil {
+				conn.WriteToUnix([]byte("<3>CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:05:00 completed [id=0 id_str=]"), attached)
+			}
 		case "SIGNAL_POLL":
 			answer = "RSSI=-55\nLINKSPEED=65\n"
 		case "BSS":
@@ -112,6 +117,9 @@ func fakeSupplicant(script, iface, conf string) {
 		conn.WriteToUnix([]byte(answer), from)
 	}
 }
+
+// again is behind the script's name where the network was joined anew.
+const again = ".again"
 
 // machine is a kernel whose radios come and go, and a network that gives addresses.
 type machine struct {
@@ -431,6 +439,25 @@ func TestNobodyGivesAnAddress(t *testing.T) {
 	if s := h.reason("It wants a sign-in page"); !ready(s) {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestAnAccessPointThatLetsNothingThrough, as one that missed the handshake's end: the network is joined anew, and the reason stays until there is an address.
+func TestAnAccessPointThatLetsNothingThrough(t *testing.T) {
+	h := newHall(t, own)
+	h.m.set(func(m *machine) { m.give = nil })
+	h.Join(network())
+	h.says("joined WPA2-PSK", "CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:05:00 completed [id=0 id_str=]")
+	h.reason("nobody there gives it an address")
+	h.await("joining anew", func(s State) bool {
+		if !strings.Contains(s.Reason, "nobody there gives it an address") {
+			t.Errorf("%+v", s)
+		}
+		_, err := os.Stat(h.script + again)
+		return err == nil
+	})
+	l := given
+	h.m.set(func(m *machine) { m.give = &l })
+	h.await("an address", ready)
 }
 
 // TestARenewedAddressChangesNothing that is known of the internet.

@@ -31,6 +31,7 @@ type session struct {
 
 	lease   *Lease // that holds; nil: none
 	trouble string // with addresses, for people
+	vain    int    // times in a row that nobody gave one
 	online  Internet
 
 	work sync.WaitGroup
@@ -38,6 +39,9 @@ type session struct {
 	look context.CancelFunc // of watchInternet
 	news chan news
 }
+
+// rejoins is after how many times without an address the network is joined anew.
+const rejoins = 2
 
 // news are what the goroutines beside a session's own find out.
 type news struct {
@@ -128,7 +132,9 @@ func (s *session) keep(ctx context.Context, w wanted, l *hostap.Listener) error 
 			}
 		case n := <-s.news:
 			if n.from.Err() == nil {
-				s.learn(ctx, n)
+				if err := s.learn(ctx, n); err != nil {
+					return err
+				}
 			}
 		case <-s.gone.C:
 			s.drop()
@@ -230,7 +236,10 @@ func (s *session) blame(fault string) { s.fault, s.since = fault, time.Now() }
 // enter begins to look for an address: the one it has, if there is one.
 func (s *session) enter(ctx context.Context) {
 	s.leave()
-	s.joined, s.fault, s.code, s.missed, s.trouble = true, "", "", 0, ""
+	s.joined, s.fault, s.code, s.missed = true, "", "", 0
+	if s.vain == 0 {
+		s.trouble = ""
+	}
 	s.gone.Stop()
 	var was *Lease
 	if s.lease != nil {
@@ -259,7 +268,7 @@ func (s *session) lookAway() {
 }
 
 // learn takes what another goroutine found out.
-func (s *session) learn(ctx context.Context, n news) {
+func (s *session) learn(ctx context.Context, n news) error {
 	switch {
 	case n.online != Unknown:
 		s.online = n.online
@@ -267,6 +276,12 @@ func (s *session) learn(ctx context.Context, n news) {
 		s.config.Log.Warn("no address in the venue's network", "err", n.err)
 		s.drop()
 		s.trouble = noAddress(s.network.SSID, s.config.system.mac(s.radio.Interface))
+		// An access point may take the kit for one that has not joined yet, and let nothing through: a lost or late packet of the handshake does it.
+		if s.vain++; s.vain%rejoins == 0 {
+			if err := s.control.Do("REASSOCIATE"); err != nil {
+				return s.lost(err)
+			}
+		}
 	case s.network.Apart.IsValid() && s.network.Apart.Overlaps(n.lease.Address):
 		s.drop()
 		s.trouble = clash(s.network.SSID)
@@ -274,20 +289,22 @@ func (s *session) learn(ctx context.Context, n news) {
 		if err := s.config.system.configure(s.radio.Index, *n.lease); err != nil {
 			s.config.Log.Warn("address not taken", "err", err)
 			s.trouble = sentence(err)
-			return
+			return nil
 		}
 		if s.lease == nil || s.lease.Address != n.lease.Address {
 			s.config.Log.Info("in the venue's network", "radio", s.radio.Interface, "address", n.lease.Address, "router", n.lease.Router, "security", s.state.Security)
 		}
 		renewed := s.look != nil && s.lease != nil && s.lease.Address == n.lease.Address && s.lease.Router == n.lease.Router && slices.Equal(s.lease.Servers, n.lease.Servers)
+		s.vain = 0
 		if s.lease, s.trouble = n.lease, ""; renewed {
-			return
+			return nil
 		}
 		s.lookAway()
 		s.online = Unknown
 		ctx, s.look = context.WithCancel(ctx)
 		s.work.Go(func() { s.watchInternet(ctx, *n.lease) })
 	}
+	return nil
 }
 
 // drop gives the address up.
