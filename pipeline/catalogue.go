@@ -15,34 +15,13 @@ const MaxStock = 1_000_000_000
 type SKU struct {
 	SKU   string
 	Title string
-	Price int64   // for one piece, tax included, in minor units
-	Tax   TaxRate // included in Price
-	Stock int     // pieces there are when the catalogue is first imported
+	Price int64 // for one piece, in minor units; with or without its tax, see TaxRules
+	Tax   TaxRate
+	Stock int // pieces there are when the catalogue is first imported
 
 	Uncounted bool // there is always one more: a service, or made to order; Stock is 0
 
 	Barcode string // what is printed on it, as a code's text; empty: nothing but SKU may be
-}
-
-// TaxRate is in thousandths of a percent: 19 % is 19000.
-type TaxRate int32
-
-// String writes a rate as people do, such as "19 %" or "8.875 %".
-func (r TaxRate) String() string {
-	if r%1000 == 0 {
-		return fmt.Sprintf("%d %%", r/1000)
-	}
-	s := fmt.Sprintf("%d.%03d", r/1000, r%1000)
-	for s[len(s)-1] == '0' {
-		s = s[:len(s)-1]
-	}
-	return s + " %"
-}
-
-// Of is the tax contained in a gross amount, rounded half up.
-func (r TaxRate) Of(gross int64) int64 {
-	d := int64(100_000) + int64(r)
-	return (2*gross*int64(r) + d) / (2 * d)
 }
 
 // OfferState is where an offer is in its life.
@@ -72,7 +51,9 @@ type Offer struct {
 	ID         string
 	Title      string
 	Lines      []Line
-	Price      int64         // of the whole offer, tax included, in minor units
+	Price      int64         // of the whole offer, in minor units: in a catalogue with or without taxes, see TaxRules; as it is sold (Levels.At), what is paid
+	Net        int64         // of that, as it is sold, what is not tax, where taxes are added; else 0
+	Pay        int           // so many of its pieces are paid for, the dearest, and the rest is free: Price goes by that; 0: Price was set
 	Limit      int           // how many may be sold in all; 0: as many as there is stock
 	PerVisitor int           // how many one visitor may have; 0: no limit
 	State      OfferState    // in which it is imported
@@ -85,6 +66,7 @@ type Catalogue struct {
 	Currency string
 	SKUs     []SKU
 	Offers   []Offer // in the order they are shown
+	Taxes    TaxRules
 
 	sku, offer map[string]int
 	code       map[string]int // of SKUs, by what is printed on them
@@ -94,7 +76,8 @@ type Catalogue struct {
 
 // NewCatalogue makes a catalogue whose entries can be found by id. It is the only way to make one that works.
 func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
-	c := &Catalogue{currency, skus, offers, make(map[string]int, len(skus)), make(map[string]int, len(offers)), make(map[string]int, len(skus)), make([]uint32, len(offers)), make(map[uint32][]int, len(offers))}
+	c := &Catalogue{Currency: currency, SKUs: skus, Offers: offers, sku: make(map[string]int, len(skus)), offer: make(map[string]int, len(offers)), code: make(map[string]int, len(skus)),
+		terms: make([]uint32, len(offers)), tag: make(map[uint32][]int, len(offers))}
 	for i, s := range skus {
 		c.sku[s.SKU] = i
 		if s.Barcode != "" {
@@ -107,6 +90,13 @@ func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
 		c.tag[OfferTag(o.ID)] = append(c.tag[OfferTag(o.ID)], i)
 	}
 	return c
+}
+
+// Under is the same catalogue under other rules of tax.
+func (c *Catalogue) Under(t TaxRules) *Catalogue {
+	other := *c
+	other.Taxes = t
+	return &other
 }
 
 // SKU finds a SKU and its place in SKUs.

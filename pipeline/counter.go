@@ -37,7 +37,7 @@ const (
 )
 
 // Payments lists them.
-var Payments = []Payment{Cash, Card, Other}
+var Payments = []Payment{Cash, Card, Other, ByLink}
 
 // CounterAct is one thing that an operator does with a ticket. ID is a ULID made where it was done: a repeat is the same one.
 type CounterAct struct {
@@ -48,6 +48,7 @@ type CounterAct struct {
 	Payment Payment // of Pay and HandOver: how money came in; of Void and TakeBack: how it goes back, if some was paid for it. "": none does
 	Amount  int64   // of Pay: minor units; 0: all that is owed
 	Restock bool    // of Void and TakeBack: the pieces are for sale again
+	For     string  // of Void and TakeBack: the offer that they are exchanged for, which is sold with it, or neither is done; "": for none
 	Note    string  // in the operator's own words; at most 200 characters
 	Via     Channel
 }
@@ -59,7 +60,7 @@ func (a CounterAct) Valid() bool {
 	return ValidTapID(a.ID) && isTicket && slices.Contains(CounterActions, a.Do) &&
 		(a.Pieces == nil || moves && len(a.Pieces) <= 64 && slices.Min(append([]int{0}, a.Pieces...)) == 0) &&
 		(a.Payment == "" && a.Do != Pay || slices.Contains(Payments, a.Payment) && (moves || a.Do == Pay)) &&
-		(a.Amount == 0 || a.Do == Pay && a.Amount > 0) && (!a.Restock || a.Do == Void || a.Do == TakeBack) &&
+		(a.Amount == 0 || a.Do == Pay && a.Amount > 0) && (!a.Restock && a.For == "" || a.Do == Void || a.Do == TakeBack) && len(a.For) <= 64 &&
 		utf8.ValidString(a.Note) && utf8.RuneCountInString(a.Note) <= 200
 }
 
@@ -81,6 +82,7 @@ type CounterOutcome struct {
 	Moved   []Moved
 	Money   int64  // that came in by Payment; below zero: that goes back
 	Undone  string // of Undo: the act that it undid
+	New     string // the ticket that it was exchanged for
 	At      time.Duration
 	Wall    time.Time
 	Repeat  bool // it had been decided before, and this is that decision
@@ -95,6 +97,23 @@ func (o CounterOutcome) Voided() (amount, tax int64) {
 		amount, tax = amount+m.Amount, tax+m.Tax
 	}
 	return amount, tax
+}
+
+// Exchanged says of an act that the pieces went for another ticket, to which what was paid for them counts, as far as it costs as much.
+func (o CounterOutcome) Exchanged(t, by Ticket) CounterOutcome {
+	var what []string
+	for _, m := range o.Moved {
+		what = append(what, fmt.Sprintf("%d x %s", m.N, t.Lines[m.Line].Title))
+	}
+	o.New = by.Number
+	o.Details = fmt.Sprintf("%s: %s exchanged for %s: %s.", t.Number, strings.Join(what, ", "), by.Number, by.Title)
+	switch back := -o.Money - by.Paid; {
+	case back > 0:
+		o.Details += fmt.Sprintf(" Give back %s (%s).", t.money(back), o.Payment)
+	case by.Owed() > 0:
+		o.Details += fmt.Sprintf(" %s to pay.", t.money(by.Owed()))
+	}
+	return o
 }
 
 // Fulfilment is how far a ticket is through the counter. Times are kit time; 0: not yet.
@@ -356,4 +375,15 @@ func (t *Ticket) say(out CounterOutcome) string {
 		said += fmt.Sprintf(". %s are owed", t.money(t.Owed()))
 	}
 	return said + "."
+}
+
+// Closing is the end of a till's day: what was sold and done at the counter up to it and after the one before is one till roll. ID is a ULID made where it was
+// asked for: a repeat is the same one.
+type Closing struct {
+	N      int64 // from 1; 0: none yet
+	ID     string
+	Ticket int64         // the last ticket that is in it
+	Act    int64         // the place of the last act at the counter that is in it
+	At     time.Duration // kit time
+	Wall   time.Time     // as the kit believed
 }

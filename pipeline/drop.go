@@ -13,7 +13,7 @@ type Step struct {
 // MaxSteps is how many steps an offer may have.
 const MaxSteps = 20
 
-// At is the offer at a place of the catalogue's, as it is sold at a kit time: at the price of its latest step.
+// At is the offer at a place of the catalogue's, as it is sold at a kit time: at the price of its latest step, with all taxes in it.
 func (l *Levels) At(i int, at time.Duration) Offer {
 	o, level := l.Catalogue.Offers[i], l.Offers[i]
 	live := time.Duration(0) // for how long it has been; before it starts, and where that is not known, not at all
@@ -25,7 +25,7 @@ func (l *Levels) At(i int, at time.Duration) Offer {
 			o.Price = s.Price
 		}
 	}
-	return o
+	return l.Catalogue.paid(o)
 }
 
 // OfferAt finds an offer as it is sold at a kit time, and its place in the catalogue's Offers.

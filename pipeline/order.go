@@ -33,9 +33,14 @@ func (o Offer) Has(lines []OrderLine) bool {
 	return slices.EqualFunc(o.Lines, lines, func(a Line, b OrderLine) bool { return a.SKU == b.SKU && a.N == b.N })
 }
 
-// Price splits an offer's price over its lines in proportion to what they cost alone, by largest remainder, and works
-// out each line's tax. Lines that cost nothing alone share by pieces.
+// Price splits the price of an offer, as it is sold (see Levels.At), over its lines in proportion to what they cost alone, by largest
+// remainder, and works out each line's tax. Lines that cost nothing alone share by pieces. Where taxes are added, it is what of the price is not
+// tax that is split, and each line's amount is its part with its tax.
 func Price(c *Catalogue, o Offer) []OrderLine {
+	price := o.Price
+	if c.Taxes.Added {
+		price = o.Net
+	}
 	lines := make([]OrderLine, len(o.Lines))
 	weights := make([]int64, len(o.Lines))
 	var sum int64
@@ -51,19 +56,22 @@ func Price(c *Catalogue, o Offer) []OrderLine {
 			sum += weights[i]
 		}
 	}
-	rest := o.Price
+	rest := price
 	by := make([]int, len(lines))
 	for i := range lines {
-		lines[i].Amount = o.Price * weights[i] / sum
+		lines[i].Amount = price * weights[i] / sum
 		rest -= lines[i].Amount
 		by[i] = i
 	}
-	sort.SliceStable(by, func(a, b int) bool { return o.Price*weights[by[a]]%sum > o.Price*weights[by[b]]%sum })
+	sort.SliceStable(by, func(a, b int) bool { return price*weights[by[a]]%sum > price*weights[by[b]]%sum })
 	for _, i := range by[:rest] {
 		lines[i].Amount++
 	}
 	for i := range lines {
-		lines[i].Tax = lines[i].Rate.Of(lines[i].Amount)
+		lines[i].Tax = c.Taxes.Of(lines[i].Amount, lines[i].Rate)
+		if c.Taxes.Added {
+			lines[i].Amount += lines[i].Tax
+		}
 	}
 	return lines
 }

@@ -57,7 +57,7 @@ func TestTaxContained(t *testing.T) {
 		rate  TaxRate
 		want  int64
 	}{{11900, 19000, 1900}, {100, 19000, 16}, {1000, 0, 0}, {107, 7000, 7}, {1, 19000, 0}} {
-		if got := c.rate.Of(c.gross); got != c.want {
+		if got := (TaxRules{}).Of(c.gross, c.rate); got != c.want {
 			t.Errorf("%s in %d is %d, want %d", c.rate, c.gross, got, c.want)
 		}
 	}

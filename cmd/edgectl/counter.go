@@ -64,7 +64,8 @@ type (
 		actArg
 		piecesArg
 		Restock bool   `help:"The pieces can be sold again."`
-		Payment string `default:"" enum:",cash,card,other" help:"How the money goes back: cash, card or other."`
+		Payment string `default:"" enum:",cash,card,other,link" help:"How the money goes back: cash, card, other, or link: where it was paid by the payment link."`
+		For     string `placeholder:"OFFER" help:"Exchange them for this: a ticket of it, to which what was paid counts."`
 	}
 )
 
@@ -108,11 +109,11 @@ func (v ticketHandOver) Run(k *kit, p *printer) error {
 }
 
 func (v ticketVoid) Run(k *kit, p *printer) error {
-	return v.serve(k, p, wire.Serve{Do: "void", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock})
+	return v.serve(k, p, wire.Serve{Do: "void", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock, For: v.For})
 }
 
 func (v ticketTakeBack) Run(k *kit, p *printer) error {
-	return v.serve(k, p, wire.Serve{Do: "take-back", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock})
+	return v.serve(k, p, wire.Serve{Do: "take-back", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock, For: v.For})
 }
 
 func (v ticketUndo) Run(k *kit, p *printer) error { return v.serve(k, p, wire.Serve{Do: "undo"}) }

@@ -156,7 +156,7 @@ func (v importFile) Run(k *kit, p *printer) error {
 		rows = append(rows, []string{"left out", strings.Join(done.Passed, ", ")})
 	}
 	for _, c := range done.Changes {
-		rows = append(rows, []string{c.What, strings.TrimSuffix(fmt.Sprintf("%s %s: %s", c.Of, c.ID, strings.Join(c.How, ", ")), ": ")})
+		rows = append(rows, []string{c.What, strings.TrimSuffix(strings.TrimSpace(c.Of+" "+c.ID)+": "+strings.Join(c.How, ", "), ": ")})
 	}
 	return p.table(done, nil, rows)
 }

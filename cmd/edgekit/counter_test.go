@@ -44,7 +44,7 @@ func inquire(t *testing.T, k *kittest.Kit, method, path string, body []byte, ans
 	}
 }
 
-// TestTicketsAreServedInABrowser: paid and handed over, called, in part, voided, brought back; two consoles hand nothing over twice; buyers and the
+// TestTicketsAreServedInABrowser: paid and handed over, called, in part, voided, brought back, exchanged; two consoles hand nothing over twice; buyers and the
 // screen at the counter see how it stands.
 func TestTicketsAreServedInABrowser(t *testing.T) {
 	k := kittest.Start(t)
@@ -99,18 +99,32 @@ func TestTicketsAreServedInABrowser(t *testing.T) {
 	says("A-002 is void: 1 x Pen.")
 	press(t, browser, "Done")
 
-	kittest.Read(t, browser, `(() => { const f = document.querySelector("#counter-number"); f.value = "a3"; f.form.requestSubmit(); })()`)
+	press(t, browser, "Serve A-003")
 	says("A-003 ·")
+	press(t, browser, "Void")
+	kittest.Read(t, browser, `(() => { const s = document.querySelector("#counter-for"); s.value = "pen"; s.dispatchEvent(new Event("change")); })()`)
+	press(t, browser, "Exchange these")
+	says("A-003: 1 x Mug, 2 x Pen exchanged for A-004: Pen. € 2.50 to pay.")
+	says("A-004 · Pen")
+	press(t, browser, "€ 2.50 in cash, hand over")
+	says("A-004 is handed over: 1 x Pen. Take € 2.50 (cash).")
+	press(t, browser, "Done")
+	if a, err := v.Buy("set"); err != nil || a.Ticket != "A-005" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+
+	kittest.Read(t, browser, `(() => { const f = document.querySelector("#counter-number"); f.value = "a5"; f.form.requestSubmit(); })()`)
+	says("A-005 ·")
 	kittest.Read(t, browser, `(() => { const n = document.querySelectorAll("dialog[open] input[type=number]"); n[0].value = 0; })()`)
 	press(t, browser, "Hand over, not paid yet")
 	says("are owed.")
-	see("how it stands", `document.querySelector("#tickets").innerText.match(/A-003[^]*Partly handed over[^]*A-002[^]*Void[^]*A-001[^]*Void/)`)
+	see("how it stands", `document.querySelector("#tickets").innerText.match(/A-005[^]*Partly handed over[^]*A-004[^]*Handed over[^]*A-003[^]*Void[^]*A-002[^]*Void[^]*A-001[^]*Void/)`)
 	press(t, browser, "Done")
 
 	var got struct {
 		Tickets []struct{ Ticket, Fulfilment string }
 	}
-	if status, err := v.Do("GET", "/api/tickets", nil, &got); err != nil || status != http.StatusOK || fmt.Sprint(got.Tickets) != "[{A-003 partly} {A-002 void}]" {
+	if status, err := v.Do("GET", "/api/tickets", nil, &got); err != nil || status != http.StatusOK || fmt.Sprint(got.Tickets) != "[{A-005 partly} {A-004 handed-over} {A-003 void} {A-002 void}]" {
 		t.Errorf("the buyer sees %+v, %d, %v", got, status, err)
 	}
 	for _, b := range []string{kittest.Read(t, browser, `JSON.stringify(wrongs)`), kittest.Read(t, board, `JSON.stringify(wrongs)`)} {

@@ -11,7 +11,7 @@ import (
 
 // Change is what an import makes of one thing.
 type Change struct {
-	Of    string   `json:"of"`    // "sku" or "offer"
+	Of    string   `json:"of"`    // "taxes", "sku" or "offer"
 	ID    string   `json:"id"`    // its
 	Title string   `json:"title"` // as it will be, or was
 	What  string   `json:"what"`  // "new", "changed" or "gone"
@@ -23,8 +23,23 @@ func Changes(now, next *pipeline.Catalogue) (list []Change) {
 	if now == nil {
 		now = pipeline.NewCatalogue(next.Currency, nil, nil)
 	}
+	if was, is := taxes(now.Taxes), taxes(next.Taxes); was != is {
+		list = append(list, Change{Of: "taxes", Title: "Taxes", What: "changed", How: []string{was + " → " + is}})
+	}
 	list = append(list, changes("sku", now.SKUs, next.SKUs, func(s pipeline.SKU) (string, string) { return s.SKU, s.Title }, skuFacts(now.Currency), skuFacts(next.Currency))...)
 	return append(list, changes("offer", now.Offers, next.Offers, func(o pipeline.Offer) (string, string) { return o.ID, o.Title }, offerFacts(now.Currency), offerFacts(next.Currency))...)
+}
+
+// taxes says how they go with prices.
+func taxes(t pipeline.TaxRules) string {
+	how := "in the prices"
+	if t.Added {
+		how = "added to the prices"
+	}
+	if t.Rounding == "" || t.Rounding == pipeline.HalfUp {
+		return how
+	}
+	return how + ", rounded " + string(t.Rounding)
 }
 
 // fact is one thing that can be said of a SKU or an offer.
@@ -85,7 +100,7 @@ func offerFacts(currency string) func(pipeline.Offer) []fact {
 			lines = append(lines, fmt.Sprintf("%d × %s", l.N, l.SKU))
 		}
 		return []fact{{"title", strconv.Quote(o.Title)}, {"price", money(o.Price, currency)}, {"of", strings.Join(lines, " + ")}, {"limit", most(o.Limit)},
-			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}, {"steps", steps(o.Steps, currency)}}
+			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}, {"steps", steps(o.Steps, currency)}, {"pieces paid for", paid(o.Pay)}}
 	}
 }
 
@@ -109,6 +124,13 @@ func steps(all []pipeline.Step, currency string) string {
 		texts[i] = money(s.Price, currency) + from
 	}
 	return strings.Join(texts, ", ")
+}
+
+func paid(n int) string {
+	if n == 0 {
+		return "all"
+	}
+	return strconv.Itoa(n)
 }
 
 func most(n int) string {

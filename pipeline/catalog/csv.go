@@ -91,7 +91,7 @@ func table(file, text, encoding string, now *pipeline.Catalogue, opt Options) (I
 		})
 		return in, s.problems
 	}
-	in.Catalogue = withOffers(opt.Currency, c.skus, now)
+	in.Catalogue = withOffers(opt.Currency, c.skus, now).Under(opt.Rules)
 	sum := sha256.Sum256(fmt.Append(nil, opt, "\n", text)) // a map's keys are written in order
 	in.Digest = sum[:]
 	return in, nil
@@ -124,6 +124,11 @@ func withOffers(currency string, skus []pipeline.SKU, now *pipeline.Catalogue) *
 					o.Title = is.Title
 				}
 				sold[was.SKU] = true
+			}
+			if o.Pay > 0 {
+				if o.Price = paying(o, next); o.Price > maxMinor {
+					continue // as none of its things is any more
+				}
 			}
 			ids[o.ID] = true
 			offers = append(offers, o)

@@ -254,12 +254,15 @@ func TestChanges(t *testing.T) {
 		{"sku", "JAR", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "tax 19 %", "stock 1", "barcode none"}},
 		{"sku", "OLD", "Old", "gone", nil},
 		{"offer", "mug", "Blue mug", "changed", []string{`title "Mug" → "Blue mug"`, "price € 12.50 → € 13.00"}},
-		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended", "steps none"}},
+		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended", "steps none", "pieces paid for all"}},
 		{"offer", "old", "Old", "gone", nil},
 	}
 	got := Changes(now, next)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	if got := Changes(now, now.Under(pipeline.TaxRules{Added: true, Rounding: pipeline.HalfEven})); len(got) != 1 || got[0].How[0] != "in the prices → added to the prices, rounded half-even" {
+		t.Error(got)
 	}
 	if s := Count(got); s != "2 new, 2 changed, 2 gone" {
 		t.Error(s)

@@ -17,6 +17,7 @@ type Options struct {
 	Currency string                      // ISO 4217
 	Taxes    map[string]pipeline.TaxRate // by the name of the tax class; StandardTax is for goods that name none
 	Location string                      // whose stock counts, where the file has several places'
+	Rules    pipeline.TaxRules
 }
 
 // StandardTax is the tax class of goods that name none.
@@ -77,6 +78,9 @@ func (c *counter) add(g item) {
 	c.rows[s.SKU] = g.row.places[0].line
 	if n := utf8.RuneCountInString(s.Title); g.product == "" || n > maxText || strings.ContainsFunc(s.Title, unseen) {
 		g.row.problem("the name %.40q: expected 1 to %d characters, without control characters", []any{s.Title, maxText}, g.titleIn)
+	}
+	if pipeline.HasCard(s.Title) {
+		g.row.problem("the name has the number of a payment card in it, of which the kit keeps none: expected one without it", nil, g.titleIn)
 	}
 	var err error
 	if s.Price, err = minor(g.price, c.digits); err != nil {

@@ -61,7 +61,9 @@ func (ps Problems) Error() string {
 //	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600,
 //	             "steps": [{"sold": 3, "price": 1250}, {"after": 300, "sold": 3, "price": 1100}]}]}
 //
-// Prices are in minor units and include tax; tax is in percent; limit, per_visitor, lasts (seconds that the offer is
+// Prices are in minor units, and include tax unless "taxes": "added" stands beside the currency; there too is "rounding", of each line's tax: "half-up" if
+// absent, "half-even", "up" or "down". An offer of several pieces may have, in place of its price, how many of them are paid for, the dearest, as in "pay": 2
+// of three. tax is in percent; limit, per_visitor, lasts (seconds that the offer is
 // live), steps, state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. A stock of null is not counted:
 // there is always one more. A step is the price from a point on: when so many of the offer are sold, and it has been live for after seconds. Of a barcode with 12 or 13
 // digits, a UPC-A or EAN-13, the last must be that of the others. file is only for messages. The
@@ -101,17 +103,40 @@ func (r *reader) catalogue(root node) *pipeline.Catalogue {
 		r.problem(root.at, `expected an object {"currency", "skus", "offers"}`)
 		return nil
 	}
-	r.only(o, "currency", "skus", "offers")
+	r.only(o, "currency", "skus", "offers", "taxes", "rounding")
+	rules := pipeline.TaxRules{Added: r.oneOf(o, "taxes", "included", "added") == "added",
+		Rounding: pipeline.Rounding(r.oneOf(o, "rounding", texts(pipeline.Roundings)...))}
 	currency := r.text(root, o, "currency", 3)
 	if !validCurrency(currency) {
 		r.problem(r.at(root, o, "currency"), `currency: expected three capital letters of ISO 4217, such as "EUR"`)
 	}
 	skus, known := r.skus(root, o)
-	return pipeline.NewCatalogue(currency, skus, r.offers(root, o, known))
+	return pipeline.NewCatalogue(currency, skus, r.offers(root, o, known)).Under(rules)
 }
 
-func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[string]bool) {
-	known = map[string]bool{}
+// oneOf reads a text that is one of some; the first if it is absent.
+func (r *reader) oneOf(o *object, key string, all ...string) string {
+	v, there := o.fields[key]
+	if !there {
+		return all[0]
+	}
+	s, _ := v.value.(string)
+	if !slices.Contains(all, s) {
+		r.problem(v.at, "%s: expected one of %q", key, all)
+		return all[0]
+	}
+	return s
+}
+
+func texts[T ~string](all []T) (list []string) {
+	for _, v := range all {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[string]pipeline.SKU) {
+	known = map[string]pipeline.SKU{}
 	codes := map[string]string{} // whose each barcode is
 	for _, n := range r.list(root, o, "skus", maxSKUs) {
 		s, ok := n.value.(*object)
@@ -127,10 +152,10 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[stri
 		} else {
 			sku.Stock = int(r.whole(n, s, "stock", 0, maxStock, false))
 		}
-		if known[sku.SKU] {
+		if _, twice := known[sku.SKU]; twice {
 			r.problem(r.at(n, s, "sku"), "sku %q is there twice", sku.SKU)
 		}
-		known[sku.SKU] = true
+		known[sku.SKU] = sku
 		if code := pipeline.CodeOf(sku.Barcode); code != "" {
 			if other, ok := codes[code]; ok {
 				r.problem(r.at(n, s, "barcode"), "barcode: %q is that of sku %q: expected one of its own, or none", sku.Barcode, other)
@@ -142,7 +167,7 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[stri
 	return skus, known
 }
 
-func (r *reader) offers(root node, o *object, known map[string]bool) (offers []pipeline.Offer) {
+func (r *reader) offers(root node, o *object, known map[string]pipeline.SKU) (offers []pipeline.Offer) {
 	seen := map[string]bool{}
 	for _, n := range r.list(root, o, "offers", maxOffers) {
 		f, ok := n.value.(*object)
@@ -150,8 +175,8 @@ func (r *reader) offers(root node, o *object, known map[string]bool) (offers []p
 			r.problem(n.at, `expected an object {"id", "title", "lines", "price"}`)
 			continue
 		}
-		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts", "steps")
-		offer := pipeline.Offer{ID: r.id(n, f, "id"), Title: r.text(n, f, "title", maxText), Price: r.whole(n, f, "price", 0, maxMinor, false),
+		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts", "steps", "pay")
+		offer := pipeline.Offer{ID: r.id(n, f, "id"), Title: r.text(n, f, "title", maxText),
 			Limit: int(r.whole(n, f, "limit", 1, maxStock, true)), PerVisitor: int(r.whole(n, f, "per_visitor", 1, maxStock, true)),
 			State: r.state(n, f), Lasts: time.Duration(r.whole(n, f, "lasts", 1, 7*24*3600, true)) * time.Second}
 		if seen[offer.ID] {
@@ -159,13 +184,14 @@ func (r *reader) offers(root node, o *object, known map[string]bool) (offers []p
 		}
 		seen[offer.ID] = true
 		offer.Lines = r.lines(n, f, known)
+		r.price(n, f, &offer, known)
 		offer.Steps = r.steps(n, f, offer)
 		offers = append(offers, offer)
 	}
 	return offers
 }
 
-func (r *reader) lines(n node, f *object, known map[string]bool) (lines []pipeline.Line) {
+func (r *reader) lines(n node, f *object, known map[string]pipeline.SKU) (lines []pipeline.Line) {
 	list := r.list(n, f, "lines", maxLines)
 	if len(list) == 0 {
 		r.problem(r.at(n, f, "lines"), `lines: expected at least one {"sku", "n"}`)
@@ -178,12 +204,45 @@ func (r *reader) lines(n node, f *object, known map[string]bool) (lines []pipeli
 		}
 		r.only(l, "sku", "n")
 		line := pipeline.Line{SKU: r.id(ln, l, "sku"), N: int(r.whole(ln, l, "n", 1, maxPieces, false))}
-		if line.SKU != "" && !known[line.SKU] {
+		if _, there := known[line.SKU]; line.SKU != "" && !there {
 			r.problem(r.at(ln, l, "sku"), "sku %q is not in skus", line.SKU)
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// price is what an offer costs: so much, or what some of its pieces do.
+func (r *reader) price(n node, f *object, offer *pipeline.Offer, known map[string]pipeline.SKU) {
+	pay, there := f.fields["pay"]
+	if !there {
+		offer.Price = r.whole(n, f, "price", 0, maxMinor, false)
+		return
+	}
+	if v, both := f.fields["price"]; both {
+		r.problem(v.at, "price: the offer has pay, and goes by the prices of its pieces: expected one or the other")
+	}
+	pieces := 0
+	for _, l := range offer.Lines {
+		pieces += l.N
+	}
+	offer.Pay = int(r.whole(n, f, "pay", 1, int64(max(1, pieces-1)), false))
+	if offer.Price = paying(*offer, known); offer.Price > maxMinor {
+		r.problem(pay.at, "pay: that costs %d: expected at most %d", offer.Price, maxMinor)
+	}
+}
+
+// paying is what the pieces of an offer cost that are paid for: the dearest.
+func paying(o pipeline.Offer, known map[string]pipeline.SKU) (sum int64) {
+	var each []int64
+	for _, l := range o.Lines {
+		each = append(each, slices.Repeat([]int64{known[l.SKU].Price}, l.N)...)
+	}
+	slices.Sort(each)
+	for _, p := range each[max(0, len(each)-o.Pay):] {
+		sum += p
+	}
+	return sum
 }
 
 // steps are an offer's other prices: each begins later than the one before it, and before the offer is over or sold out by its own bounds.
@@ -241,6 +300,8 @@ func (r *reader) text(n node, o *object, key string, most int) string {
 		r.problem(r.at(n, o, key), "%s: expected a text of 1 to %d characters", key, most)
 	case strings.ContainsFunc(s, unseen):
 		r.problem(r.at(n, o, key), "%s: expected a text on one line without control characters", key)
+	case pipeline.HasCard(s):
+		r.problem(r.at(n, o, key), "%s: that is the number of a payment card, of which the kit keeps none: expected a text without it", key)
 	}
 	return s
 }

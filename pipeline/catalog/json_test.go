@@ -43,6 +43,40 @@ func TestStepsAreKept(t *testing.T) {
 	}
 }
 
+// TestSomePiecesAreFree: of three things the two dearest are paid for, also when their prices change with a table.
+func TestSomePiecesAreFree(t *testing.T) {
+	const doc = `{"currency":"EUR","taxes":"added","rounding":"half-even","skus":[{"sku":"MUG","title":"Mug","price":1250,"tax":19,"stock":9},{"sku":"PEN","title":"Pen","price":300,"tax":7,"stock":9}],
+		"offers":[{"id":"three","title":"Three","lines":[{"sku":"PEN","n":2},{"sku":"MUG","n":1}],"pay":2},{"id":"mugs","title":"3 for 2","lines":[{"sku":"MUG","n":3}],"pay":2}]}`
+	in, err := Read("f.json", []byte(doc), nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := in.Catalogue
+	if c.Offers[0].Price != 1550 || c.Offers[1].Price != 2500 || c.Taxes != (pipeline.TaxRules{Added: true, Rounding: pipeline.HalfEven}) {
+		t.Errorf("%+v, %+v", c.Offers, c.Taxes)
+	}
+	next, err := Read("f.csv", []byte("sku,title,price,tax,stock\nMUG,Mug,14,19,9\nPEN,Pen,20,7,9\n"), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := next.Catalogue.Offers; o[0].Price != 4000 || o[1].Price != 2800 {
+		t.Errorf("%+v", o)
+	}
+	for _, c := range []struct{ old, bad, want string }{
+		{`"pay":2},{`, `"price":1,"pay":2},{`, `f.json:2:101: price: the offer has pay, and goes by the prices of its pieces: expected one or the other`},
+		{`"taxes":"added"`, `"taxes":"more"`, `f.json:1:27: taxes: expected one of ["included" "added"]`},
+		{`"rounding":"half-even"`, `"rounding":5`, `f.json:1:46: rounding: expected one of ["half-up" "half-even" "up" "down"]`},
+		{`"n":3}],"pay":2`, `"n":3}],"pay":3`, `f.json:2:169: pay: expected a whole number from 1 to 2`},
+		{`"n":3}],"pay":2`, `"n":3}],"pay":0`, `f.json:2:169: pay: expected a whole number from 1 to 2`},
+		{`"price":1250`, `"price":100000000`, `f.json:2:169: pay: that costs 200000000: expected at most 100000000`},
+	} {
+		_, err := Read("f.json", []byte(strings.Replace(doc, c.old, c.bad, 1)), nil, Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.bad, err, c.want)
+		}
+	}
+}
+
 func TestABarcodeIsKept(t *testing.T) {
 	for _, code := range []string{"4006381333931", "036000291452", "96385074", "12345678", "MUG-blau/3", "https://example.org/m?1"} {
 		c, err := JSON("f.json", []byte(strings.Replace(good, `"stock":10`, `"stock":10,"barcode":"`+code+`"`, 1)))

@@ -179,6 +179,9 @@ func (g *group) sell(o pipeline.Order, out pipeline.Outcome) error {
 		return fmt.Errorf("sale %d: %w", g.number, err)
 	}
 	q.Reset()
+	if err := g.hold(o); err != nil {
+		return err
+	}
 	return g.append(entry(g, o))
 }
 

@@ -18,6 +18,7 @@ func (s *Store) Correct(ctx context.Context, c pipeline.Correction) (out pipelin
 	if !c.Valid() {
 		return out, fmt.Errorf("store: correction %.40q of %.40q by %d: expected a ULID, a SKU, a number of pieces and one of the reasons %q", c.ID, c.SKU, c.N, pipeline.CorrectionReasons)
 	}
+	c.Note = pipeline.Masked(c.Note)
 	err = s.change(ctx, func(g *group) error {
 		first, ok, err := findCorrection(g.conn, c.ID)
 		if ok || err != nil {
@@ -36,6 +37,7 @@ func (g *group) correct(out *pipeline.CorrectionOutcome) {
 	refuse := func(why string, args ...any) { out.Outcome, out.Details = pipeline.Refused, fmt.Sprintf(why, args...) }
 	sku, i, ok := g.levels.Catalogue.SKU(out.SKU)
 	if !ok {
+		out.SKU = pipeline.Masked(out.SKU)
 		refuse("There is no SKU %q.", out.SKU)
 		return
 	}

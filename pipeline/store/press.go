@@ -22,6 +22,7 @@ func (s *Store) Press(ctx context.Context, p pipeline.Press) (out pipeline.Press
 	if !p.Valid() {
 		return out, fmt.Errorf("store: press %.40q of %.40q for %.40q: expected a ULID, a button's name and an action, with an offer to show one", p.ID, p.Button, p.Action)
 	}
+	p.Button, p.Gesture = pipeline.Masked(p.Button), pipeline.Masked(p.Gesture)
 	err = s.change(ctx, func(g *group) error {
 		first, ok, err := findPress(g.conn, p.ID)
 		if ok || err != nil {
@@ -83,6 +84,7 @@ func (g *group) startNext(out *pipeline.PressOutcome) error {
 func (g *group) showOffer(out *pipeline.PressOutcome) error {
 	offer, _, ok := g.levels.Catalogue.Offer(out.Offer)
 	if !ok {
+		out.Offer = pipeline.Masked(out.Offer)
 		return refusePress(out, fmt.Sprintf("There is no offer %q.", out.Offer))
 	}
 	switch state := g.levels.StateAt(offer.ID, g.at); {

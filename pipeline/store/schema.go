@@ -67,11 +67,12 @@ CREATE TABLE fulfilment (ticket INTEGER PRIMARY KEY, printed INTEGER NOT NULL DE
 	handed TEXT NOT NULL DEFAULT '[]', void TEXT NOT NULL DEFAULT '[]', voided INTEGER NOT NULL DEFAULT 0, paid INTEGER NOT NULL DEFAULT 0, gone INTEGER NOT NULL DEFAULT 0);
 `},
 	{"counter", `
--- What was done with tickets at the counter, and what became of each: see pipeline.CounterOutcome. moved and pieces in JSON; at: kit ms; wall: Unix ms as
+-- What was done with tickets at the counter, and what became of each: see pipeline.CounterOutcome. moved and pieces in JSON; swap: the offer that they went for,
+-- swapped: its ticket, 0 for none; at: kit ms; wall: Unix ms as
 -- believed.
 CREATE TABLE counter (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket INTEGER NOT NULL, do TEXT NOT NULL, pieces TEXT NOT NULL, payment TEXT NOT NULL,
-	amount INTEGER NOT NULL, restock INTEGER NOT NULL, note TEXT NOT NULL, via TEXT NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL, moved TEXT NOT NULL,
-	money INTEGER NOT NULL, voided INTEGER NOT NULL, undone TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
+	amount INTEGER NOT NULL, restock INTEGER NOT NULL, swap TEXT NOT NULL, note TEXT NOT NULL, via TEXT NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL, moved TEXT NOT NULL,
+	money INTEGER NOT NULL, voided INTEGER NOT NULL, undone TEXT NOT NULL, swapped INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
 CREATE INDEX counter_of ON counter (ticket, seq);
 `},
 	{"windows", `
@@ -81,6 +82,16 @@ CREATE TABLE windows (offer TEXT PRIMARY KEY, n INTEGER NOT NULL, starts INTEGER
 	{"wishes", `
 -- Wishes of operators that have no table of their own, by the ULID that was made where each was made: what it was; at: kit ms.
 CREATE TABLE wishes (id TEXT PRIMARY KEY, what TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+`},
+	{"paid", `
+-- What was said elsewhere to be paid, by that word's id, and what became of it; at: kit ms; wall: Unix ms as believed.
+CREATE TABLE paid (id TEXT NOT NULL UNIQUE, ticket INTEGER NOT NULL, tap TEXT NOT NULL, minor INTEGER NOT NULL, currency TEXT NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL,
+	at INTEGER NOT NULL, wall INTEGER NOT NULL);
+`},
+	{"holds", `
+-- Tickets that are for who bought them until they are paid, and until when: kit ms.
+CREATE TABLE holds (ticket INTEGER PRIMARY KEY, until INTEGER NOT NULL);
+CREATE INDEX holds_until ON holds (until);
 `},
 	{"closings", `
 -- Closings of the till: up to which ticket, and which row of counter, each goes; at: kit ms; wall: Unix ms as believed.

@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -20,44 +23,106 @@ func (s *Store) Serve(ctx context.Context, a pipeline.CounterAct) (out pipeline.
 	if !a.Valid() {
 		return out, fmt.Errorf("store: %.40q with %.40q as %.40q: expected a ULID, a ticket's number and one of %q, with pieces and payment where it takes them", a.Do, a.Ticket, a.ID, pipeline.CounterActions)
 	}
+	a.Note = pipeline.Masked(a.Note)
 	err = s.change(ctx, func(g *group) error {
 		first, ok, err := findAct(g.conn, "c.id = ?", a.ID)
 		if ok || err != nil {
 			out, out.Repeat = first, ok
 			return err
 		}
-		var t pipeline.Ticket
-		if t, out, err = g.serve(a); err == nil && out.OK() && s.opt.Served != nil {
-			g.after = append(g.after, func() { s.opt.Served(t) })
-		}
+		out, err = g.serve(a)
 		return err
 	})
 	return out, err
 }
 
-func (g *group) serve(a pipeline.CounterAct) (t pipeline.Ticket, out pipeline.CounterOutcome, err error) {
+func (g *group) serve(a pipeline.CounterAct) (out pipeline.CounterOutcome, err error) {
 	n, _ := pipeline.ParseTicketNumber(a.Ticket)
 	ts, err := listTickets(g.conn, "WHERE number = ?", n)
 	if err != nil {
-		return t, out, err
+		return out, err
 	}
 	if len(ts) == 0 {
-		return t, out, ErrUnknown{"ticket", a.Ticket}
+		return out, ErrUnknown{"ticket", a.Ticket}
 	}
-	t = ts[0]
+	t := ts[0]
 	last, _, err := findAct(g.conn, "c.ticket = ? AND c.outcome = ? ORDER BY c.seq DESC LIMIT 1", n, string(pipeline.Confirmed))
 	if err != nil {
-		return t, out, err
+		return out, err
 	}
 	was := t.State()
 	t.Fulfilment, out = t.Settle(a, last, g.at)
 	out.Wall = g.wall
-	if out.OK() {
-		if err := g.settle(t, was, out); err != nil {
-			return t, out, err
+	switch {
+	case out.OK() && a.For != "":
+		return g.exchange(t, was, out)
+	case out.OK():
+		if err := errors.Join(g.settle(t, was, out), g.journalAct(n, out)); err != nil {
+			return out, err
 		}
 	}
-	return t, out, g.recordAct(n, out)
+	return out, g.recordAct(n, out)
+}
+
+// exchange gives up pieces of a ticket and sells its buyer an offer, or does neither.
+func (g *group) exchange(t pipeline.Ticket, was string, out pipeline.CounterOutcome) (pipeline.CounterOutcome, error) {
+	refused := ""
+	err := g.try(func() (ok bool, err error) {
+		if err := errors.Join(g.settle(t, was, out), g.journalAct(t.N, out)); err != nil {
+			return false, err
+		}
+		by, why, err := g.sellFor(t, out)
+		if why != "" || err != nil {
+			refused = why
+			return false, err
+		}
+		if credit := min(-out.Money, by.Total.Minor); credit > 0 {
+			paid := pipeline.CounterAct{ID: derived(out.ID), Ticket: by.Number, Do: pipeline.Pay, Payment: out.Payment, Amount: credit, Via: out.Via}
+			if _, err := g.serve(paid); err != nil {
+				return false, err
+			}
+			by.Paid = credit
+		}
+		out = out.Exchanged(t, by)
+		return true, g.recordAct(t.N, out)
+	})
+	if err != nil || refused == "" {
+		return out, err
+	}
+	out.Outcome, out.Details, out.Moved, out.Money = pipeline.Refused, "Nothing is exchanged. "+refused, nil, 0
+	return out, g.recordAct(t.N, out)
+}
+
+// sellFor sells what the pieces of a ticket are exchanged for; refused says why it does not.
+func (g *group) sellFor(t pipeline.Ticket, act pipeline.CounterOutcome) (by pipeline.Ticket, refused string, err error) {
+	offer, _, ok := g.levels.OfferAt(act.For, g.at)
+	if !ok {
+		return by, fmt.Sprintf("There is no offer %q.", pipeline.Masked(act.For)), nil
+	}
+	c := g.levels.Catalogue
+	if c.Currency != t.Total.Currency {
+		return by, fmt.Sprintf("%s was sold in %s, and the catalogue is in %s now.", t.Number, t.Total.Currency, c.Currency), nil
+	}
+	o := pipeline.Order{Tap: pipeline.Tap{ID: act.ID, Viewer: t.Viewer, Offer: offer.ID, Via: act.Via, At: g.at}, Expires: int64(g.at/time.Second) + 3600, Title: offer.Title,
+		Lines: pipeline.Price(c, offer), Total: pipeline.Money{Minor: offer.Price, Currency: c.Currency}, Decision: pipeline.Confirmed}
+	sum := sha256.Sum256([]byte("exchange " + act.ID))
+	copy(o.Nonce[:], sum[:])
+	sold, err := g.decide(o)
+	if err != nil || !sold.OK() {
+		return by, fmt.Sprintf("%s: %s", offer.Title, sold.Details), err
+	}
+	return pipeline.Ticket{N: g.number, Number: sold.Ticket, Title: o.Title, Lines: o.Lines, Total: o.Total}, "", nil
+}
+
+// derived is the ULID of what comes with an act, always the same.
+func derived(id string) string {
+	u, err := ulid.ParseStrict(id)
+	if err != nil {
+		panic("store: " + err.Error()) // it was checked
+	}
+	sum := sha256.Sum256([]byte("with " + id))
+	copy(u[6:], sum[:])
+	return u.String()
 }
 
 // settle writes how far a ticket is now, and what that means for stock, offer and slip.
@@ -84,6 +149,12 @@ func (g *group) settle(t pipeline.Ticket, was string, out pipeline.CounterOutcom
 		return fmt.Errorf("store: ticket %s: %w", t.Number, err)
 	}
 	q.Reset()
+	if err := g.held(t); err != nil {
+		return err
+	}
+	if g.store.opt.Served != nil {
+		g.after = append(g.after, func() { g.store.opt.Served(t) })
+	}
 	if out.Restock {
 		for _, m := range out.Moved {
 			if sku, i, ok := g.levels.Catalogue.SKU(m.SKU); ok && !sku.Uncounted {
@@ -114,7 +185,7 @@ func (g *group) recordAct(ticket int64, out pipeline.CounterOutcome) error {
 		*to = string(b)
 	}
 	voided, _ := out.Voided()
-	q := g.conn.Prep("INSERT INTO counter (id, ticket, do, pieces, payment, amount, restock, note, via, outcome, details, moved, money, voided, undone, at, wall) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	q := g.conn.Prep("INSERT INTO counter (id, ticket, do, pieces, payment, amount, restock, swap, note, via, outcome, details, moved, money, voided, undone, swapped, at, wall) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	q.BindText(1, out.ID)
 	q.BindInt64(2, ticket)
 	for i, v := range []string{string(out.Do), pieces, string(out.Payment)} {
@@ -122,21 +193,24 @@ func (g *group) recordAct(ticket int64, out pipeline.CounterOutcome) error {
 	}
 	q.BindInt64(6, out.Amount)
 	q.BindInt64(7, bit(out.Restock))
-	for i, v := range []string{out.Note, string(out.Via), string(out.Outcome), out.Details, moved} {
+	for i, v := range []string{pipeline.Masked(out.For), out.Note, string(out.Via), string(out.Outcome), out.Details, moved} {
 		q.BindText(8+i, v)
 	}
-	q.BindInt64(13, out.Money)
-	q.BindInt64(14, voided)
-	q.BindText(15, out.Undone)
-	q.BindInt64(16, out.At.Milliseconds())
-	q.BindInt64(17, out.Wall.UnixMilli())
+	q.BindInt64(14, out.Money)
+	q.BindInt64(15, voided)
+	q.BindText(16, out.Undone)
+	swapped, _ := pipeline.ParseTicketNumber(out.New) // 0: there is none
+	q.BindInt64(17, swapped)
+	q.BindInt64(18, out.At.Milliseconds())
+	q.BindInt64(19, out.Wall.UnixMilli())
 	if _, err := q.Step(); err != nil {
 		return fmt.Errorf("store: counter: %w", err)
 	}
-	q.Reset()
-	if !out.OK() {
-		return nil // nothing changed
-	}
+	return q.Reset()
+}
+
+// journalAct tells of what was done with a ticket.
+func (g *group) journalAct(ticket int64, out pipeline.CounterOutcome) error {
 	e := journal.Entry{Kind: journal.Counter, Kit: out.At.Milliseconds(), Wall: out.Wall.UnixMilli(), Boot: g.boot, Via: string(out.Via), Ticket: ticket,
 		Action: string(out.Do), Total: out.Money, Payment: string(out.Payment), Restock: out.Restock}
 	for _, m := range out.Moved {
@@ -146,7 +220,7 @@ func (g *group) recordAct(ticket int64, out pipeline.CounterOutcome) error {
 	return g.append(e)
 }
 
-const actColumns = "SELECT c.id, c.ticket, c.do, c.pieces, c.payment, c.amount, c.restock, c.note, c.via, c.outcome, c.details, c.moved, c.money, c.undone, c.at, c.wall FROM counter c WHERE "
+const actColumns = "SELECT c.id, c.ticket, c.do, c.pieces, c.payment, c.amount, c.restock, c.note, c.via, c.outcome, c.details, c.moved, c.money, c.undone, c.at, c.wall, c.swap, c.swapped FROM counter c WHERE "
 
 func scanAct(q *sqlite.Stmt) (out pipeline.CounterOutcome, err error) {
 	out = pipeline.CounterOutcome{
@@ -154,6 +228,10 @@ func scanAct(q *sqlite.Stmt) (out pipeline.CounterOutcome, err error) {
 			Payment: pipeline.Payment(q.ColumnText(4)), Amount: q.ColumnInt64(5), Restock: q.ColumnInt(6) != 0, Note: q.ColumnText(7), Via: pipeline.Channel(q.ColumnText(8))},
 		Outcome: pipeline.Reason(q.ColumnText(9)), Details: q.ColumnText(10), Money: q.ColumnInt64(12), Undone: q.ColumnText(13),
 		At: millis(q.ColumnInt64(14)), Wall: time.UnixMilli(q.ColumnInt64(15)),
+	}
+	out.For = q.ColumnText(16)
+	if n := q.ColumnInt64(17); n > 0 {
+		out.New = pipeline.TicketNumber(n)
 	}
 	if err := json.Unmarshal([]byte(q.ColumnText(3)), &out.Pieces); err != nil {
 		return out, fmt.Errorf("counter %s: its pieces: %w", out.ID, err)

@@ -41,6 +41,7 @@ type Options struct {
 	Committed func([]Decision)      // called after each commit with its new decisions, in order; must not block
 	Changed   func()                // called after a commit that changed an offer's state or what is left of it; must not block
 	Served    func(pipeline.Ticket) // called after a ticket was served at the counter, as it is then; must not block
+	Hold      time.Duration         // how long what visitors buy is held for them until it is paid; 0: for good
 	MaxPages  int                   // bound of the database's size in pages of 4 KiB; 0: the disk's
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -156,6 +157,25 @@ func (g *group) apart(do func(*group) error) (failed, err error) {
 	}
 	return failed, nil
 }
+
+// try does what is to be whole or not at all, within a change that goes on either way.
+func (g *group) try(do func() (ok bool, err error)) error {
+	levels, number, fresh, after := g.levels, g.number, len(g.fresh), len(g.after)
+	g.levels = levels.Clone()
+	end := sqlitex.Save(g.conn)
+	ok, err := do()
+	failed := err
+	if failed == nil && !ok {
+		failed = errUndone
+	}
+	end(&failed)
+	if failed != nil {
+		g.levels, g.number, g.fresh, g.after = levels, number, g.fresh[:fresh], g.after[:after]
+	}
+	return err
+}
+
+var errUndone = errors.New("store: undone")
 
 // flush writes the levels that changed: once for all the orders that took from them.
 func (g *group) flush() error {

@@ -22,7 +22,7 @@ func ticket(n int64, offer, title string, lines ...pipeline.OrderLine) pipeline.
 }
 
 func line(sku string, n int, amount int64, rate pipeline.TaxRate) pipeline.OrderLine {
-	return pipeline.OrderLine{SKU: sku, Title: strings.ToUpper(sku[:1]) + sku[1:], N: n, Amount: amount, Rate: rate, Tax: rate.Of(amount)}
+	return pipeline.OrderLine{SKU: sku, Title: strings.ToUpper(sku[:1]) + sku[1:], N: n, Amount: amount, Rate: rate, Tax: (pipeline.TaxRules{}).Of(amount, rate)}
 }
 
 // TestADaysTable: three sales, one of yesterday's brought back, one void in part.

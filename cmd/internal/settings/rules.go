@@ -5,8 +5,24 @@ import (
 	"slices"
 	"strings"
 
+	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/catalog"
+	"edgekit.internal/pipeline/payment"
 )
+
+// cards are the lines that have the number of a payment card in them, comments too: the file is kept as it is. What is secret may be any number.
+func (f *File) cards() (ps Problems) {
+	text, s := string(f.Text), f.Settings
+	for _, secret := range []string{s.Wifi.Password, s.Wifi.VenuePassword, s.Push.Token, s.Push.URL, s.Pay.Secret} {
+		text = strings.ReplaceAll(text, secret, strings.Repeat("x", len(secret)))
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if pipeline.HasCard(line) {
+			ps = append(ps, Problem{Line: i + 1, Column: 1, What: "that is the number of a payment card, of which the kit keeps none: expected the line without it"})
+		}
+	}
+	return ps
+}
 
 // rules are what must hold between values. The schema says them too, where it can: see schema.go.
 func (f *File) rules() (ps Problems) {
@@ -27,6 +43,7 @@ func (f *File) rules() (ps Problems) {
 	} else if _, err := s.Encodings(); err != nil {
 		wrong("layers", err.Error())
 	}
+	ps = append(ps, f.cards()...)
 	if _, err := catalog.ParseTaxes(s.Taxes); err != nil {
 		wrong("taxes", err.Error())
 	}
@@ -37,6 +54,16 @@ func (f *File) rules() (ps Problems) {
 	}
 	if s.Push.Token != "" && s.Push.URL == "" {
 		wrong("push.url", "expected the server's address, as there is a token")
+	}
+	switch p := s.Pay; {
+	case p.URL == "" && (p.Secret != "" || p.Hold != 0):
+		wrong("pay.url", "expected the checkout's address: without one nobody can pay by a link")
+	case p.URL != "" && p.Secret == "":
+		wrong("pay.secret", "expected the secret that the checkout signs with")
+	case p.URL != "":
+		if _, err := payment.New(p.URL, p.Secret, ""); err != nil {
+			wrong("pay.url", err.Error())
+		}
 	}
 	w := s.Wifi
 	if len(w.SSID) > maxSSID {

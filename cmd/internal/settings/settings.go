@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/catalog"
 )
 
@@ -40,6 +41,8 @@ type Settings struct {
 	Catalog    string `toml:"catalog" help:"Catalogue to sell from, as JSON or CSV; imported when it changed."`
 	Currency   string `toml:"currency" pattern:"^([A-Z]{3})?$" expect:"three capital letters of ISO 4217, such as EUR" help:"Currency of a catalogue that comes as CSV, which does not say it. Default: that of the catalogue in use."`
 	Taxes      string `toml:"taxes" max:"1000" help:"Rates of taxes that a shop's CSV only has names for, as NAME=PERCENT with commas between; standard is for goods that name none."`
+	Tax        string `toml:"tax" default:"included" enum:"included,added" help:"Whether the prices of a catalogue that comes as CSV have their taxes in them, or these are added: ${enum}."`
+	Rounding   string `toml:"rounding" default:"half-up" enum:"half-up,half-even,up,down" help:"What becomes of less than a cent of a line's tax, in a catalogue that comes as CSV: ${enum}."`
 	Picture    string `toml:"picture" default:"auto" pattern:"^(auto|[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3})$" expect:"auto or WIDTHxHEIGHT@RATE, such as 1280x720@30" help:"Size and rate of the large picture. auto: what the board can make, up to 1280x720@30, as measured at the first start."`
 	Layers     string `toml:"layers" pattern:"^([0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6}(,[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6})*)?$" expect:"WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600" help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture, half and a quarter of it."`
 	Fonts      string `toml:"fonts" help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's."`
@@ -54,6 +57,7 @@ type Settings struct {
 	Press   Press   `kong:"-" toml:"press" help:"What the buttons do. In the file only."`
 	Scanner Scanner `kong:"-" toml:"scanner" help:"The scanner at the counter. In the file only."`
 	Push    Push    `kong:"-" toml:"push" help:"A server that viewers elsewhere watch by. In the file, or by flags of their own."`
+	Pay     Pay     `kong:"-" toml:"pay" help:"A checkout elsewhere, where tickets can be paid. In the file only."`
 	Wifi    Wifi    `kong:"-" toml:"wifi" help:"The kit's Wi-Fi. In the file only: a password is no flag."`
 }
 
@@ -63,13 +67,20 @@ type Push struct {
 	Token string `toml:"token" secret:"yes" max:"4000" pattern:"^[!-~]*$" expect:"letters, digits and signs without spaces" help:"The token by which it knows the kit."`
 }
 
+// Pay is the section [pay]: a hosted checkout, see package payment.
+type Pay struct {
+	URL    string `toml:"url" max:"2000" pattern:"^(https://[^ @]+)?$" expect:"a checkout's address such as https://pay.example/checkout?ref={ref}&amount={amount}&currency={currency}" help:"Address of a hosted checkout, with {ref} and, as it needs them, {amount}, {decimal}, {currency}, {lower}, {expires} and {sig} in it. Default: none, tickets are paid at the stall."`
+	Secret string `toml:"secret" secret:"yes" max:"500" pattern:"^([!-~]{16,})?$" expect:"at least 16 letters, digits and signs without spaces" help:"The secret that the kit shares with it: of its webhooks' signatures, and of {sig}."`
+	Hold   int    `toml:"hold" default:"0" min:"0" max:"1440" help:"Minutes for which a visitor's ticket waits to be paid; then it is void, and others can buy. 0: it waits for good."`
+}
+
 // Import is what a catalogue that comes as CSV does not say.
 func (s Settings) Import() catalog.Options {
 	taxes, err := catalog.ParseTaxes(s.Taxes)
 	if err != nil {
 		taxes = nil // a flag's, and edgekit does not start by it; rules.go keeps others out
 	}
-	return catalog.Options{Currency: s.Currency, Taxes: taxes}
+	return catalog.Options{Currency: s.Currency, Taxes: taxes, Rules: pipeline.TaxRules{Added: s.Tax == "added", Rounding: pipeline.Rounding(s.Rounding)}}
 }
 
 // Default is what holds where nothing is said.

@@ -16,6 +16,7 @@ type Serve struct {
 	Payment string `json:"payment,omitempty"`
 	Amount  int64  `json:"amount,omitempty"`
 	Restock bool   `json:"restock,omitempty"`
+	For     string `json:"for,omitempty"` // of void and take-back: the offer that it is exchanged for
 	Note    string `json:"note,omitempty"`
 }
 
@@ -28,6 +29,7 @@ type Served struct {
 	Payment string    `json:"payment,omitempty"`
 	Money   int64     `json:"money"`            // that came in; below zero: that goes back
 	Voided  int64     `json:"voided,omitempty"` // by how much less the ticket is since
+	New     string    `json:"new,omitempty"`    // the ticket that it was exchanged for
 	Note    string    `json:"note,omitempty"`
 	At      time.Time `json:"at"` // by the kit's wall clock, which may not know
 }
@@ -35,7 +37,7 @@ type Served struct {
 // FromCounter writes an act's outcome.
 func FromCounter(o pipeline.CounterOutcome) Served {
 	voided, _ := o.Voided()
-	return Served{o.ID, string(o.Do), o.OK(), o.Details, string(o.Payment), o.Money, voided, o.Note, o.Wall}
+	return Served{o.ID, string(o.Do), o.OK(), o.Details, string(o.Payment), o.Money, voided, o.New, o.Note, o.Wall}
 }
 
 // TicketNow is a ticket as it is at the counter: GET /tickets/{ticket}.
@@ -129,6 +131,28 @@ type CloseTill struct {
 // PrintRoll is POST /till/print. Closing is the roll's; 0: since the last.
 type PrintRoll struct {
 	Closing int64 `json:"closing"`
+}
+
+// PayLink is where a buyer's ticket can be paid.
+type PayLink struct {
+	URL  string `json:"url"`
+	Owed Money  `json:"owed"`
+	InMS int64  `json:"in_ms,omitempty"` // within which it is held for them; absent: for good
+}
+
+// Payment is what a hosted checkout said was paid: GET /payments, newest first, and the answer to POST /payments.
+type Payment struct {
+	ID     string    `json:"id"`
+	Ticket string    `json:"ticket"`
+	Amount Money     `json:"amount"`
+	OK     bool      `json:"ok"` // it counts for the ticket; else the money is there, and nobody owed it
+	Detail string    `json:"detail"`
+	At     time.Time `json:"at"` // by the kit's wall clock, which may not know
+}
+
+// FromPaid writes a payment's outcome.
+func FromPaid(o pipeline.PaidOutcome) Payment {
+	return Payment{o.ID, o.Ticket, FromMoney(o.Money), o.OK(), o.Details, o.Wall}
 }
 
 // Scan is a code that the counter's scanner read.

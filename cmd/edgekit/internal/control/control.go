@@ -63,6 +63,9 @@ type Control struct {
 	// Photo looks for a slip's code in a picture, JPEG or PNG, as if the scanner had read it. The error is for people.
 	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
 	Codes Codes
+	// Payments lists what a checkout said was paid; Paid takes its word.
+	Payments http.HandlerFunc
+	Paid     http.Handler
 	// PrintRoll prints a till roll, as RollOf names it. The error is for people.
 	PrintRoll func(ctx context.Context, closing int64) error
 	// RollPDF writes one as a document.
@@ -117,6 +120,8 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("POST /photo", c.postPhoto)
 	mux.HandleFunc("GET /code.png", c.getCode)
 	mux.HandleFunc("POST /code/print", c.postCodePrint)
+	mux.HandleFunc("GET /payments", c.Payments)
+	mux.Handle("POST /payments", c.Paid) // bounds itself
 	mux.HandleFunc("GET /till", c.getTill)
 	mux.HandleFunc("GET /till.csv", c.getTillCSV)
 	mux.HandleFunc("GET /till.pdf", c.getTillPDF)

@@ -1,5 +1,6 @@
 // Package heldup is what a product is for that is held up to the camera: its offer is put on show, or the operator is asked whether it is
-// to be. Nothing else comes of a code that the camera sees: a ticket's code picks nothing up, and a code that sells sells nothing.
+// to be. A ticket's code that is held up is as good as one that is scanned, and shown to the operator. Nothing else comes of a code that the camera
+// sees: a ticket's hands nothing over by itself, and a code that sells sells nothing.
 package heldup
 
 import (
@@ -23,6 +24,7 @@ type Config struct {
 	Levels func() *pipeline.Levels
 	Now    func() time.Duration                               // kit time
 	Show   func(ctx context.Context, offer string) wire.Press // puts an offer on show; may take its time
+	Ticket func(ctx context.Context, code string) wire.Scan   // takes a ticket's code as the scanner's
 	Log    *slog.Logger
 }
 
@@ -46,7 +48,8 @@ type Watch struct {
 	dropped atomic.Int64
 
 	// Run's.
-	held    map[string]time.Time // when each SKU was seen last; only of those that are held up
+	held    map[string]time.Time // when each SKU, or ticket's code, was seen last; only of those that are held up
+	slip    string               // what there is to say of the ticket that was held up last
 	current string               // the SKU whose offer was shown, or asked about, last
 	turned  time.Time            // when that was
 
@@ -96,8 +99,12 @@ func (w *Watch) Run(ctx context.Context) error {
 func (w *Watch) take(ctx context.Context, c capture.Code, now time.Time) {
 	levels := w.cfg.Levels()
 	sku, ok := levels.Catalogue.Scanned(c.Text)
+	if _, _, ticket := slip.ParseCode(c.Text); !ok && ticket {
+		w.ticket(ctx, c.Text, now)
+		return
+	}
 	if !ok {
-		w.tell(now, wire.HeldUp{Text: number(c.Text), Detail: unknown(c.Text)})
+		w.tell(now, wire.HeldUp{Text: number(c.Text), Detail: "No product has that code. Give it as barcode to its SKU in the catalogue."})
 		return
 	}
 	offer, ok := levels.OfferOf(sku.SKU, w.cfg.Now())
@@ -122,23 +129,31 @@ func number(text string) string {
 	return text
 }
 
-// unknown says what a code is that is no product's.
-func unknown(text string) string {
-	if _, _, ok := slip.ParseCode(text); ok {
-		return "That is a ticket's code. The camera picks nothing up."
+// ticket has a ticket looked up whose slip is held up, once for as long as it is.
+func (w *Watch) ticket(ctx context.Context, code string, now time.Time) {
+	w.forget(now)
+	_, held := w.held[code]
+	w.held[code] = now
+	if !held {
+		w.slip = w.cfg.Ticket(ctx, code).Detail
 	}
-	return "No product has that code. Give it as barcode to its SKU in the catalogue."
+	w.tell(now, wire.HeldUp{Detail: w.slip})
+}
+
+// forget lets go of what is not held up any more.
+func (w *Watch) forget(now time.Time) {
+	for id, at := range w.held {
+		if now.Sub(at) > gone {
+			delete(w.held, id)
+		}
+	}
 }
 
 // news tells whether a product has just been held up, or is still there after the one that came later has gone. Two that are there
 // together are shown once each. It is the product that counts, not its offer: when a drop ends, the next of what is still held up is not
 // begun by that.
 func (w *Watch) news(sku string, now time.Time) bool {
-	for id, at := range w.held {
-		if now.Sub(at) > gone {
-			delete(w.held, id)
-		}
-	}
+	w.forget(now)
 	_, held := w.held[sku]
 	_, currentHeld := w.held[w.current]
 	news := !held || sku != w.current && !currentHeld

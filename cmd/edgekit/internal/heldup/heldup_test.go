@@ -2,6 +2,7 @@ package heldup
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type stall struct {
 	*Watch
 	levels *pipeline.Levels
 	shown  []string
+	slips  int // that were looked up
 	refuse string
 }
 
@@ -35,6 +37,10 @@ func newStall(ask bool) *stall {
 	s := &stall{levels: &pipeline.Levels{Catalogue: pipeline.NewCatalogue("EUR", skus, offers),
 		Offers: []pipeline.Level{{State: pipeline.OfferHidden}, {State: pipeline.OfferLive}, {State: pipeline.OfferOver}}}}
 	s.Watch = New(Config{Ask: ask, Levels: func() *pipeline.Levels { return s.levels }, Now: func() time.Duration { return 0 }, Log: slog.New(slog.DiscardHandler),
+		Ticket: func(context.Context, string) wire.Scan {
+			s.slips++
+			return wire.Scan{Detail: fmt.Sprint(s.slips, " to pay.")}
+		},
 		Show: func(_ context.Context, offer string) wire.Press {
 			if s.refuse != "" {
 				return wire.Press{Detail: s.refuse}
@@ -135,7 +141,13 @@ func TestTheConsoleSaysWhatIsHeldUp(t *testing.T) {
 		s.hold(5*time.Second, "poster")
 		says("No product has that code. Give it as barcode to its SKU in the catalogue.")
 		s.hold(5*time.Second, slip.Code(pipeline.Ticket{Number: "A-001", Tap: "01J0000000000000000000ZYXW"}))
-		says("That is a ticket's code. The camera picks nothing up.")
+		says("1 to pay.")
+		s.hold(2*time.Second, "poster")
+		s.hold(5*time.Second, slip.Code(pipeline.Ticket{Number: "A-002", Tap: "01J0000000000000000000ZYXW"}))
+		says("2 to pay.")
+		s.hold(4*time.Second, "poster")
+		s.hold(time.Second, slip.Code(pipeline.Ticket{Number: "A-001", Tap: "01J0000000000000000000ZYXW"}))
+		says("3 to pay.")
 		s.hold(5*time.Second, "OLD")
 		says("Old is not for sale now: start it in the console.")
 		s.hold(5*time.Second, "BOX")

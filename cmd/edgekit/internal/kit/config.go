@@ -52,7 +52,7 @@ func Parse(args []string, file *settings.File) (c Config, help bool, err error) 
 	if file != nil {
 		sections = file.Settings
 	}
-	c.Overlay, c.Press, c.Scanner, c.Push, c.Wifi = sections.Overlay, sections.Press, sections.Scanner, sections.Push, sections.Wifi
+	c.Overlay, c.Press, c.Scanner, c.Push, c.Pay, c.Wifi = sections.Overlay, sections.Press, sections.Scanner, sections.Push, sections.Pay, sections.Wifi
 	if file != nil {
 		options = append(options, kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 			if v := file.Values[f.Name]; v != nil {

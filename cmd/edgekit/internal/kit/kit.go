@@ -29,6 +29,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
+	"edgekit.internal/cmd/edgekit/internal/pay"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/press"
 	"edgekit.internal/cmd/edgekit/internal/remote"
@@ -113,6 +114,7 @@ type Kit struct {
 	off         chan struct{} // capacity 1
 	desk        *press.Desk
 	counter     *scan.Counter
+	pay         *pay.Desk
 	heldUp      *heldup.Watch // nil: the camera does not look
 }
 
@@ -187,11 +189,15 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		Sale: &pipeline.Sale{Tokens: k.mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
 		Book: k.store, Mint: k.mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log, Recording: k.studio.Running,
 	})
+	if err := k.openPay(who.ID); err != nil {
+		return nil, err
+	}
+	k.web.Pay = k.pay
 	k.upkeep = upkeep.New(c.Data, log)
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || k.findsRadio(), k.staff)
 	k.wifi.Looked = k.fan.SetLinks
 	k.control = &control.Control{Book: k.store, Import: k.config.Import, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, Payments: k.pay.List, Paid: k.pay, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
 	k.console = console.New(console.Config{
 		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Push: k.remote, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Viewers: k.watching, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
@@ -209,6 +215,7 @@ func (k *Kit) openStore() (err error) {
 		Committed: k.committed,
 		Changed:   k.offersChanged,
 		Served:    func(t pipeline.Ticket) { k.web.Ticket(t) },
+		Hold:      time.Duration(k.config.Pay.Hold) * time.Minute,
 	})
 	if err != nil {
 		return fault("edgekit: %v", err)
@@ -297,6 +304,7 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return k.scene.SayFull(ctx, k.wifi.Phones) })
 	run(k.desk.Run)
 	run(k.counter.Run)
+	run(k.pay.Run)
 	if k.remote != nil {
 		run(k.remote.Run)
 	}

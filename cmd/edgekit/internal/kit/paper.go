@@ -16,6 +16,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/console"
 	"edgekit.internal/cmd/edgekit/internal/control"
 	"edgekit.internal/cmd/edgekit/internal/listen"
+	"edgekit.internal/cmd/edgekit/internal/pay"
 	"edgekit.internal/cmd/edgekit/internal/scan"
 	"edgekit.internal/cmd/edgekit/internal/setup"
 	"edgekit.internal/cmd/edgekit/internal/slip"
@@ -23,6 +24,7 @@ import (
 	"edgekit.internal/drivers/scanner"
 	"edgekit.internal/drivers/thermal"
 	"edgekit.internal/pipeline"
+	"edgekit.internal/pipeline/payment"
 )
 
 const (
@@ -37,6 +39,21 @@ const (
 	radioIn = 15 * time.Second
 	forever = 100 * 365 * 24 * time.Hour
 )
+
+// openPay makes the way to pay elsewhere, if there is one.
+func (k *Kit) openPay(kit string) (err error) {
+	c := pay.Config{Book: k.store, Now: func() time.Duration { return k.clock.Now() }, Hold: k.config.Pay.Hold > 0, Log: k.log, Wall: func() (time.Time, bool) {
+		fix, known := k.machine.Time()
+		return fix.Wall, known
+	}}
+	if p := k.config.Pay; p.URL != "" {
+		if c.Checkout, err = payment.New(p.URL, p.Secret, kit); err != nil {
+			return fault("edgekit: [pay] %v", err)
+		}
+	}
+	k.pay = pay.New(c)
+	return nil
+}
 
 // setupSlip is the slip as it would be printed now.
 func (k *Kit) setupSlip(again bool) []byte {

@@ -32,7 +32,8 @@ func (k *Kit) openDesk() error {
 		return prefixed(setting, err)
 	}
 	if k.config.HeldUp != "off" {
-		k.heldUp = heldup.New(heldup.Config{Ask: k.config.HeldUp == "ask", Levels: func() *pipeline.Levels { return k.store.Levels() }, Now: func() time.Duration { return k.clock.Now() }, Show: k.showOffer, Log: k.log})
+		k.heldUp = heldup.New(heldup.Config{Ask: k.config.HeldUp == "ask", Levels: func() *pipeline.Levels { return k.store.Levels() }, Now: func() time.Duration { return k.clock.Now() }, Show: k.showOffer, Log: k.log,
+			Ticket: func(ctx context.Context, code string) wire.Scan { return k.counter.Seen(ctx, code) }})
 	}
 	k.counter, err = scan.New(scan.Config{Scanner: k.config.Scanner, Book: k.store, Told: k.desk.Tell, Now: k.clock.Now, Kept: k.state.Scanner, Keep: k.state.SetScanner, Log: k.log})
 	return prefixed("scanner.device", err)

@@ -13,6 +13,7 @@ import (
 
 	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/hardware/clock"
+	"edgekit.internal/pipeline"
 )
 
 const (
@@ -74,7 +75,7 @@ func (r *Ring) Open(dir string, room func() bool) error {
 	return nil
 }
 
-// Add logs a record; time, boot and uptime are filled in where they are missing. It never blocks on the disk.
+// Add logs a record; time, boot and uptime are filled in where they are missing, and numbers of payment cards are masked. It never blocks on the disk.
 func (r *Ring) Add(rec wire.LogRecord) {
 	if rec.At.IsZero() {
 		rec.At = time.Now()
@@ -82,6 +83,12 @@ func (r *Ring) Add(rec wire.LogRecord) {
 	rec.At = rec.At.UTC().Truncate(time.Millisecond)
 	if rec.Boot == "" {
 		rec.Boot, rec.Up = r.boot, float64(clock.Uptime().Milliseconds())/1000
+	}
+	rec.Text = pipeline.Masked(rec.Text)
+	for key, v := range rec.Attrs {
+		if s, ok := v.(string); ok {
+			rec.Attrs[key] = pipeline.Masked(s)
+		}
 	}
 	r.mu.Lock()
 	if r.queue = append(r.queue, rec); len(r.queue) > maxQueue {

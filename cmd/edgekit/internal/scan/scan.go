@@ -1,5 +1,5 @@
 // Package scan is what the counter's scanner is for: a slip's code is held against the ticket, and the console shows which it is, and whether
-// something is to be handed over for it. A photograph of the slip does as well. Nothing is changed by a scan: that is for who stands there to say.
+// something is to be handed over for it. A photograph of the slip does as well, and so does the slip before the kit's camera. Nothing is changed by a scan: that is for who stands there to say.
 package scan
 
 import (
@@ -144,6 +144,14 @@ func (k *Counter) scanned(ctx context.Context, s scanner.Scan) {
 		k.look(ctx, &w)
 	}
 	k.add(w)
+}
+
+// Seen takes a code that the camera saw, as one that was scanned.
+func (k *Counter) Seen(ctx context.Context, code string) wire.Scan {
+	w := wire.Scan{At: time.Now().UTC(), Text: code}
+	k.look(ctx, &w)
+	k.add(w)
+	return w
 }
 
 // look holds a code against its ticket.

@@ -11,6 +11,7 @@ import (
 
 	"edgekit.internal/capture/record"
 	"edgekit.internal/cmd/internal/wire"
+	"edgekit.internal/pipeline"
 )
 
 // diskPatience is how long a disk may take to do what an operator wished.
@@ -90,7 +91,7 @@ func (s *Studio) putRelease(rw http.ResponseWriter, r *http.Request) {
 		if *want.Released {
 			is = record.Released
 		}
-		return s.r.Mark(ctx, is, want.Note)
+		return s.r.Mark(ctx, is, pipeline.Masked(want.Note))
 	})
 }
 

@@ -93,6 +93,7 @@ type ticket struct {
 	State  string               `json:"state"`      // of its slip
 	Is     string               `json:"fulfilment"` // see pipeline.Ticket.State
 	At     time.Time            `json:"at"`
+	Pay    *wire.PayLink        `json:"pay,omitempty"` // where it can be paid now
 }
 
 const maxTickets = 200
@@ -104,9 +105,13 @@ func (w *Web) ticketsOf(rw http.ResponseWriter, r *http.Request, viewer string) 
 		problem(rw, pipeline.Unavailable, "The kit cannot read your tickets right now. They are safe; please try again.", "", time.Second)
 		return nil, false
 	}
+	var links map[string]*wire.PayLink
+	if w.Pay != nil {
+		links = w.Pay.Links(r.Context(), viewer, ts)
+	}
 	list := make([]ticket, len(ts))
 	for i, t := range ts {
-		list[i] = ticket{t.Number, t.Tap, t.Offer, t.Title, wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.State(), t.Wall}
+		list[i] = ticket{t.Number, t.Tap, t.Offer, t.Title, wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.State(), t.Wall, links[t.Number]}
 	}
 	return list, true
 }

@@ -47,6 +47,12 @@ type Mint interface {
 	Link(offer string, terms uint32, now, life time.Duration) string
 }
 
+// Pay is where tickets are paid elsewhere. It answers a checkout's word.
+type Pay interface {
+	http.Handler
+	Links(ctx context.Context, viewer string, tickets []pipeline.Ticket) map[string]*wire.PayLink
+}
+
 // Config is what the visitors' side is made of. All fields are needed.
 type Config struct {
 	Sale   *pipeline.Sale
@@ -57,6 +63,7 @@ type Config struct {
 	Assets fs.FS                // the page
 	Still  func() []byte        // the latest picture as JPEG; nil when there is none
 	Log    *slog.Logger
+	Pay    Pay // where tickets are paid elsewhere; nil: nowhere
 	// Recording tells whether the picture is being recorded, which whoever may be in it or be heard has to know.
 	Recording func() bool
 }
@@ -111,6 +118,9 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 	api.Handle("GET /", page)
 
 	root := http.NewServeMux()
+	if w.Pay != nil {
+		root.Handle("POST /api/payments", w.Pay) // of another machine, which signs what it says; bounds itself
+	}
 	root.Handle("/whep", media) // open to players on other origins, as the draft wants
 	root.Handle("/whep/", media)
 	// Everything else that changes something answers to this kit's own pages only.

@@ -69,6 +69,7 @@ function show(s) {
   push.set(s.push);
   scans.set(s.scans);
   counter.scanned(s.scans);
+  counter.sells(s.offers);
   teach.set(s.scans);
   devices.set(s.devices);
   buttons.set(s.buttons);

@@ -48,7 +48,7 @@ export class Catalogue {
     const all = is.changes || [];
     const from = `${is.form}, ${is.encoding}: ${is.skus} things for sale${is.passed ? `; left out: ${is.passed.join(", ")}` : ""}.`;
     text(el("catalogue-note"), look ? `${from} It would be: ${is.count}.` : `${is.changed ? "Imported." : "That is in use already."} ${from}`);
-    el("catalogue-changes").replaceChildren(...(look ? all : []).map((c) => make("li", c.what === "gone" ? "warn" : "", `${c.title}, ${c.of} ${c.id}: ${[c.what, ...(c.how || [])].join(", ")}`)));
+    el("catalogue-changes").replaceChildren(...(look ? all : []).map((c) => make("li", c.what === "gone" ? "warn" : "", `${c.id ? `${c.title}, ${c.of} ${c.id}` : c.title}: ${[c.what, ...(c.how || [])].join(", ")}`)));
     this.go.hidden = !look || all.length === 0;
   }
 

@@ -26,6 +26,9 @@ export class Counter {
     this.number = /** @type {HTMLInputElement} */ (el("counter-number"));
     this.photo = /** @type {HTMLInputElement} */ (el("counter-photo"));
     this.back = /** @type {HTMLSelectElement} */ (el("counter-back"));
+    this.swap = /** @type {HTMLSelectElement} */ (el("counter-for"));
+    this.swap.addEventListener("change", () => this.show());
+    this.selling = "";
     this.restock = /** @type {HTMLInputElement} */ (el("counter-restock"));
     /** @type {Ticket | null} */
     this.ticket = null;
@@ -59,6 +62,16 @@ export class Counter {
     if (!first && last && last.ticket && this.follow.checked) this.open(last.ticket);
   }
 
+  /** What can be had in exchange. */
+  sells(/** @type {import("./words.js").Offer[]} */ offers) {
+    const live = offers.filter((o) => o.state === "live" && o.left !== 0), key = JSON.stringify(live.map((o) => [o.id, o.title, o.price.text]));
+    if (key === this.selling) return;
+    this.selling = key;
+    const was = this.swap.value;
+    this.swap.replaceChildren(new Option("nothing", ""), ...live.map((o) => new Option(`${o.title}, ${o.price.text}`, o.id)));
+    this.swap.value = live.some((o) => o.id === was) ? was : "";
+  }
+
   find() {
     const number = this.number.value.trim().toUpperCase().replace(/^([A-Z]+)\s*-?\s*(\d+)$/, (_, a, n) => `${a}-${n.padStart(3, "0")}`);
     if (number) this.open(number);
@@ -83,6 +96,7 @@ export class Counter {
   async open(number) {
     this.mode = "hand-over";
     this.now.checked = true;
+    this.swap.value = "";
     text(el("counter-note"), "");
     text(el("counter-fault"), "");
     text(el("counter-look-fault"), "");
@@ -126,7 +140,7 @@ export class Counter {
     text(el("counter-unpaid"), owed ? "Hand over, not paid yet" : "Hand over");
     el("counter-giving").hidden = over || this.mode === "none";
     el("counter-back-row").hidden = !paid;
-    text(el("counter-give"), this.mode === "void" ? "Void these" : "Take these back");
+    text(el("counter-give"), this.swap.value ? "Exchange these" : this.mode === "void" ? "Void these" : "Take these back");
     el("counter-ready").hidden = !over || !open;
     text(el("counter-ready"), t.state === "ready" ? "Call the number again" : "Call the number");
     const last = t.acts.filter((a) => a.ok).pop();
@@ -170,7 +184,7 @@ export class Counter {
   give() {
     const t = this.ticket;
     if (!t) return;
-    return this.serve(this.mode, { pieces: this.chosen(), restock: this.restock.checked, ...(t.paid.minor > 0 ? { payment: this.back.value } : {}) });
+    return this.serve(this.mode, { pieces: this.chosen(), restock: this.restock.checked, ...(t.paid.minor > 0 ? { payment: this.back.value } : {}), ...(this.swap.value ? { for: this.swap.value } : {}) });
   }
 
   /**
@@ -187,8 +201,8 @@ export class Counter {
     const done = a.status === 200 && a.body.ok;
     text(el("counter-note"), done ? a.body.detail : "");
     text(el("counter-fault"), done ? "" : a.status === 200 ? a.body.detail : why(a));
-    if (done) this.mode = "hand-over";
-    await this.load(t.ticket);
+    if (done) this.mode = "hand-over", this.swap.value = "";
+    await this.load((done && a.body.new) || t.ticket);
   }
 
   forget() {

@@ -8,7 +8,7 @@ import { el, make, text } from "./dom.js";
 /** @typedef {{closing: number, at: string, ticket: string}} Closing */
 
 /** @type {Record<string, string>} */
-const payments = { cash: "In cash", card: "By card", other: "In another way" };
+const payments = { cash: "In cash", card: "By card", other: "In another way", link: "By the payment link" };
 
 export class Till {
   /** @param {() => void} refused called when this device turns out not to be paired any more */
@@ -42,6 +42,13 @@ export class Till {
       ...closings.slice(0, 30).map((c) => option(String(c.closing), `Closing ${c.closing}, ${new Date(c.at).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}`)));
     this.which.value = was;
     await this.roll();
+    await this.astray();
+  }
+
+  /** What was paid elsewhere and is owed by nobody: it is to be given back there. */
+  async astray() {
+    const a = await ask("GET", "/api/operator/control/payments?refused");
+    if (a.status === 200) el("till-astray").replaceChildren(...a.body.slice(0, 20).map((/** @type {{detail: string}} */ p) => make("li", "warn", p.detail)));
   }
 
   async roll() {

@@ -103,6 +103,14 @@ async function showTickets() {
       s.textContent = text;
       li.append(s);
     }
+    if (t.pay) {
+      const a = document.createElement("a");
+      a.href = t.pay.url;
+      a.target = "_blank";
+      a.rel = "noopener noreferrer";
+      a.textContent = `Pay ${t.pay.owed.text}${t.pay.in_ms ? `, within ${Math.max(1, Math.floor(t.pay.in_ms / 60000))} min` : ""}`;
+      li.append(a);
+    }
     return li;
   }));
 }
