@@ -65,8 +65,7 @@ func TestADropStartsByItself(t *testing.T) {
 		t.Errorf("an id for two wishes: %v", err)
 	}
 	stop()
-	s, stop = opened(t, path)
-	s.opt.Now = opt.Now
+	s, stop = opened(t, path, opt)
 	defer func() { stop() }()
 	clock.Add(int64(time.Minute - time.Millisecond))
 	is(pipeline.OfferSoon)

@@ -231,7 +231,7 @@ func TestManyOperationsThroughCrashes(t *testing.T) {
 			t.Fatalf("operation %d: %q, and %d, which it repeats: %q", n, line, repeated(n), first)
 		}
 	}
-	s, _ := opened(t, path)
+	s, _ := opened(t, path, Options{})
 	sales, served, corrected := replayed(t, s, said)
 	t.Logf("%d operations, killed %d times: %d sales, %d acts at the counter, %d corrections", len(said), kills, sales, served, corrected)
 	if kills < perKill/3 || sales < len(said)/100 || served < len(said)/100 || corrected < len(said)/100 {
@@ -240,9 +240,9 @@ func TestManyOperationsThroughCrashes(t *testing.T) {
 }
 
 // opened opens a store as it is.
-func opened(t *testing.T, path string) (*Store, func()) {
+func opened(t *testing.T, path string, opt Options) (*Store, func()) {
 	t.Helper()
-	s, err := Open(path, Options{})
+	s, err := Open(path, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
