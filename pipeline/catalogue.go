@@ -70,14 +70,15 @@ type Catalogue struct {
 
 	sku, offer map[string]int
 	code       map[string]int // of SKUs, by what is printed on them
-	terms      []uint32       // of Offers
+	sold       []Offer        // Offers as they are sold before their first step
+	terms      []uint32       // of sold
 	tag        map[uint32][]int
 }
 
 // NewCatalogue makes a catalogue whose entries can be found by id. It is the only way to make one that works.
 func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
 	c := &Catalogue{Currency: currency, SKUs: skus, Offers: offers, sku: make(map[string]int, len(skus)), offer: make(map[string]int, len(offers)), code: make(map[string]int, len(skus)),
-		terms: make([]uint32, len(offers)), tag: make(map[uint32][]int, len(offers))}
+		tag: make(map[uint32][]int, len(offers))}
 	for i, s := range skus {
 		c.sku[s.SKU] = i
 		if s.Barcode != "" {
@@ -86,16 +87,19 @@ func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
 	}
 	for i, o := range offers {
 		c.offer[o.ID] = i
-		c.terms[i] = o.terms(currency)
 		c.tag[OfferTag(o.ID)] = append(c.tag[OfferTag(o.ID)], i)
 	}
-	return c
+	return c.Under(TaxRules{})
 }
 
 // Under is the same catalogue under other rules of tax.
 func (c *Catalogue) Under(t TaxRules) *Catalogue {
 	other := *c
-	other.Taxes = t
+	other.Taxes, other.sold, other.terms = t, make([]Offer, len(c.Offers)), make([]uint32, len(c.Offers))
+	for i, o := range c.Offers {
+		other.sold[i] = other.paid(o)
+		other.terms[i] = other.sold[i].terms(c.Currency)
+	}
 	return &other
 }
 

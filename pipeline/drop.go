@@ -15,17 +15,24 @@ const MaxSteps = 20
 
 // At is the offer at a place of the catalogue's, as it is sold at a kit time: at the price of its latest step, with all taxes in it.
 func (l *Levels) At(i int, at time.Duration) Offer {
-	o, level := l.Catalogue.Offers[i], l.Offers[i]
+	o, level := l.Catalogue.sold[i], l.Offers[i]
+	if len(o.Steps) == 0 {
+		return o
+	}
 	live := time.Duration(0) // for how long it has been; before it starts, and where that is not known, not at all
 	if level.Starts > 0 {
 		live = max(0, at-level.Starts)
 	}
-	for _, s := range l.Catalogue.Offers[i].Steps {
+	step := l.Catalogue.Offers[i]
+	for _, s := range o.Steps {
 		if live >= s.After && level.Sold >= s.Sold {
-			o.Price = s.Price
+			step.Price = s.Price
 		}
 	}
-	return l.Catalogue.paid(o)
+	if step.Price == l.Catalogue.Offers[i].Price {
+		return o
+	}
+	return l.Catalogue.paid(step)
 }
 
 // OfferAt finds an offer as it is sold at a kit time, and its place in the catalogue's Offers.
@@ -89,7 +96,7 @@ func (l *Levels) Terms(id string, at time.Duration) uint32 {
 		return 0
 	}
 	terms := l.Catalogue.terms[i]
-	if o := l.At(i, at); o.Price != l.Catalogue.Offers[i].Price {
+	if o := l.At(i, at); o.Price != l.Catalogue.sold[i].Price {
 		terms = o.terms(l.Catalogue.Currency)
 	}
 	const odd = 0x9e3779b1 // spreads the windows over all there are (Knuth, The Art of Computer Programming, 6.4)

@@ -32,9 +32,9 @@ type Config struct {
 	// StartAllowance is how long a new child may take to its first beat or picture: 10 s. Each that takes longer makes it
 	// twice as long for the next, up to 30 s: a slow card or a busy processor is no reason never to start.
 	StartAllowance time.Duration
-	// Silence is how long it may then be silent before it is killed: 500 ms. A life that was ended so within its first minute makes it
-	// twice as long, up to eight times: that is a processor which has too much to do, and a new start each few seconds would have no
-	// picture at all. Half of it is enough again after a minute in which a quarter of it would have been.
+	// Silence is how long it may then be silent before it is killed: 500 ms. A life that was ended so within its first seconds, or that was late
+	// before, makes it twice as long, up to eight times: that is a processor which has too much to do, and a new start each few seconds
+	// would have no picture at all. Half of it is enough again after a minute in which a quarter of it would have been.
 	Silence    time.Duration
 	MaxBackoff time.Duration // the longest wait between lives: 500 ms, so that the picture is back within a second of any end
 }

@@ -40,10 +40,13 @@ func (e *endurance) beat(now time.Time) time.Duration {
 	return e.silence << e.doubled
 }
 
-// overdue takes note that a beat did not come in time. After a long life that was a child that hung; soon after its start it may have been
-// the machine.
+// overdue takes note that a beat did not come in time. Where all those before it came in half of that, for some time, it was the child, which
+// hung; else it may have been the machine.
 func (e *endurance) overdue(now time.Time) {
-	if !e.life.IsZero() && now.Sub(e.life) < stretch {
+	if e.life.IsZero() {
+		return
+	}
+	if now.Sub(e.life) < steady || 2*e.longest > e.silence<<e.doubled {
 		e.doubled = min(e.doubled+1, mostDoubled)
 	}
 }

@@ -19,6 +19,7 @@ func TestSilenceIsBorneAsTheMachineNeeds(t *testing.T) {
 		"late in its first minute":     {lateUntil(time.Minute, 900*ms), 1, 500 * ms},
 		"late in its first two":        {lateUntil(2*time.Minute, 900*ms), 1, 500 * ms},
 		"late after ten minutes":       {lateFrom(10*time.Minute, 900*ms), 2, 1000 * ms},
+		"hangs now and then":           {hangsEach(20 * time.Second), 179, 500 * ms}, // which is found at once each time: nothing was late before
 		"hangs after half an hour":     {lateFrom(30*time.Minute, 0), 1, 500 * ms},
 		"always too late for anything": {func(time.Duration) time.Duration { return 5000 * ms }, 722, 4000 * ms},
 	} {
@@ -38,7 +39,7 @@ func TestSilenceIsBorneAsTheMachineNeeds(t *testing.T) {
 			ends++
 			e.begin()
 			now = now.Add(time.Second) // the next one's start
-			if gap == 0 {
+			if gap == 0 && name != "hangs now and then" {
 				c.gap = func(time.Duration) time.Duration { return 100 * ms }
 			}
 		}
@@ -61,6 +62,18 @@ func lateFrom(first, gap time.Duration) func(time.Duration) time.Duration {
 	return func(at time.Duration) time.Duration {
 		if at >= first {
 			return gap
+		}
+		return 100 * time.Millisecond
+	}
+}
+
+// hangsEach is a child that hangs after each so much of the time in which it runs.
+func hangsEach(d time.Duration) func(time.Duration) time.Duration {
+	last := time.Duration(0)
+	return func(at time.Duration) time.Duration {
+		if at-last >= d {
+			last = at
+			return 0
 		}
 		return 100 * time.Millisecond
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -104,35 +103,18 @@ func (r *reader) catalogue(root node) *pipeline.Catalogue {
 		return nil
 	}
 	r.only(o, "currency", "skus", "offers", "taxes", "rounding")
-	rules := pipeline.TaxRules{Added: r.oneOf(o, "taxes", "included", "added") == "added",
-		Rounding: pipeline.Rounding(r.oneOf(o, "rounding", texts(pipeline.Roundings)...))}
+	rules := pipeline.TaxRules{Added: r.oneOf(o, "taxes", "included", "included", "added") == "added",
+		Rounding: pipeline.Rounding(r.oneOf(o, "rounding", string(pipeline.HalfUp), texts(pipeline.Roundings)...))}
 	currency := r.text(root, o, "currency", 3)
 	if !validCurrency(currency) {
 		r.problem(r.at(root, o, "currency"), `currency: expected three capital letters of ISO 4217, such as "EUR"`)
 	}
 	skus, known := r.skus(root, o)
-	return pipeline.NewCatalogue(currency, skus, r.offers(root, o, known)).Under(rules)
-}
-
-// oneOf reads a text that is one of some; the first if it is absent.
-func (r *reader) oneOf(o *object, key string, all ...string) string {
-	v, there := o.fields[key]
-	if !there {
-		return all[0]
+	offers := r.offers(root, o, known)
+	if len(r.problems) > 0 {
+		return nil // an offer without lines has no price with taxes
 	}
-	s, _ := v.value.(string)
-	if !slices.Contains(all, s) {
-		r.problem(v.at, "%s: expected one of %q", key, all)
-		return all[0]
-	}
-	return s
-}
-
-func texts[T ~string](all []T) (list []string) {
-	for _, v := range all {
-		list = append(list, string(v))
-	}
-	return list
+	return pipeline.NewCatalogue(currency, skus, offers).Under(rules)
 }
 
 func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[string]pipeline.SKU) {
@@ -165,112 +147,6 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[stri
 		skus = append(skus, sku)
 	}
 	return skus, known
-}
-
-func (r *reader) offers(root node, o *object, known map[string]pipeline.SKU) (offers []pipeline.Offer) {
-	seen := map[string]bool{}
-	for _, n := range r.list(root, o, "offers", maxOffers) {
-		f, ok := n.value.(*object)
-		if !ok {
-			r.problem(n.at, `expected an object {"id", "title", "lines", "price"}`)
-			continue
-		}
-		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts", "steps", "pay")
-		offer := pipeline.Offer{ID: r.id(n, f, "id"), Title: r.text(n, f, "title", maxText),
-			Limit: int(r.whole(n, f, "limit", 1, maxStock, true)), PerVisitor: int(r.whole(n, f, "per_visitor", 1, maxStock, true)),
-			State: r.state(n, f), Lasts: time.Duration(r.whole(n, f, "lasts", 1, 7*24*3600, true)) * time.Second}
-		if seen[offer.ID] {
-			r.problem(r.at(n, f, "id"), "offer %q is there twice", offer.ID)
-		}
-		seen[offer.ID] = true
-		offer.Lines = r.lines(n, f, known)
-		r.price(n, f, &offer, known)
-		offer.Steps = r.steps(n, f, offer)
-		offers = append(offers, offer)
-	}
-	return offers
-}
-
-func (r *reader) lines(n node, f *object, known map[string]pipeline.SKU) (lines []pipeline.Line) {
-	list := r.list(n, f, "lines", maxLines)
-	if len(list) == 0 {
-		r.problem(r.at(n, f, "lines"), `lines: expected at least one {"sku", "n"}`)
-	}
-	for _, ln := range list {
-		l, ok := ln.value.(*object)
-		if !ok {
-			r.problem(ln.at, `expected an object {"sku", "n"}`)
-			continue
-		}
-		r.only(l, "sku", "n")
-		line := pipeline.Line{SKU: r.id(ln, l, "sku"), N: int(r.whole(ln, l, "n", 1, maxPieces, false))}
-		if _, there := known[line.SKU]; line.SKU != "" && !there {
-			r.problem(r.at(ln, l, "sku"), "sku %q is not in skus", line.SKU)
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// price is what an offer costs: so much, or what some of its pieces do.
-func (r *reader) price(n node, f *object, offer *pipeline.Offer, known map[string]pipeline.SKU) {
-	pay, there := f.fields["pay"]
-	if !there {
-		offer.Price = r.whole(n, f, "price", 0, maxMinor, false)
-		return
-	}
-	if v, both := f.fields["price"]; both {
-		r.problem(v.at, "price: the offer has pay, and goes by the prices of its pieces: expected one or the other")
-	}
-	pieces := 0
-	for _, l := range offer.Lines {
-		pieces += l.N
-	}
-	offer.Pay = int(r.whole(n, f, "pay", 1, int64(max(1, pieces-1)), false))
-	if offer.Price = paying(*offer, known); offer.Price > maxMinor {
-		r.problem(pay.at, "pay: that costs %d: expected at most %d", offer.Price, maxMinor)
-	}
-}
-
-// paying is what the pieces of an offer cost that are paid for: the dearest.
-func paying(o pipeline.Offer, known map[string]pipeline.SKU) (sum int64) {
-	var each []int64
-	for _, l := range o.Lines {
-		each = append(each, slices.Repeat([]int64{known[l.SKU].Price}, l.N)...)
-	}
-	slices.Sort(each)
-	for _, p := range each[max(0, len(each)-o.Pay):] {
-		sum += p
-	}
-	return sum
-}
-
-// steps are an offer's other prices: each begins later than the one before it, and before the offer is over or sold out by its own bounds.
-func (r *reader) steps(n node, f *object, offer pipeline.Offer) (steps []pipeline.Step) {
-	if _, there := f.fields["steps"]; !there {
-		return nil
-	}
-	var last pipeline.Step
-	for _, sn := range r.list(n, f, "steps", pipeline.MaxSteps) {
-		s, ok := sn.value.(*object)
-		if !ok {
-			r.problem(sn.at, `expected an object {"after", "sold", "price"}`)
-			continue
-		}
-		r.only(s, "after", "sold", "price")
-		step := pipeline.Step{After: time.Duration(r.whole(sn, s, "after", 0, 7*24*3600, true)) * time.Second, Sold: int(r.whole(sn, s, "sold", 0, maxStock, true)),
-			Price: r.whole(sn, s, "price", 0, maxMinor, false)}
-		switch {
-		case step.After < last.After || step.Sold < last.Sold || step.After == last.After && step.Sold == last.Sold:
-			r.problem(sn.at, "a step that begins no later than the one before it: expected more seconds in after, or more pieces in sold, and less of neither")
-		case offer.Lasts > 0 && step.After >= offer.Lasts:
-			r.problem(r.at(sn, s, "after"), "after: the offer is over by then: expected fewer than its %d s", offer.Lasts/time.Second)
-		case offer.Limit > 0 && step.Sold >= offer.Limit:
-			r.problem(r.at(sn, s, "sold"), "sold: no more than that are sold at all: expected fewer than its limit of %d", offer.Limit)
-		}
-		steps, last = append(steps, step), step
-	}
-	return steps
 }
 
 // at is where to point for a key: its value, or the object that lacks it.
@@ -401,17 +277,23 @@ func (r *reader) tax(n node, o *object) pipeline.TaxRate {
 	return rate
 }
 
-func (r *reader) state(n node, o *object) pipeline.OfferState {
-	v, there := o.fields["state"]
+// oneOf reads a text that is one of some, or absent.
+func (r *reader) oneOf(o *object, key, absent string, all ...string) string {
+	v, there := o.fields[key]
 	if !there {
-		return pipeline.OfferLive
+		return absent
 	}
 	s, _ := v.value.(string)
-	for _, known := range pipeline.OfferStates {
-		if s == string(known) {
-			return known
-		}
+	if !slices.Contains(all, s) {
+		r.problem(v.at, "%s: expected one of %q", key, all)
+		return absent
 	}
-	r.problem(v.at, "state: expected one of %q", pipeline.OfferStates)
-	return pipeline.OfferHidden
+	return s
+}
+
+func texts[T ~string](all []T) (list []string) {
+	for _, v := range all {
+		list = append(list, string(v))
+	}
+	return list
 }

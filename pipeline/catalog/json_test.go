@@ -160,6 +160,8 @@ func TestALargeBadFileIsAnsweredToo(t *testing.T) {
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte(`{"currency":"EUR","skus":[],"offers":[]}`))
+	f.Add([]byte(strings.Replace(good, `"EUR"`, `"EUR","taxes":"added","rounding":"up"`, 1)))
+	f.Add([]byte(`{"currency":"EUR","taxes":"added","skus":[],"offers":[{"id":"o","title":"O","lines":[],"price":1}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		c, err := JSON("f", doc)
 		if (c == nil) == (err == nil) {
@@ -171,7 +173,8 @@ func FuzzJSON(f *testing.F) {
 			}
 			return
 		}
-		for _, o := range c.Offers {
+		for i := range c.Offers {
+			o := (&pipeline.Levels{Catalogue: c, Offers: make([]pipeline.Level, len(c.Offers))}).At(i, 0)
 			var sum int64
 			for _, l := range pipeline.Price(c, o) {
 				sum += l.Amount

@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -51,8 +49,7 @@ func (g *group) paid(p pipeline.Paid) (out pipeline.PaidOutcome, err error) {
 	case p.Money.Minor == 0 || p.Money.Minor > owed:
 		refuse(fmt.Sprintf("%s are owed for it.", pipeline.Money{Minor: max(0, owed), Currency: p.Money.Currency}))
 	default:
-		sum := sha256.Sum256([]byte("paid " + p.ID))
-		act, err := g.serve(pipeline.CounterAct{ID: ulid.ULID(sum[:16]).String(), Ticket: p.Ticket, Do: pipeline.Pay, Payment: pipeline.ByLink, Amount: p.Money.Minor, Via: pipeline.ViaCheckout})
+		act, err := g.serve(pipeline.CounterAct{ID: derived("paid " + p.ID), Ticket: p.Ticket, Do: pipeline.Pay, Payment: pipeline.ByLink, Amount: p.Money.Minor, Via: pipeline.ViaCheckout})
 		if err != nil {
 			return out, err
 		}
@@ -89,13 +86,12 @@ func findPaid(conn *sqlite.Conn, id string) (out pipeline.PaidOutcome, ok bool, 
 
 // Payments lists what was said elsewhere to be paid, newest first, at most n; with refused only what nobody owed.
 func (s *Store) Payments(ctx context.Context, refused bool, n int) (list []pipeline.PaidOutcome, err error) {
-	where := "WHERE outcome <> ? "
-	args := []any{"", n}
+	where := ""
 	if refused {
-		args[0] = string(pipeline.Confirmed)
+		where = "WHERE outcome <> 'confirmed' "
 	}
 	err = s.query(ctx, "list payments", func(c *sqlite.Conn) error {
-		return sqlitex.Execute(c, paidColumns+where+"ORDER BY rowid DESC LIMIT ?", &sqlitex.ExecOptions{Args: args, ResultFunc: func(q *sqlite.Stmt) error {
+		return sqlitex.Execute(c, paidColumns+where+"ORDER BY rowid DESC LIMIT ?", &sqlitex.ExecOptions{Args: []any{n}, ResultFunc: func(q *sqlite.Stmt) error {
 			list = append(list, scanPaid(q))
 			return nil
 		}})
@@ -148,7 +144,7 @@ func (s *Store) Release(ctx context.Context) (numbers []string, err error) {
 		}
 		for _, t := range ts {
 			if t.Paid == 0 { // whoever paid some of it is talked to
-				out, err := g.serve(pipeline.CounterAct{ID: derived(t.Tap), Ticket: t.Number, Do: pipeline.Void, Restock: true, Note: "not paid in time", Via: pipeline.ViaKit})
+				out, err := g.serve(pipeline.CounterAct{ID: derived("release " + t.Tap), Ticket: t.Number, Do: pipeline.Void, Restock: true, Note: "not paid in time", Via: pipeline.ViaKit})
 				if err != nil {
 					return err
 				}

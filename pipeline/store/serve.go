@@ -77,7 +77,7 @@ func (g *group) exchange(t pipeline.Ticket, was string, out pipeline.CounterOutc
 			return false, err
 		}
 		if credit := min(-out.Money, by.Total.Minor); credit > 0 {
-			paid := pipeline.CounterAct{ID: derived(out.ID), Ticket: by.Number, Do: pipeline.Pay, Payment: out.Payment, Amount: credit, Via: out.Via}
+			paid := pipeline.CounterAct{ID: derived("exchange " + out.ID), Ticket: by.Number, Do: pipeline.Pay, Payment: out.Payment, Amount: credit, Via: out.Via}
 			if _, err := g.serve(paid); err != nil {
 				return false, err
 			}
@@ -114,15 +114,10 @@ func (g *group) sellFor(t pipeline.Ticket, act pipeline.CounterOutcome) (by pipe
 	return pipeline.Ticket{N: g.number, Number: sold.Ticket, Title: o.Title, Lines: o.Lines, Total: o.Total}, "", nil
 }
 
-// derived is the ULID of what comes with an act, always the same.
-func derived(id string) string {
-	u, err := ulid.ParseStrict(id)
-	if err != nil {
-		panic("store: " + err.Error()) // it was checked
-	}
-	sum := sha256.Sum256([]byte("with " + id))
-	copy(u[6:], sum[:])
-	return u.String()
+// derived is the ULID of an act that comes of something else, always the same.
+func derived(of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return ulid.ULID(sum[:16]).String()
 }
 
 // settle writes how far a ticket is now, and what that means for stock, offer and slip.

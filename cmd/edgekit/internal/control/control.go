@@ -150,8 +150,9 @@ func (c *Control) Handler() http.Handler {
 func (c *Control) offers() []wire.OfferLevel {
 	l := c.Book.Levels()
 	list := make([]wire.OfferLevel, len(l.Catalogue.Offers))
+	now := c.Now()
 	for i := range l.Catalogue.Offers {
-		o, now := l.At(i, c.Now()), c.Now()
+		o := l.At(i, now)
 		list[i] = wire.OfferLevel{ID: o.ID, Title: o.Title, Price: o.Price, State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
 	}
 	return list

@@ -166,7 +166,8 @@ func (k *Kit) link(offer string, life time.Duration) string {
 	if all := k.pages(""); len(all) > 0 {
 		page = all[0]
 	}
-	return strings.ToUpper(page+"t/") + k.mint.Link(offer, k.store.Levels().Terms(offer, k.clock.Now()), k.clock.Now(), life) // capitals: the code has fewer and larger squares
+	now := k.clock.Now()
+	return strings.ToUpper(page+"t/") + k.mint.Link(offer, k.store.Levels().Terms(offer, now), now, life) // capitals: the code has fewer and larger squares
 }
 
 // joinCode is the code that joins the kit's own Wi-Fi, if it makes one.

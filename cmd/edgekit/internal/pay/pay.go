@@ -4,7 +4,6 @@ package pay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -109,18 +108,16 @@ func (d *Desk) Links(ctx context.Context, viewer string, tickets []pipeline.Tick
 
 // ServeHTTP takes a checkout's word that a ticket was paid. Whoever sends it is to send it again after a 5xx, and after no other status.
 func (d *Desk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	answer := func(status int, detail string) {
-		rw.Header().Set("Content-Type", "application/json")
-		rw.WriteHeader(status)
-		json.NewEncoder(rw).Encode(map[string]string{"detail": detail}) // an error is the sender gone
+	answer := func(status int, reason, detail string) {
+		wire.Refuse(rw, wire.Problem{Status: status, Reason: reason, Detail: detail})
 	}
 	if d.Checkout == nil {
-		answer(http.StatusNotFound, "this kit has no checkout: set one below [pay]")
+		answer(http.StatusNotFound, "not-found", "this kit has no checkout: set one below [pay]")
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, payment.MaxBody))
 	if err != nil {
-		answer(http.StatusRequestEntityTooLarge, "the body is too large, or did not come whole")
+		answer(http.StatusRequestEntityTooLarge, "malformed", "the body is too large, or did not come whole")
 		return
 	}
 	header := r.Header.Get("Edgekit-Signature")
@@ -133,28 +130,27 @@ func (d *Desk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusNoContent)
 		return
 	case errors.Is(err, payment.ErrSignature):
-		answer(http.StatusUnauthorized, err.Error())
+		answer(http.StatusUnauthorized, "signature", err.Error())
 		return
 	case errors.Is(err, payment.ErrElsewhere):
-		answer(http.StatusNotFound, err.Error())
+		answer(http.StatusNotFound, "not-found", err.Error())
 		return
 	case err != nil:
-		answer(http.StatusBadRequest, err.Error())
+		answer(http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
 	out, err := d.Book.Paid(r.Context(), p)
 	switch {
 	case errors.As(err, new(store.ErrUnknown)):
-		answer(http.StatusNotFound, payment.ErrElsewhere.Error())
+		answer(http.StatusNotFound, "not-found", payment.ErrElsewhere.Error())
 	case err != nil:
 		d.Log.Warn("payment not recorded", "ticket", p.Ticket, "err", err)
-		answer(http.StatusServiceUnavailable, "the kit cannot record that right now: send it again")
+		answer(http.StatusServiceUnavailable, "unavailable", "the kit cannot record that right now: send it again")
 	default:
 		if !out.OK() && !out.Repeat {
 			d.Log.Warn("paid, and not owed", "ticket", p.Ticket, "says", out.Details)
 		}
-		rw.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(rw).Encode(wire.FromPaid(out))
+		wire.Reply(rw, http.StatusOK, wire.FromPaid(out))
 	}
 }
 
@@ -163,13 +159,12 @@ func (d *Desk) List(rw http.ResponseWriter, r *http.Request) {
 	ps, err := d.Book.Payments(r.Context(), r.URL.Query().Has("refused"), listed)
 	if err != nil {
 		d.Log.Warn("payments not read", "err", err)
-		rw.WriteHeader(http.StatusServiceUnavailable)
+		wire.Refuse(rw, wire.Problem{Status: http.StatusServiceUnavailable, Reason: "unavailable", Detail: "the kit cannot read its payments right now: try again"})
 		return
 	}
 	list := make([]wire.Payment, len(ps))
 	for i, p := range ps {
 		list[i] = wire.FromPaid(p)
 	}
-	rw.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(rw).Encode(list)
+	wire.Reply(rw, http.StatusOK, list)
 }
