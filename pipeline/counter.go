@@ -387,3 +387,7 @@ type Closing struct {
 	At     time.Duration // kit time
 	Wall   time.Time     // as the kit believed
 }
+
+// Before is the number after which the next day's tickets are numbered: each day has a letter of its own, or several, so that a slip of yesterday's is not
+// taken for one of today's.
+func (c Closing) Before() int64 { return (c.Ticket + series - 1) / series * series }

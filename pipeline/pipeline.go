@@ -195,18 +195,20 @@ func (m Money) String() string {
 	return symbol + " " + n
 }
 
+// series is how many tickets there are of a letter.
+const series = 999
+
 // TicketNumber writes the n-th ticket's number, from 1, B-001 … Z-999, AA-001 …; short enough to be
 // called out over a counter.
 func TicketNumber(n int64) string {
-	series := (n - 1) / 999
 	letters := ""
-	for s := series; ; s = s/26 - 1 {
+	for s := (n - 1) / series; ; s = s/26 - 1 {
 		letters = string(rune('A'+s%26)) + letters
 		if s < 26 {
 			break
 		}
 	}
-	return fmt.Sprintf("%s-%03d", letters, (n-1)%999+1)
+	return fmt.Sprintf("%s-%03d", letters, (n-1)%series+1)
 }
 
 // ParseTicketNumber is the way back from TicketNumber; false: it is none.
@@ -216,12 +218,12 @@ func ParseTicketNumber(s string) (int64, bool) {
 	if !ok || err != nil || len(digits) != 3 || n < 1 || len(letters) < 1 || len(letters) > 4 {
 		return 0, false
 	}
-	series := int64(0)
+	before := int64(0)
 	for _, c := range letters {
 		if c < 'A' || c > 'Z' {
 			return 0, false
 		}
-		series = series*26 + int64(c-'A') + 1
+		before = before*26 + int64(c-'A') + 1
 	}
-	return (series-1)*999 + int64(n), true
+	return (before-1)*series + int64(n), true
 }

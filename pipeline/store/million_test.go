@@ -92,6 +92,10 @@ func operate(s *Store, n int) (said string, err error) {
 		}
 		return fmt.Sprint(out.Outcome, " ", out.Money, " ", out.Details), err
 	case what < 19:
+		if rnd.IntN(1000) == 0 {
+			c, err := s.CloseTill(ctx, id)
+			return fmt.Sprint("closed ", c.N, " ", c.Ticket), err
+		}
 		offer, state, in := crowded.Offers[rnd.IntN(3)].ID, pipeline.OfferLive, time.Duration(0)
 		switch rnd.IntN(10) {
 		case 0:
@@ -167,7 +171,7 @@ func sells(of string, to io.Writer) error {
 	return fault
 }
 
-// TestManyOperationsThroughCrashes: sales, hand-overs, voids, returns, exchanges, corrections, offers that are ended, started and counted down, by 256 at once, a fifth of them
+// TestManyOperationsThroughCrashes: sales, hand-overs, voids, returns, exchanges, corrections, offers that are ended, started and counted down, days that end, by 256 at once, a fifth of them
 // repeats, in a process that is killed again and again. Each is sold at the price of its step, to the piece. What was said to be so stays so, word by word, and all that is in the journal, added up one after the other, is what there is: nothing is sold that is
 // not there, at no moment. The same is run with a million: `make test` does.
 func TestManyOperationsThroughCrashes(t *testing.T) {
@@ -277,7 +281,7 @@ func replayed(t *testing.T, s *Store, said []string) (sales, served, corrected i
 		t.Fatal(err)
 	}
 	tickets, prices := map[int64]*modelTicket{}, map[int64]int{}
-	var net int64
+	var net, next int64
 	for at, e := range entries(t, s) {
 		switch e.Kind {
 		case journal.Sale:
@@ -302,9 +306,14 @@ func replayed(t *testing.T, s *Store, said []string) (sales, served, corrected i
 				stock[l.SKU] -= l.N
 			}
 			net += e.Total
-			if e.Ticket != int64(sales) || offer.Limit > 0 && sold[e.Offer] > offer.Limit || offer.PerVisitor > 0 && had[who] > offer.PerVisitor {
-				t.Fatalf("entry %d: sale %d as ticket %d, %d of %s, %d for %s", at, sales, e.Ticket, sold[e.Offer], e.Offer, had[who], who)
+			if next++; e.Ticket != next || offer.Limit > 0 && sold[e.Offer] > offer.Limit || offer.PerVisitor > 0 && had[who] > offer.PerVisitor {
+				t.Fatalf("entry %d: ticket %d, expected %d; %d of %s, %d for %s", at, e.Ticket, next, sold[e.Offer], e.Offer, had[who], who)
 			}
+		case journal.Closing:
+			if e.Ticket > next || next-e.Ticket >= 999 {
+				t.Fatalf("entry %d: closed up to ticket %d, after %d", at, e.Ticket, next)
+			}
+			next = (e.Ticket + 998) / 999 * 999
 		case journal.Stock:
 			corrected++
 			stock[e.Lines[0].SKU] += e.Lines[0].N

@@ -120,12 +120,16 @@ func (g *group) markSoldOut(out *pipeline.PressOutcome) error {
 }
 
 func (g *group) reprint(out *pipeline.PressOutcome) error {
-	if g.number == 0 {
+	last, err := lastSold(g.conn)
+	if err != nil {
+		return err
+	}
+	if last == 0 {
 		return refusePress(out, "There is no slip yet.")
 	}
-	number := pipeline.TicketNumber(g.number)
-	out.Ticket = g.number
-	ts, err := listTickets(g.conn, "WHERE number = ?", g.number)
+	number := pipeline.TicketNumber(last)
+	out.Ticket = last
+	ts, err := listTickets(g.conn, "WHERE number = ?", last)
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (g *group) reprint(out *pipeline.PressOutcome) error {
 	}
 	q := g.conn.Prep("UPDATE sales SET print = ? WHERE number = ? AND print = ?")
 	q.BindInt64(1, int64(pipeline.PrintSending)) // which is printed as a possible copy
-	q.BindInt64(2, g.number)
+	q.BindInt64(2, last)
 	q.BindInt64(3, int64(pipeline.Printed))
 	if _, err := q.Step(); err != nil {
 		return fmt.Errorf("store: ticket %s: %w", number, err)

@@ -88,6 +88,14 @@ func (s *Store) Tickets(ctx context.Context, n int) ([]pipeline.Ticket, error) {
 	return s.tickets(ctx, "ORDER BY number DESC LIMIT ?", n)
 }
 
+// Count is how many tickets there are.
+func (s *Store) Count(ctx context.Context) (n int64, err error) {
+	err = s.query(ctx, "count tickets", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, "SELECT count(*) FROM sales", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error { n = q.ColumnInt64(0); return nil }})
+	})
+	return n, err
+}
+
 // TicketsOf lists a viewer's latest tickets, newest first, at most n.
 func (s *Store) TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error) {
 	return s.tickets(ctx, "WHERE number IN (SELECT sale FROM taps WHERE viewer = ? AND sale IS NOT NULL ORDER BY sale DESC LIMIT ?) ORDER BY number DESC", viewer, n)
@@ -179,7 +187,17 @@ func setMeta(conn *sqlite.Conn, key string, value []byte) error {
 	return q.Reset()
 }
 
+// lastNumber is after which the next ticket is numbered: the last one's, or where the day begins that came after the last closing.
 func lastNumber(conn *sqlite.Conn) (int64, error) {
+	sold, err := lastSold(conn)
+	if err != nil {
+		return 0, err
+	}
+	last, _, err := findClosing(conn, "ORDER BY n DESC LIMIT 1")
+	return max(sold, last.Before()), err
+}
+
+func lastSold(conn *sqlite.Conn) (int64, error) {
 	q := conn.Prep("SELECT coalesce(max(number), 0) FROM sales")
 	defer q.Reset()
 	if _, err := q.Step(); err != nil {

@@ -32,7 +32,11 @@ func (s *Store) CloseTill(ctx context.Context, id string) (c pipeline.Closing, e
 		if err != nil {
 			return err
 		}
-		c = pipeline.Closing{N: last.N + 1, ID: id, Ticket: g.number, Act: int64(act), At: g.at, Wall: g.wall}
+		sold, err := lastSold(g.conn)
+		if err != nil {
+			return err
+		}
+		c = pipeline.Closing{N: last.N + 1, ID: id, Ticket: sold, Act: int64(act), At: g.at, Wall: g.wall}
 		q := g.conn.Prep("INSERT INTO closings (n, id, ticket, act, at, wall) VALUES (?, ?, ?, ?, ?, ?)")
 		q.BindInt64(1, c.N)
 		q.BindText(2, c.ID)
@@ -43,7 +47,11 @@ func (s *Store) CloseTill(ctx context.Context, id string) (c pipeline.Closing, e
 			return fmt.Errorf("store: closing: %w", err)
 		}
 		q.Reset()
-		return g.append(journal.Entry{Kind: journal.Closing, Kit: c.At.Milliseconds(), Wall: c.Wall.UnixMilli(), Boot: g.boot, Ticket: c.Ticket, Tap: binaryID(id)})
+		if err := g.append(journal.Entry{Kind: journal.Closing, Kit: c.At.Milliseconds(), Wall: c.Wall.UnixMilli(), Boot: g.boot, Ticket: c.Ticket, Tap: binaryID(id)}); err != nil {
+			return err
+		}
+		g.number = max(g.number, c.Before())
+		return nil
 	})
 	return c, err
 }

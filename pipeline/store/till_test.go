@@ -16,21 +16,25 @@ import (
 )
 
 // TestATillRollIsWhatTheJournalSays: of random days, with closings anywhere and a restart between, each roll's sums are those of the journal's entries between two
-// closings, added up by nothing but addition.
+// closings, added up by nothing but addition. Each day has its own letter.
 func TestATillRollIsWhatTheJournalSays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kit.db")
 	s, stop := running(t, path, Options{})
 	ctx := context.Background()
 	rnd := rand.New(rand.NewPCG(7, 7))
-	tickets, closings := 0, 0
+	var tickets []string
+	closings, letters := 0, map[byte]int{}
 	for n := range 300 {
 		switch what := rnd.IntN(10); {
 		case what < 4:
-			if act(t, s, order(n, fmt.Sprint("v", n), []string{"mug", "set", "one"}[rnd.IntN(3)])).OK() {
-				tickets++
+			if out := act(t, s, order(n, fmt.Sprint("v", n), []string{"mug", "set", "one"}[rnd.IntN(3)])); out.OK() {
+				tickets = append(tickets, out.Ticket)
+				if letters[out.Ticket[0]]++; out.Ticket[1:] != fmt.Sprintf("-%03d", letters[out.Ticket[0]]) || len(letters) > closings+1 {
+					t.Fatalf("%s after %d closings: each day begins a letter, with 001", out.Ticket, closings)
+				}
 			}
-		case what < 9 && tickets > 0:
-			a := counterAct(n, pipeline.TicketNumber(int64(rnd.IntN(tickets)+1)), pipeline.CounterActions[rnd.IntN(len(pipeline.CounterActions))])
+		case what < 9 && len(tickets) > 0:
+			a := counterAct(n, tickets[rnd.IntN(len(tickets))], pipeline.CounterActions[rnd.IntN(len(pipeline.CounterActions))])
 			if a.Do != pipeline.Ready && a.Do != pipeline.Undo {
 				a.Payment = pipeline.Payments[rnd.IntN(3)]
 			}
@@ -49,8 +53,8 @@ func TestATillRollIsWhatTheJournalSays(t *testing.T) {
 			s, _ = running(t, path, Options{})
 		}
 	}
-	if closings < 3 || tickets < 20 {
-		t.Fatalf("%d closings of %d tickets prove little", closings, tickets)
+	if closings < 3 || len(tickets) < 20 || len(letters) < 3 {
+		t.Fatalf("%d closings of %d tickets of %d days prove little", closings, len(tickets), len(letters))
 	}
 	type sums struct{ Tickets, Net, Tax, Paid int64 }
 	said := []sums{{}}

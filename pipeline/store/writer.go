@@ -144,13 +144,13 @@ func (g *group) apart(do func(*group) error) (failed, err error) {
 	if err := g.flush(); err != nil { // under the catalogue it was counted in: do may bring another
 		return nil, err
 	}
-	levels, after := g.levels, len(g.after)
+	levels, number, fresh, after := g.levels, g.number, len(g.fresh), len(g.after)
 	g.levels = levels.Clone()
 	end := sqlitex.Save(g.conn)
 	failed = do(g)
 	end(&failed)
 	if failed != nil {
-		g.levels, g.after = levels, g.after[:after]
+		g.levels, g.number, g.fresh, g.after = levels, number, g.fresh[:fresh], g.after[:after]
 	}
 	if failed != nil && g.conn.AutocommitEnabled() {
 		return nil, failed // SQLite has rolled all of it back (sqlite.org/lang_transaction.html, section 3)

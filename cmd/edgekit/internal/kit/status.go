@@ -29,8 +29,8 @@ func (k *Kit) scheme() string {
 func (k *Kit) status() wire.KitStatus {
 	s := wire.KitStatus{Kit: k.id, Viewer: listen.Address("http", k.visitors), Console: listen.Address(k.scheme(), k.operators) + "/console",
 		Pairing: k.console.Code(), Viewers: k.watching(), Disk: k.diskState()}
-	if latest, err := k.store.Tickets(context.Background(), 1); err == nil && len(latest) > 0 {
-		s.Tickets = latest[0].N
+	if n, err := k.store.Count(context.Background()); err == nil {
+		s.Tickets = n
 	}
 	for _, d := range k.devices() {
 		s.Devices = append(s.Devices, wire.Device{Device: d.Device, Name: d.Name, State: string(d.State), Reason: d.Reason})
