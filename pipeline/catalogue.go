@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -22,7 +23,14 @@ type SKU struct {
 	Uncounted bool // there is always one more: a service, or made to order; Stock is 0
 
 	Barcode string // what is printed on it, as a code's text; empty: nothing but SKU may be
+
+	Product    string // what it is one of several kinds of, such as "T-shirt"; empty: of nothing
+	Variant    string // what sets it apart from the others, such as "Red, L"
+	PerVisitor int    // pieces that one visitor may have, by whatever offers; 0: no limit
 }
+
+// Label is what it is called beside others that one can choose.
+func (s SKU) Label() string { return cmp.Or(s.Variant, s.Title) }
 
 // OfferState is where an offer is in its life.
 type OfferState string
@@ -40,10 +48,13 @@ const (
 // OfferStates lists the states that a catalogue or an operator may set.
 var OfferStates = []OfferState{OfferHidden, OfferSoon, OfferLive, OfferOver, OfferWithdrawn, OfferSoldOut}
 
-// Line is so many pieces of a SKU in an offer.
+// Line is so many pieces in an offer: of a SKU, or of those that the buyer chooses.
 type Line struct {
-	SKU string
-	N   int
+	SKU string   // empty: the buyer chooses
+	N   int      //
+	Of  []string // SKUs to choose from, each as often as one likes; none of them is in another line
+
+	Chosen bool `cbor:"-"` // SKU was, see Levels.Pick; never in a catalogue
 }
 
 // Offer is a SKU or bundle at a price, as the catalogue has it.
@@ -51,9 +62,9 @@ type Offer struct {
 	ID         string
 	Title      string
 	Lines      []Line
-	Price      int64         // of the whole offer, in minor units: in a catalogue with or without taxes, see TaxRules; as it is sold (Levels.At), what is paid
+	Price      int64         // of the whole offer, in minor units: in a catalogue with or without taxes, see TaxRules; as it is sold (Levels.At), what is paid, or the least that is
 	Net        int64         // of that, as it is sold, what is not tax, where taxes are added; else 0
-	Pay        int           // so many of its pieces are paid for, the dearest, and the rest is free: Price goes by that; 0: Price was set
+	Pay        int           // so many of its pieces are paid for, the dearest, and the rest is free: Price goes by that, of what is chosen; 0: Price was set
 	Limit      int           // how many may be sold in all; 0: as many as there is stock
 	PerVisitor int           // how many one visitor may have; 0: no limit
 	State      OfferState    // in which it is imported
@@ -97,8 +108,8 @@ func (c *Catalogue) Under(t TaxRules) *Catalogue {
 	other := *c
 	other.Taxes, other.sold, other.terms = t, make([]Offer, len(c.Offers)), make([]uint32, len(c.Offers))
 	for i, o := range c.Offers {
-		other.sold[i] = other.paid(o)
-		other.terms[i] = other.sold[i].terms(c.Currency)
+		other.sold[i] = other.asSold(o)
+		other.terms[i] = other.termsOf(other.sold[i])
 	}
 	return &other
 }
@@ -154,9 +165,16 @@ func (l *Levels) Tagged(tag uint32, at time.Duration) (offers []Offer) {
 	return offers
 }
 
-func (o Offer) terms(currency string) uint32 {
+// termsOf names what an offer costs and has in it, as it is sold.
+func (c *Catalogue) termsOf(o Offer) uint32 {
 	h := fnv.New32a()
-	fmt.Fprintln(h, currency, o.Price, o.Lines)
+	fmt.Fprintln(h, c.Currency, o.Price, o.Pay, o.Lines)
+	for _, l := range o.Lines {
+		for _, id := range l.Of { // by which one what is chosen costs more than another
+			sku, _, _ := c.SKU(id)
+			fmt.Fprintln(h, sku.Price, sku.Tax)
+		}
+	}
 	return max(1, h.Sum32())
 }
 
@@ -164,7 +182,9 @@ func (o Offer) terms(currency string) uint32 {
 type Level struct {
 	State OfferState
 	Sold  int
-	Ends  time.Duration // kit time at which it is over; 0: none
+	// Kept is how many are kept for those whose turn it is in the line for it, and Waiting how many stand in that line behind them: see Place.
+	Kept, Waiting int
+	Ends          time.Duration // kit time at which it is over; 0: none
 	// Starts is the kit time at which an announced offer goes live by itself, 0: it does not; of a live one, at which it did.
 	Starts time.Duration
 	// Window counts how often it went live after it was not: what was shown in one window sells nothing in the next.
@@ -194,24 +214,55 @@ func (l *Levels) Left(id string) int {
 	}
 	left := -1
 	if offer.Limit > 0 {
-		left = max(0, offer.Limit-l.Offers[i].Sold)
+		left = max(0, offer.Limit-l.Offers[i].Sold-l.Offers[i].Kept)
 	}
 	for _, line := range offer.Lines {
-		need := 0
-		for _, other := range offer.Lines {
-			if other.SKU == line.SKU {
-				need += other.N
+		need, of := line.N, line.Of
+		if len(of) == 0 {
+			of, need = []string{line.SKU}, 0
+			for _, other := range offer.Lines {
+				if other.SKU == line.SKU {
+					need += other.N
+				}
 			}
 		}
-		sku, at, ok := l.Catalogue.SKU(line.SKU)
-		if !ok || need <= 0 {
+		there, counted := l.pieces(of)
+		if need <= 0 {
 			return 0
 		}
-		if can := max(0, l.Stock[at]) / need; !sku.Uncounted && (left < 0 || can < left) {
+		if can := there / need; counted && (left < 0 || can < left) {
 			left = can
 		}
 	}
 	return left
+}
+
+// Has tells whether all that is in an offer, with all chosen, is left.
+func (l *Levels) Has(o Offer) bool {
+	need := map[string]int{}
+	for _, line := range o.Lines {
+		need[line.SKU] += line.N
+	}
+	for id, n := range need {
+		if there, counted := l.pieces([]string{id}); counted && there < n {
+			return false
+		}
+	}
+	return true
+}
+
+// pieces is how many there are of some SKUs together; counted is false where there is always one more.
+func (l *Levels) pieces(of []string) (n int, counted bool) {
+	for _, id := range of {
+		sku, at, ok := l.Catalogue.SKU(id)
+		switch {
+		case ok && sku.Uncounted:
+			return 0, false
+		case ok:
+			n += max(0, l.Stock[at])
+		}
+	}
+	return n, true
 }
 
 // Of is how many times an offer could be sold at the start: what Left is measured against; below zero: as often as anybody wants it.
@@ -251,7 +302,7 @@ func (l *Levels) OfferOf(sku string, at time.Duration) (offer Offer, ok bool) {
 func (o Offer) pieces(sku string) (n int) {
 	has := false
 	for _, l := range o.Lines {
-		n, has = n+l.N, has || l.SKU == sku
+		n, has = n+l.N, has || l.SKU == sku || slices.Contains(l.Of, sku)
 	}
 	if !has {
 		return 0

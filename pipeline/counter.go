@@ -44,12 +44,13 @@ type CounterAct struct {
 	ID      string
 	Ticket  string // its number
 	Do      CounterAction
-	Pieces  []int   // of HandOver, Void and TakeBack: how many of each of the ticket's lines; nil: all that there are for it
-	Payment Payment // of Pay and HandOver: how money came in; of Void and TakeBack: how it goes back, if some was paid for it. "": none does
-	Amount  int64   // of Pay: minor units; 0: all that is owed
-	Restock bool    // of Void and TakeBack: the pieces are for sale again
-	For     string  // of Void and TakeBack: the offer that they are exchanged for, which is sold with it, or neither is done; "": for none
-	Note    string  // in the operator's own words; at most 200 characters
+	Pieces  []int    // of HandOver, Void and TakeBack: how many of each of the ticket's lines; nil: all that there are for it
+	Payment Payment  // of Pay and HandOver: how money came in; of Void and TakeBack: how it goes back, if some was paid for it. "": none does
+	Amount  int64    // of Pay: minor units; 0: all that is owed
+	Restock bool     // of Void and TakeBack: the pieces are for sale again
+	For     string   // of Void and TakeBack: the offer that they are exchanged for, which is sold with it, or neither is done; "": for none
+	Choice  []string // of For: what is chosen in it, as in Tap
+	Note    string   // in the operator's own words; at most 200 characters
 	Via     Channel
 }
 
@@ -60,7 +61,7 @@ func (a CounterAct) Valid() bool {
 	return ValidTapID(a.ID) && isTicket && slices.Contains(CounterActions, a.Do) &&
 		(a.Pieces == nil || moves && len(a.Pieces) <= 64 && slices.Min(append([]int{0}, a.Pieces...)) == 0) &&
 		(a.Payment == "" && a.Do != Pay || slices.Contains(Payments, a.Payment) && (moves || a.Do == Pay)) &&
-		(a.Amount == 0 || a.Do == Pay && a.Amount > 0) && (!a.Restock && a.For == "" || a.Do == Void || a.Do == TakeBack) && len(a.For) <= 64 &&
+		(a.Amount == 0 || a.Do == Pay && a.Amount > 0) && (!a.Restock && a.For == "" || a.Do == Void || a.Do == TakeBack) && len(a.For) <= 64 && (a.For != "" || a.Choice == nil) && len(a.Choice) <= MaxChoice &&
 		utf8.ValidString(a.Note) && utf8.RuneCountInString(a.Note) <= 200
 }
 
@@ -106,7 +107,7 @@ func (o CounterOutcome) Exchanged(t, by Ticket) CounterOutcome {
 		what = append(what, fmt.Sprintf("%d x %s", m.N, t.Lines[m.Line].Title))
 	}
 	o.New = by.Number
-	o.Details = fmt.Sprintf("%s: %s exchanged for %s: %s.", t.Number, strings.Join(what, ", "), by.Number, by.Title)
+	o.Details = fmt.Sprintf("%s: %s exchanged for %s: %s.", t.Number, strings.Join(what, ", "), by.Number, What(by.Title, by.Lines))
 	switch back := -o.Money - by.Paid; {
 	case back > 0:
 		o.Details += fmt.Sprintf(" Give back %s (%s).", t.money(back), o.Payment)

@@ -13,26 +13,45 @@ type Step struct {
 // MaxSteps is how many steps an offer may have.
 const MaxSteps = 20
 
-// At is the offer at a place of the catalogue's, as it is sold at a kit time: at the price of its latest step, with all taxes in it.
+// At is the offer at a place of the catalogue's, as it is sold at a kit time: at the price of its latest step, with all taxes in it. Where something is to be
+// chosen, Price is the least that it can cost: see Pick.
 func (l *Levels) At(i int, at time.Duration) Offer {
-	o, level := l.Catalogue.sold[i], l.Offers[i]
-	if len(o.Steps) == 0 {
-		return o
+	o := l.Catalogue.Offers[i]
+	if step := l.step(i, at); step.Price != o.Price {
+		return l.Catalogue.asSold(step)
 	}
+	return l.Catalogue.sold[i]
+}
+
+// step is the offer at a place of the catalogue's, at the price of its latest step.
+func (l *Levels) step(i int, at time.Duration) Offer {
+	o, level := l.Catalogue.Offers[i], l.Offers[i]
 	live := time.Duration(0) // for how long it has been; before it starts, and where that is not known, not at all
 	if level.Starts > 0 {
 		live = max(0, at-level.Starts)
 	}
-	step := l.Catalogue.Offers[i]
 	for _, s := range o.Steps {
 		if live >= s.After && level.Sold >= s.Sold {
-			step.Price = s.Price
+			o.Price = s.Price
 		}
 	}
-	if step.Price == l.Catalogue.Offers[i].Price {
-		return o
+	return o
+}
+
+// Pick is the offer at a place of the catalogue's, as it is sold at a kit time to who chose these SKUs, one for each piece: with what was chosen in its lines, and
+// at what that costs. why says for people why it cannot be; of an offer that leaves nothing to choose nothing can be chosen.
+func (l *Levels) Pick(i int, at time.Duration, choice []string) (_ Offer, why string) {
+	if len(choice) == 0 && !l.Catalogue.Offers[i].Chooses() {
+		return l.At(i, at), ""
 	}
-	return l.Catalogue.paid(step)
+	o, why := l.step(i, at).with(choice)
+	if why != "" {
+		return Offer{}, why
+	}
+	if o.Pay > 0 {
+		o.Price = l.Catalogue.Paying(o)
+	}
+	return l.Catalogue.asSold(o), ""
 }
 
 // OfferAt finds an offer as it is sold at a kit time, and its place in the catalogue's Offers.
@@ -97,8 +116,14 @@ func (l *Levels) Terms(id string, at time.Duration) uint32 {
 	}
 	terms := l.Catalogue.terms[i]
 	if o := l.At(i, at); o.Price != l.Catalogue.sold[i].Price {
-		terms = o.terms(l.Catalogue.Currency)
+		terms = l.Catalogue.termsOf(o)
 	}
 	const odd = 0x9e3779b1 // spreads the windows over all there are (Knuth, The Art of Computer Programming, 6.4)
 	return max(1, terms^(l.Offers[i].Window*odd))
+}
+
+// Place is a viewer's in the line for an offer that was sold out when they tapped it. The line is by when taps came to the kit. Who is called has one kept for them.
+type Place struct {
+	Ahead int           // who is before them, and is not called
+	Until time.Duration // kit time until which one is kept for them; 0: they are not called
 }

@@ -8,8 +8,8 @@ import (
 // stepped has one offer whose price changes twice, and one whose never does.
 func stepped(level Level) *Levels {
 	c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Price: 1250, Stock: 100}}, []Offer{
-		{ID: "drop", Lines: []Line{{"MUG", 1}}, Price: 900, Steps: []Step{{Sold: 3, Price: 1000}, {Sold: 3, After: 5 * time.Minute, Price: 1100}}},
-		{ID: "mug", Lines: []Line{{"MUG", 1}}, Price: 1250},
+		{ID: "drop", Lines: []Line{{SKU: "MUG", N: 1}}, Price: 900, Steps: []Step{{Sold: 3, Price: 1000}, {Sold: 3, After: 5 * time.Minute, Price: 1100}}},
+		{ID: "mug", Lines: []Line{{SKU: "MUG", N: 1}}, Price: 1250},
 	})
 	return &Levels{Catalogue: c, Stock: []int{100}, Offers: []Level{level, {State: OfferLive}}}
 }

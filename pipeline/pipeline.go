@@ -44,7 +44,8 @@ type Tap struct {
 	Viewer string
 	Offer  string
 	Token  string
-	Frame  uint32 // RTP timestamp of the picture the viewer saw; 0: unknown
+	Choice []string // SKUs, one for each piece that the offer leaves to choose
+	Frame  uint32   // RTP timestamp of the picture the viewer saw; 0: unknown
 	Via    Channel
 	At     time.Duration // when it reached the kit
 }
@@ -65,6 +66,7 @@ const (
 	RateLimited  Reason = "rate-limited" // too many at once: the same tap may be sent again
 	Malformed    Reason = "malformed"
 	UnknownOffer Reason = "unknown-offer"
+	Choice       Reason = "choice"      // something is to be chosen, and was not, or not from what there is
 	Unavailable  Reason = "unavailable" // the kit cannot record a sale now: the same tap may be sent again
 )
 
@@ -154,6 +156,9 @@ type Ticket struct {
 
 	Fulfilment
 }
+
+// What is the ticket's title with what was chosen.
+func (t Ticket) What() string { return What(t.Title, t.Lines) }
 
 // Money is an amount in the currency's minor unit (ISO 4217), such as cents.
 type Money struct {

@@ -72,7 +72,7 @@ func TestPriceSplitsToTheLastCent(t *testing.T) {
 		for i := range rapid.IntRange(1, 6).Draw(t, "lines") {
 			id := string(rune('a' + i))
 			skus = append(skus, SKU{SKU: id, Price: rapid.Int64Range(0, 50_000).Draw(t, "sku"), Tax: 19000})
-			o.Lines = append(o.Lines, Line{id, rapid.IntRange(1, 5).Draw(t, "n")})
+			o.Lines = append(o.Lines, Line{SKU: id, N: rapid.IntRange(1, 5).Draw(t, "n")})
 		}
 		var sum int64
 		for _, l := range Price(NewCatalogue("EUR", skus, nil), o) {
@@ -109,9 +109,9 @@ func TestLimiterIsBoundedAndFair(t *testing.T) {
 
 func TestLeftIsTheLeastOfStockAndLimit(t *testing.T) {
 	c := NewCatalogue("EUR", []SKU{{SKU: "MUG"}, {SKU: "PEN"}}, []Offer{
-		{ID: "mug", Lines: []Line{{"MUG", 1}}}, {ID: "few", Lines: []Line{{"MUG", 1}}, Limit: 3},
-		{ID: "set", Lines: []Line{{"MUG", 2}, {"PEN", 1}}}, {ID: "twice", Lines: []Line{{"MUG", 1}, {"MUG", 2}}},
-		{ID: "gone", Lines: []Line{{"CUP", 1}}},
+		{ID: "mug", Lines: []Line{{SKU: "MUG", N: 1}}}, {ID: "few", Lines: []Line{{SKU: "MUG", N: 1}}, Limit: 3},
+		{ID: "set", Lines: []Line{{SKU: "MUG", N: 2}, {SKU: "PEN", N: 1}}}, {ID: "twice", Lines: []Line{{SKU: "MUG", N: 1}, {SKU: "MUG", N: 2}}},
+		{ID: "gone", Lines: []Line{{SKU: "CUP", N: 1}}},
 	})
 	l := &Levels{Catalogue: c, Stock: []int{9, 2}, Offers: make([]Level, 5)}
 	l.Offers[1].Sold = 1
@@ -152,7 +152,7 @@ func TestACodeIsFoundHoweverAReaderSaysIt(t *testing.T) {
 func TestTheOfferOfASKU(t *testing.T) {
 	lines := func(ls ...Line) []Line { return ls }
 	c := NewCatalogue("EUR", []SKU{{SKU: "MUG"}, {SKU: "PEN"}, {SKU: "BOX"}}, []Offer{
-		{ID: "set", Lines: lines(Line{"MUG", 1}, Line{"PEN", 2})}, {ID: "mugs", Lines: lines(Line{"MUG", 2})}, {ID: "mug", Lines: lines(Line{"MUG", 1})}, {ID: "again", Lines: lines(Line{"MUG", 1})}})
+		{ID: "set", Lines: lines(Line{SKU: "MUG", N: 1}, Line{SKU: "PEN", N: 2})}, {ID: "mugs", Lines: lines(Line{SKU: "MUG", N: 2})}, {ID: "mug", Lines: lines(Line{SKU: "MUG", N: 1})}, {ID: "again", Lines: lines(Line{SKU: "MUG", N: 1})}})
 	for _, s := range []struct {
 		states [4]OfferState
 		sku    string

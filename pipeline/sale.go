@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -119,6 +120,9 @@ func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) 
 		o.Retry = retry
 		return Order{}, o
 	}
+	if len(t.Choice) > MaxChoice {
+		return Order{}, refuse(Malformed, fmt.Sprintf("%d pieces are chosen: expected at most %d.", len(t.Choice), MaxChoice))
+	}
 	o := Order{Tap: t, Decision: Confirmed}
 	grant, err := s.Tokens.Verify(t.Token, t.Viewer, t.Offer, t.At)
 	forged := err != nil && !errors.Is(err, ErrTokenExpired)
@@ -151,7 +155,15 @@ func (s *Sale) validate(t Tap, levels *Levels, now time.Time) (Order, *Outcome) 
 
 // enrich prices the order from one snapshot of what is sold.
 func (s *Sale) enrich(o *Order, l *Levels) {
-	offer, _, _ := l.OfferAt(o.Offer, o.At)
+	_, i, ok := l.Catalogue.Offer(o.Offer)
+	if !ok || o.Decision != Confirmed {
+		return
+	}
+	offer, why := l.Pick(i, o.At, o.Choice)
+	if why != "" {
+		o.Decision, o.Details = Choice, why
+		return
+	}
 	o.Title = offer.Title
 	o.Lines = Price(l.Catalogue, offer)
 	o.Total = Money{offer.Price, l.Catalogue.Currency}

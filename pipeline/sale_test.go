@@ -40,7 +40,7 @@ func (mint) Verify(token, _, _ string, _ time.Duration) (Grant, error) {
 const someTap = "01J00000000000000000000000"
 
 func saleIn(state OfferState) (*Sale, *till) {
-	c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Price: 1000, Stock: 1}}, []Offer{{ID: "mug", Lines: []Line{{"MUG", 1}}, Price: 1000, State: state}})
+	c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Price: 1000, Stock: 1}}, []Offer{{ID: "mug", Lines: []Line{{SKU: "MUG", N: 1}}, Price: 1000, State: state}})
 	l := &till{
 		levels:  &Levels{Catalogue: c, Stock: []int{1}, Offers: []Level{{State: state}}},
 		act:     func(_ context.Context, o Order) (Outcome, error) { return Outcome{Tap: o.ID, Reason: o.Decision}, nil },
@@ -132,7 +132,7 @@ func TestWhatWasShownIsWhatIsBought(t *testing.T) {
 	}
 	for name, change := range map[string]func(currency *string, o *Offer){
 		"price":    func(_ *string, o *Offer) { o.Price++ },
-		"pieces":   func(_ *string, o *Offer) { o.Lines = []Line{{"MUG", 2}} },
+		"pieces":   func(_ *string, o *Offer) { o.Lines = []Line{{SKU: "MUG", N: 2}} },
 		"currency": func(currency *string, _ *Offer) { *currency = "JPY" },
 	} {
 		currency, offer := "EUR", l.levels.Catalogue.Offers[0]
@@ -173,7 +173,7 @@ func (l *flipping) Levels() *Levels {
 // TestWhatIsCheckedIsWhatIsPriced: the catalogue may change between the two steps, and the tap is of one or the other.
 func TestWhatIsCheckedIsWhatIsPriced(t *testing.T) {
 	at := func(price int64) *Levels {
-		c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Price: price, Stock: 1}}, []Offer{{ID: "mug", Lines: []Line{{"MUG", 1}}, Price: price}})
+		c := NewCatalogue("EUR", []SKU{{SKU: "MUG", Price: price, Stock: 1}}, []Offer{{ID: "mug", Lines: []Line{{SKU: "MUG", N: 1}}, Price: price}})
 		return &Levels{Catalogue: c, Stock: []int{1}, Offers: []Level{{State: OfferLive}}}
 	}
 	shown, other := at(2000), at(1500)

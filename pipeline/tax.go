@@ -66,15 +66,3 @@ func (t TaxRules) Of(amount int64, rate TaxRate) int64 {
 	}
 	return t.Rounding.of(amount*int64(rate), whole)
 }
-
-// paid is an offer with what is paid for it as its price, and in Net what of that is not tax, where taxes are added.
-func (c *Catalogue) paid(o Offer) Offer {
-	if !c.Taxes.Added {
-		return o
-	}
-	o.Net, o.Price = o.Price, 0
-	for _, l := range Price(c, o) {
-		o.Price += l.Amount
-	}
-	return o
-}

@@ -42,7 +42,7 @@ func TestAnOfferAddsUp(t *testing.T) {
 		for i := range rapid.IntRange(1, 8).Draw(t, "lines") {
 			id := string(rune('A' + i))
 			skus = append(skus, SKU{SKU: id, Price: rapid.Int64Range(0, 100_000_000).Draw(t, "price"), Tax: TaxRate(rapid.IntRange(0, 100_000).Draw(t, "rate"))})
-			lines = append(lines, Line{id, rapid.IntRange(1, 100).Draw(t, "n")})
+			lines = append(lines, Line{SKU: id, N: rapid.IntRange(1, 100).Draw(t, "n")})
 		}
 		rules := TaxRules{Added: rapid.Bool().Draw(t, "added"), Rounding: rapid.SampledFrom(Roundings).Draw(t, "rounding")}
 		price := rapid.Int64Range(0, 100_000_000).Draw(t, "offer")

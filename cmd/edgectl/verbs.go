@@ -79,9 +79,9 @@ func (offersVerb) Run(k *kit, p *printer) error {
 	}
 	var rows [][]string
 	for _, o := range list {
-		rows = append(rows, []string{o.ID, o.Title, strconv.FormatInt(o.Price, 10), o.State, count(o.Left), strconv.Itoa(o.Sold)})
+		rows = append(rows, []string{o.ID, o.Title, strconv.FormatInt(o.Price, 10), o.State, count(o.Left), strconv.Itoa(o.Sold), strconv.Itoa(o.Waiting + o.Kept)})
 	}
-	return p.table(list, []string{"OFFER", "TITLE", "PRICE", "STATE", "LEFT", "SOLD"}, rows)
+	return p.table(list, []string{"OFFER", "TITLE", "PRICE", "STATE", "LEFT", "SOLD", "LINE"}, rows)
 }
 
 func (v startVerb) Run(k *kit, p *printer) error {

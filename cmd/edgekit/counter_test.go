@@ -102,7 +102,7 @@ func TestTicketsAreServedInABrowser(t *testing.T) {
 	press(t, browser, "Serve A-003")
 	says("A-003 ·")
 	press(t, browser, "Void")
-	kittest.Read(t, browser, `(() => { const s = document.querySelector("#counter-for"); s.value = "pen"; s.dispatchEvent(new Event("change")); })()`)
+	kittest.Read(t, browser, `(() => { const s = document.querySelector("#counter-for"); s.value = [...s.options].find((o) => o.text.startsWith("Pen")).value; s.dispatchEvent(new Event("change")); })()`)
 	press(t, browser, "Exchange these")
 	says("A-003: 1 x Mug, 2 x Pen exchanged for A-004: Pen. € 2.50 to pay.")
 	says("A-004 · Pen")

@@ -89,7 +89,8 @@ func skuFacts(currency string) func(pipeline.SKU) []fact {
 		if !s.Uncounted {
 			stock = strconv.Itoa(s.Stock)
 		}
-		return []fact{{"title", strconv.Quote(s.Title)}, {"price", money(s.Price, currency)}, {"tax", s.Tax.String()}, {"stock", stock}, {"barcode", or(s.Barcode, "none")}}
+		return []fact{{"title", strconv.Quote(s.Title)}, {"price", money(s.Price, currency)}, {"tax", s.Tax.String()}, {"stock", stock}, {"barcode", or(s.Barcode, "none")},
+			{"variant", or(strings.TrimPrefix(s.Product+": "+s.Variant, ": "), "none")}, {"per visitor", most(s.PerVisitor)}}
 	}
 }
 
@@ -97,11 +98,19 @@ func offerFacts(currency string) func(pipeline.Offer) []fact {
 	return func(o pipeline.Offer) []fact {
 		var lines []string
 		for _, l := range o.Lines {
-			lines = append(lines, fmt.Sprintf("%d × %s", l.N, l.SKU))
+			lines = append(lines, fmt.Sprintf("%d × %s", l.N, strings.Join(of(l), " or ")))
 		}
-		return []fact{{"title", strconv.Quote(o.Title)}, {"price", money(o.Price, currency)}, {"of", strings.Join(lines, " + ")}, {"limit", most(o.Limit)},
+		return []fact{{"title", strconv.Quote(o.Title)}, {"price", price(o, currency)}, {"of", strings.Join(lines, " + ")}, {"limit", most(o.Limit)},
 			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}, {"steps", steps(o.Steps, currency)}, {"pieces paid for", paid(o.Pay)}}
 	}
+}
+
+// price is what an offer costs: by what is chosen in it, if that makes a difference.
+func price(o pipeline.Offer, currency string) string {
+	if o.Chooses() && o.Pay > 0 {
+		return "from " + money(o.Price, currency)
+	}
+	return money(o.Price, currency)
 }
 
 func money(minor int64, currency string) string {

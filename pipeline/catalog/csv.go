@@ -91,64 +91,10 @@ func table(file, text, encoding string, now *pipeline.Catalogue, opt Options) (I
 		})
 		return in, s.problems
 	}
-	in.Catalogue = withOffers(opt.Currency, c.skus, now).Under(opt.Rules)
+	in.Catalogue = withOffers(pipeline.NewCatalogue(opt.Currency, c.skus, nil).Under(opt.Rules), now)
 	sum := sha256.Sum256(fmt.Append(nil, opt, "\n", text)) // a map's keys are written in order
 	in.Digest = sum[:]
 	return in, nil
-}
-
-// maxOwnOffers is how many offers a catalogue has before its goods have none of their own: nobody finds one among more.
-const maxOwnOffers = 500
-
-// withOffers makes a catalogue of a table's goods. Offers that are in use stay, as long as all that is in them is there; one that sold a single
-// piece at the thing's own price, or by its own name, follows those. What no offer sells gets one, hidden until somebody starts it.
-func withOffers(currency string, skus []pipeline.SKU, now *pipeline.Catalogue) *pipeline.Catalogue {
-	next := map[string]pipeline.SKU{}
-	for _, s := range skus {
-		next[s.SKU] = s
-	}
-	var offers []pipeline.Offer
-	sold, ids := map[string]bool{}, map[string]bool{}
-	if now != nil && now.Currency == currency {
-		for _, o := range now.Offers {
-			if slices.ContainsFunc(o.Lines, func(l pipeline.Line) bool { _, ok := next[l.SKU]; return !ok }) {
-				continue
-			}
-			if len(o.Lines) == 1 && o.Lines[0].N == 1 {
-				was, _, _ := now.SKU(o.Lines[0].SKU)
-				is := next[was.SKU]
-				if o.Price == was.Price {
-					o.Price = is.Price
-				}
-				if o.Title == was.Title {
-					o.Title = is.Title
-				}
-				sold[was.SKU] = true
-			}
-			if o.Pay > 0 {
-				if o.Price = paying(o, next); o.Price > maxMinor {
-					continue // as none of its things is any more
-				}
-			}
-			ids[o.ID] = true
-			offers = append(offers, o)
-		}
-	}
-	for _, s := range skus {
-		if sold[s.SKU] || len(offers) >= maxOwnOffers {
-			continue
-		}
-		id := s.SKU
-		if lower := strings.ToLower(id); !ids[lower] {
-			id = lower
-		}
-		for n := 2; ids[id]; n++ {
-			id = fmt.Sprintf("%.*s-%d", maxID-8, s.SKU, n)
-		}
-		ids[id] = true
-		offers = append(offers, pipeline.Offer{ID: id, Title: s.Title, Lines: []pipeline.Line{{SKU: s.SKU, N: 1}}, Price: s.Price, State: pipeline.OfferHidden})
-	}
-	return pipeline.NewCatalogue(currency, skus, offers)
 }
 
 func validCurrency(s string) bool {

@@ -34,8 +34,8 @@ talk,A talk,,Blue Door,,,,true,Title,Default Title,,,,,,,,TALK,0.0,,,deny,manual
 old,Last year's,,Blue Door,,,,false,Title,Default Title,,,,,,,,OLD,0.0,,,deny,manual,1.00,,false,true,,,,,,,,,false,,,,g,,,archived
 `, []string{"1 archived"}, []pipeline.SKU{
 			{SKU: "MUG", Title: "Blue Door Mug", Price: 1250, Tax: 19000, Stock: 10, Barcode: "4006381333931"},
-			{SKU: "TS-S-B", Title: "Stall shirt, S, Blue", Price: 2500, Tax: 19000, Stock: 3},
-			{SKU: "shirt-M-Blue", Title: "Stall shirt, M, Blue", Price: 2500, Tax: 19000, Barcode: "4006381333948"},
+			{SKU: "TS-S-B", Title: "Stall shirt, S, Blue", Price: 2500, Tax: 19000, Stock: 3, Product: "Stall shirt", Variant: "S, Blue"},
+			{SKU: "shirt-M-Blue", Title: "Stall shirt, M, Blue", Price: 2500, Tax: 19000, Barcode: "4006381333948", Product: "Stall shirt", Variant: "M, Blue"},
 			{SKU: "TALK", Title: "A talk", Price: 4000, Uncounted: true},
 		},
 	},
@@ -44,8 +44,8 @@ old,Last year's,,Blue Door,,,,false,Title,Default Title,,,,,,,,OLD,0.0,,,deny,ma
 Candle,candle,,Blue Door,,,,TRUE,Active,CNDL-R,,Scent,Rose,,,,,,,,9.90,,,TRUE,,,,,,shopify,4,DENY,200,g,TRUE,manual,https://cdn.example/c.jpg,1,,,FALSE,,
 ,candle,,,,,,,,CNDL-T,,,Thyme,,,,,,,,8.90,,,TRUE,,,,,,shopify,6,DENY,200,g,TRUE,manual,,,,,,,
 `, nil, []pipeline.SKU{
-			{SKU: "CNDL-R", Title: "Candle, Rose", Price: 990, Tax: 19000, Stock: 4},
-			{SKU: "CNDL-T", Title: "Candle, Thyme", Price: 890, Tax: 19000, Stock: 6},
+			{SKU: "CNDL-R", Title: "Candle, Rose", Price: 990, Tax: 19000, Stock: 4, Product: "Candle", Variant: "Rose"},
+			{SKU: "CNDL-T", Title: "Candle, Thyme", Price: 890, Tax: 19000, Stock: 6, Product: "Candle", Variant: "Thyme"},
 		},
 	},
 	"WooCommerce": {
@@ -61,8 +61,8 @@ Candle,candle,,Blue Door,,,,TRUE,Active,CNDL-R,,Scent,Rose,,,,,,,,9.90,,,TRUE,,,
 `, []string{"1 external", "1 not published"}, []pipeline.SKU{
 			{SKU: "MUG", Title: "Mug", Price: 1090, Tax: 19000, Stock: 10, Barcode: "4006381333931"},
 			{SKU: "HONEY-250", Title: "Honey 250 g", Price: 600, Tax: 7000, Stock: 24},
-			{SKU: "woo-13", Title: "Shirt - S", Price: 2500, Tax: 7000, Stock: 2},
-			{SKU: "SHIRT-M", Title: "Shirt - M", Price: 2500, Uncounted: true},
+			{SKU: "woo-13", Title: "Shirt, S", Price: 2500, Tax: 7000, Stock: 2, Product: "Shirt", Variant: "S"},
+			{SKU: "SHIRT-M", Title: "Shirt, M", Price: 2500, Uncounted: true, Product: "Shirt", Variant: "M"},
 			{SKU: "TOUR", Title: "+1 for the tour", Price: 800, Uncounted: true},
 		},
 	},
@@ -75,8 +75,8 @@ Candle,candle,,Blue Door,,,,TRUE,Active,CNDL-R,,Scent,Rose,,,,,,,,9.90,,,TRUE,,,
 9XYCCJMKAXEVXO3FITUU3WBR,Elsewhere,Regular,ELSE,,,,,,,,visible,Physical good,,,,N,N,N,Y,4,,N,Y,N,Y,N,,,,,,N,,,N,,,N,N
 `, []string{"1 archived", "1 not sold at Blue Door"}, []pipeline.SKU{
 			{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 12000, Stock: 10, Barcode: "4006381333931"},
-			{SKU: "6XYCCJMKAXEVXO3FITUU3WBR", Title: "Honey, 250 g", Price: 550, Tax: 5000, Stock: 24},
-			{SKU: "H500", Title: "Honey, 500 g", Price: 101100, Uncounted: true},
+			{SKU: "6XYCCJMKAXEVXO3FITUU3WBR", Title: "Honey, 250 g", Price: 550, Tax: 5000, Stock: 24, Product: "Honey", Variant: "250 g"},
+			{SKU: "H500", Title: "Honey, 500 g", Price: 101100, Uncounted: true, Product: "Honey", Variant: "500 g"},
 		},
 	},
 	"Odoo": {
@@ -88,7 +88,7 @@ __export__.product_product_3,Mending,Service,,,40.0,,0.0,,True
 __export__.product_product_4,Clay,Goods,CLAY,,4.0,19% USt,50.0,,False
 `, []string{"1 not for sale"}, []pipeline.SKU{
 			{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 19000, Stock: 10, Barcode: "4006381333931"},
-			{SKU: "SHIRT/S", Title: "Shirt, Size: S, Colour: Blue", Price: 2500, Tax: 19000, Stock: 3},
+			{SKU: "SHIRT/S", Title: "Shirt, Size: S, Colour: Blue", Price: 2500, Tax: 19000, Stock: 3, Product: "Shirt", Variant: "Size: S, Colour: Blue"},
 			{SKU: "product_product_3", Title: "Mending", Price: 4000, Uncounted: true},
 		},
 	},
@@ -121,9 +121,23 @@ func TestExportsOfShops(t *testing.T) {
 			if d := cmp.Diff(e.passed, in.Passed); d != "" {
 				t.Error(d)
 			}
-			for i, o := range in.Catalogue.Offers {
-				if s := e.want[i]; o.State != pipeline.OfferHidden || o.Price != s.Price || o.Title != s.Title || len(o.Lines) != 1 || o.Lines[0] != (pipeline.Line{SKU: s.SKU, N: 1}) {
-					t.Errorf("%+v for %+v", o, s)
+			offers := map[string]int{} // of each SKU
+			for _, o := range in.Catalogue.Offers {
+				for _, id := range of(o.Lines[0]) {
+					offers[id]++
+					s, _, _ := in.Catalogue.SKU(id)
+					title := s.Title
+					if len(o.Lines[0].Of) > 0 {
+						title = s.Product
+					}
+					if o.State != pipeline.OfferHidden || o.Price > s.Price || !o.Chooses() && o.Price != s.Price || o.Title != title || len(o.Lines) != 1 || o.Lines[0].N != 1 {
+						t.Errorf("%+v for %+v", o, s)
+					}
+				}
+			}
+			for _, s := range e.want {
+				if offers[s.SKU] != 1 {
+					t.Errorf("%s is in %d offers", s.SKU, offers[s.SKU])
 				}
 			}
 		})
@@ -239,6 +253,41 @@ func TestATableLeavesOffersAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestVariantsAreOneOffer, from which the buyer chooses, also of those that come later, and for the price of what is chosen where they differ.
+func TestVariantsAreOneOffer(t *testing.T) {
+	var now *pipeline.Catalogue
+	read := func(rows string) pipeline.Offer {
+		t.Helper()
+		in, err := Read("t.csv", []byte("sku,title,variant,price,tax,stock\n"+rows), now, shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = in.Catalogue
+		if len(now.Offers) != 2 || now.Offers[1].ID != "mug" {
+			t.Fatalf("%+v", now.Offers)
+		}
+		return now.Offers[0]
+	}
+	const mug = "MUG,Mug,,12.50,19,3\n"
+	choose := func(price int64, pay int, title string, of ...string) pipeline.Offer {
+		return pipeline.Offer{ID: "stall-shirt", Title: title, Lines: []pipeline.Line{{N: 1, Of: of}}, Price: price, Pay: pay, State: pipeline.OfferHidden}
+	}
+	for _, c := range []struct {
+		rows string
+		want pipeline.Offer
+	}{
+		{"S,Stall shirt,S,25,19,3\nM,Stall shirt,M,25,19,3\n" + mug, choose(2500, 0, "Stall shirt", "S", "M")},
+		{"S,Stall shirt,S,26,19,3\nM,Stall shirt,M,26,19,3\nL,Stall shirt,L,26,19,1\n" + mug, choose(2600, 0, "Stall shirt", "S", "M", "L")},
+		{"S,Stall tee,S,26,19,3\nM,Stall tee,M,26,19,3\nL,Stall tee,L,28,19,1\n" + mug, choose(2600, 1, "Stall tee", "S", "M", "L")},
+		{"M,Stall tee,M,27,19,3\nL,Stall tee,L,28,19,1\n" + mug, choose(2700, 1, "Stall tee", "M", "L")},
+		{"L,Stall tee,L,29,19,1\n" + mug, pipeline.Offer{ID: "stall-shirt", Title: "Stall tee, L", Lines: []pipeline.Line{{SKU: "L", N: 1}}, Price: 2900, State: pipeline.OfferHidden}},
+	} {
+		if d := cmp.Diff(c.want, read(c.rows)); d != "" {
+			t.Errorf("%s%s", c.rows, d)
+		}
+	}
+}
+
 func TestChanges(t *testing.T) {
 	read := func(doc string, now *pipeline.Catalogue) *pipeline.Catalogue {
 		in, err := Read("f", []byte(doc), now, shop)
@@ -251,7 +300,7 @@ func TestChanges(t *testing.T) {
 	next := read("sku,title,price,stock,barcode\nMUG,Blue mug,13.00,,4006381333931\nCUP,Cup,8,5,\nJAR,Jar,20,1,\n", now)
 	want := []Change{
 		{"sku", "MUG", "Blue mug", "changed", []string{`title "Mug" → "Blue mug"`, "price € 12.50 → € 13.00", "stock 10 → not counted", "barcode none → 4006381333931"}},
-		{"sku", "JAR", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "tax 19 %", "stock 1", "barcode none"}},
+		{"sku", "JAR", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "tax 19 %", "stock 1", "barcode none", "variant none", "per visitor none"}},
 		{"sku", "OLD", "Old", "gone", nil},
 		{"offer", "mug", "Blue mug", "changed", []string{`title "Mug" → "Blue mug"`, "price € 12.50 → € 13.00"}},
 		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended", "steps none", "pieces paid for all"}},

@@ -65,10 +65,12 @@ func (c *counter) add(g item) {
 	if s.SKU == "" {
 		s.SKU = idOf(g.stead)
 	}
+	one := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	if g.variant != "" {
 		s.Title += ", " + g.variant
+		s.Product, s.Variant = one(g.product), one(g.variant)
 	}
-	s.Title = strings.Join(strings.Fields(s.Title), " ")
+	s.Title = one(s.Title)
 	switch line, twice := c.rows[s.SKU]; {
 	case s.SKU == "":
 		g.row.problem("there is no SKU, and nothing else to tell it from others by", nil, g.skuIn)

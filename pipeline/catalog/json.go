@@ -21,6 +21,7 @@ const (
 	maxOffers   = 5_000
 	maxLines    = 50
 	maxPieces   = 100         // of a SKU in one line
+	maxOptions  = 50          // to choose from in one
 	maxMinor    = 100_000_000 // a price: keeps every sum and split far inside 64 bits
 	maxStock    = pipeline.MaxStock
 	maxText     = 200 // characters
@@ -55,12 +56,16 @@ func (ps Problems) Error() string {
 // JSON reads a catalogue in the kit's own form:
 //
 //	{"currency": "EUR",
-//	 "skus":   [{"sku": "MUG", "title": "Mug", "price": 1250, "tax": 19.0, "stock": 10, "barcode": "4006381333931"}],
+//	 "skus":   [{"sku": "MUG", "title": "Mug", "price": 1250, "tax": 19.0, "stock": 10, "barcode": "4006381333931", "per_visitor": 2},
+//	            {"sku": "TEE-M", "title": "T-shirt, M", "product": "T-shirt", "variant": "M", "price": 1900, "tax": 19.0, "stock": 4}, …],
 //	 "offers": [{"id": "mug", "title": "Mug", "lines": [{"sku": "MUG", "n": 1}], "price": 1000,
 //	             "limit": 5, "per_visitor": 1, "state": "live", "lasts": 600,
-//	             "steps": [{"sold": 3, "price": 1250}, {"after": 300, "sold": 3, "price": 1100}]}]}
+//	             "steps": [{"sold": 3, "price": 1250}, {"after": 300, "sold": 3, "price": 1100}]},
+//	            {"id": "tee", "title": "T-shirt", "lines": [{"of": ["TEE-M", "TEE-L"], "n": 1}]}]}
 //
-// Prices are in minor units, and include tax unless "taxes": "added" stands beside the currency; there too is "rounding", of each line's tax: "half-up" if
+// A line with "of" in place of "sku" leaves n pieces of these to the buyer to choose, who sees their variants, or titles where there are none; none of them is in another
+// line of the offer. The price of such an offer may be left out: then it costs what is chosen. A SKU's per_visitor is how many pieces of it one visitor may have, by
+// whatever offers. Prices are in minor units, and include tax unless "taxes": "added" stands beside the currency; there too is "rounding", of each line's tax: "half-up" if
 // absent, "half-even", "up" or "down". An offer of several pieces may have, in place of its price, how many of them are paid for, the dearest, as in "pay": 2
 // of three. tax is in percent; limit, per_visitor, lasts (seconds that the offer is
 // live), steps, state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. A stock of null is not counted:
@@ -109,16 +114,16 @@ func (r *reader) catalogue(root node) *pipeline.Catalogue {
 	if !validCurrency(currency) {
 		r.problem(r.at(root, o, "currency"), `currency: expected three capital letters of ISO 4217, such as "EUR"`)
 	}
-	skus, known := r.skus(root, o)
-	offers := r.offers(root, o, known)
+	skus := r.skus(root, o)
+	offers := r.offers(root, o, pipeline.NewCatalogue(currency, skus, nil).Under(rules))
 	if len(r.problems) > 0 {
 		return nil // an offer without lines has no price with taxes
 	}
 	return pipeline.NewCatalogue(currency, skus, offers).Under(rules)
 }
 
-func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[string]pipeline.SKU) {
-	known = map[string]pipeline.SKU{}
+func (r *reader) skus(root node, o *object) (skus []pipeline.SKU) {
+	known := map[string]bool{}
 	codes := map[string]string{} // whose each barcode is
 	for _, n := range r.list(root, o, "skus", maxSKUs) {
 		s, ok := n.value.(*object)
@@ -126,18 +131,23 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[stri
 			r.problem(n.at, `expected an object {"sku", "title", "price", "tax", "stock"}`)
 			continue
 		}
-		r.only(s, "sku", "title", "price", "tax", "stock", "barcode")
+		r.only(s, "sku", "title", "price", "tax", "stock", "barcode", "product", "variant", "per_visitor")
 		sku := pipeline.SKU{SKU: r.id(n, s, "sku"), Title: r.text(n, s, "title", maxText), Price: r.whole(n, s, "price", 0, maxMinor, false),
-			Tax: r.tax(n, s), Barcode: r.barcode(s)}
+			Tax: r.tax(n, s), Barcode: r.barcode(s), PerVisitor: int(r.whole(n, s, "per_visitor", 1, maxStock, true))}
+		for key, to := range map[string]*string{"product": &sku.Product, "variant": &sku.Variant} {
+			if _, there := s.fields[key]; there {
+				*to = r.text(n, s, key, maxText)
+			}
+		}
 		if v, there := s.fields["stock"]; there && v.value == nil {
 			sku.Uncounted = true
 		} else {
 			sku.Stock = int(r.whole(n, s, "stock", 0, maxStock, false))
 		}
-		if _, twice := known[sku.SKU]; twice {
+		if known[sku.SKU] {
 			r.problem(r.at(n, s, "sku"), "sku %q is there twice", sku.SKU)
 		}
-		known[sku.SKU] = sku
+		known[sku.SKU] = true
 		if code := pipeline.CodeOf(sku.Barcode); code != "" {
 			if other, ok := codes[code]; ok {
 				r.problem(r.at(n, s, "barcode"), "barcode: %q is that of sku %q: expected one of its own, or none", sku.Barcode, other)
@@ -146,7 +156,7 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU, known map[stri
 		}
 		skus = append(skus, sku)
 	}
-	return skus, known
+	return skus
 }
 
 // at is where to point for a key: its value, or the object that lacks it.

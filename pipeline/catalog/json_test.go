@@ -77,6 +77,36 @@ func TestSomePiecesAreFree(t *testing.T) {
 	}
 }
 
+// TestWhatMayBeChosen: at one price, at that of what is chosen, and so many for the price of fewer.
+func TestWhatMayBeChosen(t *testing.T) {
+	const doc = `{"currency":"EUR","skus":[{"sku":"S","title":"Tee, S","product":"Tee","variant":"S","price":1900,"tax":19,"stock":3},{"sku":"L","title":"Tee, L","variant":"L","price":2100,"tax":19,"stock":2,"per_visitor":1},{"sku":"PEN","title":"Pen","price":300,"tax":7,"stock":null}],
+		"offers":[{"id":"tee","title":"Tee","lines":[{"of":["S","L"],"n":1}]},{"id":"one","title":"Any tee and a pen","lines":[{"of":["S","L"],"n":1},{"sku":"PEN","n":1}],"price":2000},{"id":"three","title":"3 for 2","lines":[{"n":3,"of":["S","L"]}],"pay":2}]}`
+	c, err := JSON("f.json", []byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.SKUs[1]; s.Variant != "L" || s.PerVisitor != 1 || c.SKUs[0].Product != "Tee" || c.Offers[0].Price != 1900 || c.Offers[0].Pay != 1 || c.Offers[1].Price != 2000 || c.Offers[1].Pay != 0 || c.Offers[2].Price != 3800 {
+		t.Errorf("%+v", c)
+	}
+	for _, c := range []struct{ old, bad, want string }{
+		{`"of":["S","L"],"n":1}]}`, `"of":["S","XL"],"n":1}]}`, `f.json:2:59: sku "XL" is not in skus`},
+		{`"of":["S","L"],"n":1}]}`, `"of":["S",5],"n":1}]}`, `f.json:2:59: of: expected the SKU of one of skus`},
+		{`"of":["S","L"],"n":1}]}`, `"of":["S"],"n":1}]}`, `f.json:2:54: of: expected at least two SKUs to choose from`},
+		{`"of":["S","L"],"n":1}]}`, `"of":"S","n":1}]}`, `f.json:2:54: of: expected a list`},
+		{`"of":["S","L"],"n":1}]}`, `"of":["S","L"],"sku":"S","n":1}]}`, `f.json:2:70: sku: the line has of, to choose from: expected one or the other`},
+		{`"of":["S","L"],"n":1}]}`, `"of":["S","L"],"n":1},{"sku":"L","n":1}]}`, `f.json:2:47: lines: "L" can be chosen, and is there more than once: expected it in one place`},
+		{`{"n":3,`, `{"n":21,`, `lines: 21 pieces to choose: expected at most 20`},
+		{`"pay":2`, `"pay":4`, `pay: expected a whole number from 1 to 3`},
+		{`"pay":2`, `"pay":2,"steps":[{"sold":1,"price":1}]`, `steps: the offer goes by the prices of what is chosen: expected a price, or no steps`},
+		{`"price":1900`, `"price":90000000`, `pay: that costs 270000000: expected at most 100000000`},
+		{`"variant":"S"`, `"variant":""`, `variant: expected a text of 1 to 200 characters`},
+	} {
+		if _, err := JSON("f.json", []byte(strings.Replace(doc, c.old, c.bad, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.bad, err, c.want)
+		}
+	}
+}
+
 func TestABarcodeIsKept(t *testing.T) {
 	for _, code := range []string{"4006381333931", "036000291452", "96385074", "12345678", "MUG-blau/3", "https://example.org/m?1"} {
 		c, err := JSON("f.json", []byte(strings.Replace(good, `"stock":10`, `"stock":10,"barcode":"`+code+`"`, 1)))

@@ -1,13 +1,12 @@
 package catalog
 
 import (
-	"slices"
 	"time"
 
 	"edgekit.internal/pipeline"
 )
 
-func (r *reader) offers(root node, o *object, known map[string]pipeline.SKU) (offers []pipeline.Offer) {
+func (r *reader) offers(root node, o *object, goods *pipeline.Catalogue) (offers []pipeline.Offer) {
 	seen := map[string]bool{}
 	for _, n := range r.list(root, o, "offers", maxOffers) {
 		f, ok := n.value.(*object)
@@ -23,64 +22,133 @@ func (r *reader) offers(root node, o *object, known map[string]pipeline.SKU) (of
 			r.problem(r.at(n, f, "id"), "offer %q is there twice", offer.ID)
 		}
 		seen[offer.ID] = true
-		offer.Lines = r.lines(n, f, known)
-		r.price(n, f, &offer, known)
+		offer.Lines = r.lines(n, f, goods)
+		r.price(n, f, &offer, goods)
 		offer.Steps = r.steps(n, f, offer)
 		offers = append(offers, offer)
 	}
 	return offers
 }
 
-func (r *reader) lines(n node, f *object, known map[string]pipeline.SKU) (lines []pipeline.Line) {
+func (r *reader) lines(n node, f *object, goods *pipeline.Catalogue) (lines []pipeline.Line) {
 	list := r.list(n, f, "lines", maxLines)
 	if len(list) == 0 {
-		r.problem(r.at(n, f, "lines"), `lines: expected at least one {"sku", "n"}`)
+		r.problem(r.at(n, f, "lines"), `lines: expected at least one {"sku", "n"}, or {"of", "n"} to choose from`)
 	}
 	for _, ln := range list {
 		l, ok := ln.value.(*object)
 		if !ok {
-			r.problem(ln.at, `expected an object {"sku", "n"}`)
+			r.problem(ln.at, `expected an object {"sku", "n"}, or {"of", "n"}`)
 			continue
 		}
-		r.only(l, "sku", "n")
-		line := pipeline.Line{SKU: r.id(ln, l, "sku"), N: int(r.whole(ln, l, "n", 1, maxPieces, false))}
-		if _, there := known[line.SKU]; line.SKU != "" && !there {
-			r.problem(r.at(ln, l, "sku"), "sku %q is not in skus", line.SKU)
+		r.only(l, "sku", "of", "n")
+		line := pipeline.Line{N: int(r.whole(ln, l, "n", 1, maxPieces, false))}
+		if _, choose := l.fields["of"]; choose {
+			line.Of = r.of(ln, l, goods)
+		} else {
+			line.SKU = r.known(r.at(ln, l, "sku"), r.id(ln, l, "sku"), goods)
 		}
 		lines = append(lines, line)
 	}
+	r.apart(r.at(n, f, "lines"), lines)
 	return lines
 }
 
+// of are the SKUs of a line to choose from.
+func (r *reader) of(n node, l *object, goods *pipeline.Catalogue) (of []string) {
+	if v, both := l.fields["sku"]; both {
+		r.problem(v.at, "sku: the line has of, to choose from: expected one or the other")
+	}
+	list := r.list(n, l, "of", maxOptions)
+	if len(list) < 2 {
+		r.problem(r.at(n, l, "of"), "of: expected at least two SKUs to choose from")
+	}
+	for _, v := range list {
+		id, _ := v.value.(string)
+		if !validID(id) {
+			r.problem(v.at, "of: expected the SKU of one of skus")
+			continue
+		}
+		of = append(of, r.known(v.at, id, goods))
+	}
+	return of
+}
+
+func (r *reader) known(at int, sku string, goods *pipeline.Catalogue) string {
+	if _, _, there := goods.SKU(sku); sku != "" && !there {
+		r.problem(at, "sku %q is not in skus", sku)
+	}
+	return sku
+}
+
+// apart has what can be chosen be in one line only, so that a choice says which it is of; and there be no more of it than a page can ask for.
+func (r *reader) apart(at int, lines []pipeline.Line) {
+	times, pieces := map[string]int{}, 0
+	for _, l := range lines {
+		for _, id := range append([]string{l.SKU}, l.Of...) {
+			times[id]++
+		}
+		if len(l.Of) > 0 {
+			pieces += l.N
+		}
+	}
+	for _, l := range lines {
+		for _, id := range l.Of {
+			if times[id] > 1 {
+				r.problem(at, "lines: %q can be chosen, and is there more than once: expected it in one place", id)
+				times[id] = 1
+			}
+		}
+	}
+	if pieces > pipeline.MaxChoice {
+		r.problem(at, "lines: %d pieces to choose: expected at most %d", pieces, pipeline.MaxChoice)
+	}
+}
+
 // price is what an offer costs: so much, or what some of its pieces do.
-func (r *reader) price(n node, f *object, offer *pipeline.Offer, known map[string]pipeline.SKU) {
-	pay, there := f.fields["pay"]
-	if !there {
+func (r *reader) price(n node, f *object, offer *pipeline.Offer, goods *pipeline.Catalogue) {
+	_, there := f.fields["pay"]
+	price, priced := f.fields["price"]
+	switch {
+	case !there && (priced || !offer.Chooses()):
 		offer.Price = r.whole(n, f, "price", 0, maxMinor, false)
 		return
-	}
-	if v, both := f.fields["price"]; both {
-		r.problem(v.at, "price: the offer has pay, and goes by the prices of its pieces: expected one or the other")
+	case priced:
+		r.problem(price.at, "price: the offer has pay, and goes by the prices of its pieces: expected one or the other")
 	}
 	pieces := 0
 	for _, l := range offer.Lines {
 		pieces += l.N
 	}
-	offer.Pay = int(r.whole(n, f, "pay", 1, int64(max(1, pieces-1)), false))
-	if offer.Price = paying(*offer, known); offer.Price > maxMinor {
-		r.problem(pay.at, "pay: that costs %d: expected at most %d", offer.Price, maxMinor)
+	if offer.Pay = pieces; there {
+		most := pieces - 1
+		if offer.Chooses() {
+			most = pieces
+		}
+		offer.Pay = int(r.whole(n, f, "pay", 1, int64(max(1, most)), false))
+	}
+	offer.Price = goods.Paying(*offer)
+	cost := offer.Price
+	if offer.Chooses() {
+		cost = dearest(*offer, goods)
+	}
+	if cost > maxMinor {
+		r.problem(r.at(n, f, "pay"), "pay: that costs %d: expected at most %d", cost, maxMinor)
+	}
+	if v, both := f.fields["steps"]; both && offer.Chooses() {
+		r.problem(v.at, "steps: the offer goes by the prices of what is chosen: expected a price, or no steps")
 	}
 }
 
-// paying is what the pieces of an offer cost that are paid for: the dearest.
-func paying(o pipeline.Offer, known map[string]pipeline.SKU) (sum int64) {
-	var each []int64
+// dearest is no less than an offer may ever cost that goes by its pieces' prices.
+func dearest(o pipeline.Offer, goods *pipeline.Catalogue) (sum int64) {
 	for _, l := range o.Lines {
-		each = append(each, slices.Repeat([]int64{known[l.SKU].Price}, l.N)...)
-	}
-	slices.Sort(each)
-	for _, p := range each[max(0, len(each)-o.Pay):] {
-		sum += p
+		most := int64(0)
+		for _, id := range append([]string{l.SKU}, l.Of...) {
+			sku, _, _ := goods.SKU(id)
+			most = max(most, sku.Price)
+		}
+		sum += most * int64(l.N)
 	}
 	return sum
 }

@@ -34,7 +34,7 @@ var forms = []form{
 	// Odoo's products, exported with names as the screen has them, or for import, as the database has them.
 	{"Odoo", [][]string{{"Name", "Internal Reference", "Sales Price"}, {"Name", "Internal Reference", "Sale Price"}, {"name", "default_code", "list_price"},
 		{"name", "default_code", "lst_price"}}, odoo},
-	{"edgekit", [][]string{{"sku", "title", "price"}}, own},
+	{"edgekit", [][]string{{"sku", "title", "price"}}, columns},
 }
 
 // formOf finds the form that a table is in; nil: it is none that is known.
@@ -47,9 +47,9 @@ func formOf(s *sheet) *form {
 	return nil
 }
 
-// own reads the kit's own columns: sku, title and price; tax as a percentage or the name of a class, stock, which is not counted where
-// there is none, and barcode may be left out.
-func own(r *reading) {
+// columns reads the kit's own: sku, title and price; tax as a percentage or the name of a class, stock, which is not counted where
+// there is none, barcode, and variant, which tells things of one title apart, may be left out.
+func columns(r *reading) {
 	for _, row := range r.rows {
 		g := item{row: row, sku: row.get("sku"), product: row.get("title"), variant: row.get("variant"), price: row.get("price"),
 			tax: tax{class: row.get("tax")}, stock: row.get("stock"), barcode: row.get("barcode"),
@@ -139,6 +139,9 @@ func woo(r *reading) {
 			g.price, g.priceIn = row.get("Sale price"), "Sale price"
 		}
 		if parent, ok := parents[row.get("Parent")]; has("variation") && ok {
+			if rest, of := strings.CutPrefix(g.product, unescaped(parent.get("Name"))+" - "); of && rest != "" {
+				g.product, g.variant = unescaped(parent.get("Name")), rest
+			}
 			if g.tax.class == "parent" {
 				g.tax.class = parent.get("Tax class")
 			}

@@ -2,10 +2,12 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/oklog/ulid/v2"
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/journal"
@@ -23,8 +25,11 @@ func (g *group) decide(o pipeline.Order) (pipeline.Outcome, error) {
 		}
 		used = !fresh
 	}
-	if used || o.Decision != pipeline.Confirmed {
+	if _, i, ok := g.levels.Catalogue.Offer(o.Offer); used || o.Decision != pipeline.Confirmed || ok && g.levels.Offers[i].Kept > 0 {
 		if first, ok, err := findTap(g.conn, o.Viewer, o.ID); ok || err != nil {
+			if err == nil && !used && o.Decision == pipeline.Confirmed { // the same tap again with another token
+				err = g.unburn(o)
+			}
 			return first, err
 		}
 	}
@@ -82,41 +87,103 @@ func (g *group) take(o pipeline.Order, out *pipeline.Outcome) error {
 	if !out.OK() {
 		return nil
 	}
-	offer, i, ok := g.levels.OfferAt(o.Offer, g.at)
-	switch {
-	case ok && g.levels.StateAt(o.Offer, g.at) == pipeline.OfferSoldOut:
-		out.Reason, out.Details = pipeline.SoldOut, "Sold out: somebody was a moment faster."
-	case !ok || g.levels.StateAt(o.Offer, g.at) != pipeline.OfferLive: // it changed since the tap was validated
+	_, i, ok := g.levels.Catalogue.Offer(o.Offer)
+	if !ok {
 		out.Reason, out.Details = pipeline.TooLate, "This offer is over."
+		return g.unburn(o)
+	}
+	called, again, err := g.turn(o.Viewer, o.Offer, i)
+	if err != nil {
+		return err
+	}
+	offer, why := g.levels.Pick(i, g.at, o.Choice)
+	switch state := g.levels.StateAt(o.Offer, g.at); {
+	case state == pipeline.OfferSoldOut:
+		out.Reason, out.Details = pipeline.SoldOut, "Sold out: somebody was a moment faster."
+	case state != pipeline.OfferLive: // it changed since the tap was validated
+		out.Reason, out.Details = pipeline.TooLate, "This offer is over."
+	case why != "":
+		out.Reason, out.Details = pipeline.TooLate, "What can be chosen in this offer has just changed. Please look at it and tap again."
 	case offer.Price != o.Total.Minor || g.levels.Catalogue.Currency != o.Total.Currency:
 		out.Reason, out.Details = pipeline.TooLate, "The price has just changed. Please look at the new one and tap again."
 	case !offer.Has(o.Lines):
 		out.Reason, out.Details = pipeline.TooLate, "What is in this offer has just changed. Please look at it and tap again."
 	case g.levels.Left(o.Offer) == 0:
 		out.Reason, out.Details = pipeline.SoldOut, "Sold out: somebody was a moment faster."
-	case offer.PerVisitor > 0:
-		had, err := bought(g.conn, o.Viewer, o.Offer)
-		if err != nil {
+		if err := g.stand(o, offer, i, out); err != nil {
 			return err
 		}
-		if had >= offer.PerVisitor {
-			out.Reason, out.Details = pipeline.Refused, fmt.Sprintf("There are %d of this for each visitor, and you have yours.", offer.PerVisitor)
+	case len(o.Choice) > 0 && !g.levels.Has(offer):
+		out.Reason, out.Details = pipeline.SoldOut, "Of what you chose there are not so many left. Please choose again."
+		if !called {
+			if err := g.stand(o, offer, i, out); err != nil {
+				return err
+			}
+		}
+	default:
+		if why, err = g.mayHave(o.Viewer, offer); err != nil {
+			return err
+		}
+		if why != "" {
+			out.Reason, out.Details = pipeline.Refused, why
 		}
 	}
 	if !out.OK() {
+		if called {
+			again()
+		}
 		return g.unburn(o)
 	}
-	for _, l := range offer.Lines {
-		if sku, k, _ := g.levels.Catalogue.SKU(l.SKU); !sku.Uncounted {
-			g.levels.Stock[k] -= l.N
-			g.stock[k] = true
+	if called {
+		if err := g.leave(o.Viewer, o.Offer); err != nil {
+			return err
 		}
+	}
+	for _, l := range offer.Lines {
+		g.move(l.SKU, -l.N)
 	}
 	g.levels.Offers[i].Sold++
 	g.offers[i] = true
 	g.number++
-	out.Ticket, out.Title, out.Total, out.Left = pipeline.TicketNumber(g.number), o.Title, o.Total, g.levels.Left(o.Offer)
+	out.Ticket, out.Title, out.Total, out.Left = pipeline.TicketNumber(g.number), pipeline.What(o.Title, o.Lines), o.Total, g.levels.Left(o.Offer)
 	return nil
+}
+
+// mayHave says why a viewer may have no more of an offer, or of what is in it; "": they may.
+func (g *group) mayHave(viewer string, offer pipeline.Offer) (why string, err error) {
+	if offer.PerVisitor > 0 {
+		had, err := bought(g.conn, viewer, offer.ID)
+		if err != nil {
+			return "", err
+		}
+		if had >= offer.PerVisitor {
+			return fmt.Sprintf("There are %d of this for each visitor, and you have yours.", offer.PerVisitor), nil
+		}
+	}
+	var had map[string]int
+	for _, l := range offer.Lines {
+		sku, _, _ := g.levels.Catalogue.SKU(l.SKU)
+		if sku.PerVisitor == 0 {
+			continue
+		}
+		if had == nil {
+			if had, err = boughtOf(g.conn, viewer); err != nil {
+				return "", err
+			}
+		}
+		if had[l.SKU] += l.N; had[l.SKU] > sku.PerVisitor {
+			return fmt.Sprintf("There are %d of %s for each visitor: this would be %d.", sku.PerVisitor, sku.Title, had[l.SKU]), nil
+		}
+	}
+	return "", nil
+}
+
+// move has so many more pieces of a SKU, or below zero fewer, be left, if they are counted.
+func (g *group) move(sku string, n int) {
+	if s, k, ok := g.levels.Catalogue.SKU(sku); ok && !s.Uncounted {
+		g.levels.Stock[k] = min(g.levels.Stock[k]+n, pipeline.MaxStock)
+		g.stock[k] = true
+	}
 }
 
 // putBack undoes take and burn.
@@ -124,12 +191,10 @@ func (g *group) putBack(o pipeline.Order, out *pipeline.Outcome) error {
 	if !out.OK() {
 		return nil
 	}
-	offer, i, _ := g.levels.Catalogue.Offer(o.Offer)
-	for _, l := range offer.Lines {
-		if sku, k, _ := g.levels.Catalogue.SKU(l.SKU); !sku.Uncounted {
-			g.levels.Stock[k] += l.N
-		}
+	for _, l := range o.Lines {
+		g.move(l.SKU, l.N)
 	}
+	_, i, _ := g.levels.Catalogue.Offer(o.Offer)
 	g.levels.Offers[i].Sold--
 	g.number--
 	return g.unburn(o)
@@ -220,7 +285,7 @@ func (g *group) append(e journal.Entry) error {
 
 // findTap reads a decision back, as the outcome that was given first.
 func findTap(conn *sqlite.Conn, viewer, id string) (pipeline.Outcome, bool, error) {
-	q := conn.Prep("SELECT t.offer, t.reason, t.details, t.at, t.left, t.sale, s.title, s.total, s.currency FROM taps t LEFT JOIN sales s ON s.number = t.sale WHERE t.viewer = ? AND t.id = ?")
+	q := conn.Prep("SELECT t.offer, t.reason, t.details, t.at, t.left, t.sale, s.title, s.total, s.currency, s.lines FROM taps t LEFT JOIN sales s ON s.number = t.sale WHERE t.viewer = ? AND t.id = ?")
 	defer q.Reset()
 	q.BindText(1, viewer)
 	q.BindText(2, id)
@@ -231,7 +296,11 @@ func findTap(conn *sqlite.Conn, viewer, id string) (pipeline.Outcome, bool, erro
 	out := pipeline.Outcome{Tap: id, Viewer: viewer, Repeat: true, Offer: q.ColumnText(0), Reason: pipeline.Reason(q.ColumnText(1)), Details: q.ColumnText(2),
 		At: millis(q.ColumnInt64(3)), Left: q.ColumnInt(4)}
 	if out.OK() {
-		out.Ticket, out.Title = pipeline.TicketNumber(q.ColumnInt64(5)), q.ColumnText(6)
+		var lines []pipeline.OrderLine
+		if err := json.Unmarshal([]byte(q.ColumnText(9)), &lines); err != nil {
+			return out, true, fmt.Errorf("tap %s: its lines: %w", id, err)
+		}
+		out.Ticket, out.Title = pipeline.TicketNumber(q.ColumnInt64(5)), pipeline.What(q.ColumnText(6), lines)
 		out.Total = pipeline.Money{Minor: q.ColumnInt64(7), Currency: q.ColumnText(8)}
 	}
 	return out, true, nil
@@ -247,4 +316,24 @@ func bought(conn *sqlite.Conn, viewer, offer string) (int, error) {
 		return 0, err
 	}
 	return q.ColumnInt(0), nil
+}
+
+// boughtOf counts the pieces of each SKU that a viewer bought, but for those that are void.
+func boughtOf(conn *sqlite.Conn, viewer string) (had map[string]int, err error) {
+	had = map[string]int{}
+	return had, sqlitex.Execute(conn, "SELECT lines, coalesce(void, '[]') FROM taps JOIN sales ON number = sale LEFT JOIN fulfilment ON ticket = sale WHERE taps.viewer = ? AND sale IS NOT NULL",
+		&sqlitex.ExecOptions{Args: []any{viewer}, ResultFunc: func(q *sqlite.Stmt) error {
+			var lines []pipeline.OrderLine
+			var void []int
+			if err := errors.Join(json.Unmarshal([]byte(q.ColumnText(0)), &lines), json.Unmarshal([]byte(q.ColumnText(1)), &void)); err != nil {
+				return err
+			}
+			for i, l := range lines {
+				had[l.SKU] += l.N
+				if i < len(void) {
+					had[l.SKU] -= void[i]
+				}
+			}
+			return nil
+		}})
 }

@@ -143,7 +143,10 @@ func merge(g *group, old *pipeline.Levels, c *pipeline.Catalogue, taken map[stri
 		}
 		l.Offers[i].Sold = sold[o.ID]
 	}
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	return l, recount(g.conn, l)
 }
 
 // opens is from when to when an offer is live that goes live at a kit time; ends is 0 where nothing but somebody's hand ends it.
@@ -185,7 +188,7 @@ func (g *group) setOffer(id string, state pipeline.OfferState, in time.Duration)
 	if !ok {
 		return ErrUnknown{"offer", id}
 	}
-	other := pipeline.Level{State: state, Sold: g.levels.Offers[i].Sold, Window: g.levels.Offers[i].Window}
+	other := pipeline.Level{State: state, Sold: g.levels.Offers[i].Sold, Kept: g.levels.Offers[i].Kept, Waiting: g.levels.Offers[i].Waiting, Window: g.levels.Offers[i].Window}
 	live := state == pipeline.OfferLive
 	if in > 0 || live && g.levels.StateAt(id, g.at) != pipeline.OfferLive {
 		other.Window++
@@ -243,6 +246,32 @@ func (g *group) setPrint(number int64, state pipeline.PrintState) error {
 		return ErrUnknown{"ticket", pipeline.TicketNumber(number)}
 	}
 	return nil
+}
+
+// ErrVoid says that a ticket is void: nothing is to be handed over for it, and so it has no slip any more.
+var ErrVoid = errors.New("store: that ticket is void: it gets no slip")
+
+// PrintAgain has a slip that is out be printed once more, as a possible copy; one that is on its way comes by itself. A repeat of the same wish, a ULID, does
+// nothing; "" is none that is repeated.
+func (s *Store) PrintAgain(ctx context.Context, wish, ticket string) (n int64, err error) {
+	n, ok := pipeline.ParseTicketNumber(ticket)
+	if !ok {
+		return 0, ErrUnknown{"ticket", ticket}
+	}
+	return n, s.once(ctx, wish, "print "+ticket, func(g *group) error {
+		ts, err := listTickets(g.conn, "WHERE number = ?", n)
+		switch {
+		case err != nil:
+			return err
+		case len(ts) == 0:
+			return ErrUnknown{"ticket", ticket}
+		case ts[0].State() == pipeline.TicketVoid:
+			return ErrVoid
+		case ts[0].Print.Due():
+			return nil
+		}
+		return g.setPrint(n, pipeline.PrintSending)
+	})
 }
 
 // DecideHeld has all slips printed that are held because they are old, or none of them ever. It returns how many, and the highest

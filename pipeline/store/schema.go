@@ -93,6 +93,13 @@ CREATE TABLE paid (id TEXT NOT NULL UNIQUE, ticket INTEGER NOT NULL, tap TEXT NO
 CREATE TABLE holds (ticket INTEGER PRIMARY KEY, until INTEGER NOT NULL);
 CREATE INDEX holds_until ON holds (until);
 `},
+	{"line", `
+-- Who stands in line for what was sold out when they tapped it, by when the tap came: pipeline.Place. choice and kept, which is taken out of stock for who is
+-- called until then, in JSON; at and until: kit ms, 0 for who is not called.
+CREATE TABLE line (seq INTEGER PRIMARY KEY AUTOINCREMENT, viewer TEXT NOT NULL, offer TEXT NOT NULL, choice TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL DEFAULT 0,
+	kept TEXT NOT NULL DEFAULT '', UNIQUE (viewer, offer));
+CREATE INDEX line_of ON line (offer, until, seq);
+`},
 	{"closings", `
 -- Closings of the till: up to which ticket, and which row of counter, each goes; at: kit ms; wall: Unix ms as believed.
 CREATE TABLE closings (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket INTEGER NOT NULL, act INTEGER NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);

@@ -95,15 +95,19 @@ func (g *group) exchange(t pipeline.Ticket, was string, out pipeline.CounterOutc
 
 // sellFor sells what the pieces of a ticket are exchanged for; refused says why it does not.
 func (g *group) sellFor(t pipeline.Ticket, act pipeline.CounterOutcome) (by pipeline.Ticket, refused string, err error) {
-	offer, _, ok := g.levels.OfferAt(act.For, g.at)
+	c := g.levels.Catalogue
+	_, i, ok := c.Offer(act.For)
 	if !ok {
 		return by, fmt.Sprintf("There is no offer %q.", pipeline.Masked(act.For)), nil
 	}
-	c := g.levels.Catalogue
+	offer, why := g.levels.Pick(i, g.at, act.Choice)
+	if why != "" {
+		return by, fmt.Sprintf("%s: %s", c.Offers[i].Title, why), nil
+	}
 	if c.Currency != t.Total.Currency {
 		return by, fmt.Sprintf("%s was sold in %s, and the catalogue is in %s now.", t.Number, t.Total.Currency, c.Currency), nil
 	}
-	o := pipeline.Order{Tap: pipeline.Tap{ID: act.ID, Viewer: t.Viewer, Offer: offer.ID, Via: act.Via, At: g.at}, Expires: int64(g.at/time.Second) + 3600, Title: offer.Title,
+	o := pipeline.Order{Tap: pipeline.Tap{ID: act.ID, Viewer: t.Viewer, Offer: offer.ID, Choice: act.Choice, Via: act.Via, At: g.at}, Expires: int64(g.at/time.Second) + 3600, Title: offer.Title,
 		Lines: pipeline.Price(c, offer), Total: pipeline.Money{Minor: offer.Price, Currency: c.Currency}, Decision: pipeline.Confirmed}
 	sum := sha256.Sum256([]byte("exchange " + act.ID))
 	copy(o.Nonce[:], sum[:])
@@ -152,10 +156,8 @@ func (g *group) settle(t pipeline.Ticket, was string, out pipeline.CounterOutcom
 	}
 	if out.Restock {
 		for _, m := range out.Moved {
-			if sku, i, ok := g.levels.Catalogue.SKU(m.SKU); ok && !sku.Uncounted {
-				g.levels.Stock[i] = min(g.levels.Stock[i]+m.N, pipeline.MaxStock)
-				g.stock[i], g.changed = true, true
-			}
+			g.move(m.SKU, m.N)
+			g.changed = true
 		}
 	}
 	if gone && was != pipeline.TicketVoid { // it was never sold: somebody else may have what is limited

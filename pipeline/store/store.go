@@ -41,6 +41,7 @@ type Options struct {
 	Committed func([]Decision)      // called after each commit with its new decisions, in order; must not block
 	Changed   func()                // called after a commit that changed an offer's state or what is left of it; must not block
 	Served    func(pipeline.Ticket) // called after a ticket was served at the counter, as it is then; must not block
+	Line      time.Duration         // how long one is kept for who is called from the line; 0: there are no lines
 	Hold      time.Duration         // how long what visitors buy is held for them until it is paid; 0: for good
 	MaxPages  int                   // bound of the database's size in pages of 4 KiB; 0: the disk's
 }
@@ -61,6 +62,7 @@ type Store struct {
 
 	levels   atomic.Pointer[pipeline.Levels]
 	taken    taken
+	line     atomic.Pointer[line]
 	consents sync.Map    // viewer → pipeline.Consent, a copy of the table
 	help     atomic.Bool // of the meta table
 
@@ -122,7 +124,15 @@ func (s *Store) load(path string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := recount(s.conn, levels); err != nil {
+		return err
+	}
 	s.levels.Store(levels)
+	waiting, err := readLine(s.conn)
+	if err != nil {
+		return err
+	}
+	s.line.Store(waiting)
 	if err := s.readConsents(); err != nil {
 		return err
 	}

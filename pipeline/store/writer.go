@@ -24,6 +24,9 @@ type group struct {
 	offers  map[int]bool
 	windows map[int]bool // places of offers whose Starts or Window changed
 	changed bool         // an offer was
+	lined   bool         // who stands in line for one did
+	freed   bool         // there may be more left for those who do
+	stood   int          // who came to do
 	at      time.Duration
 	wall    time.Time
 	boot    uint32
@@ -38,6 +41,8 @@ func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stop)
 	tick := time.NewTicker(anchorEvery)
 	defer tick.Stop()
+	turns := time.NewTicker(time.Second)
+	defer turns.Stop()
 	s.commit(nil) // the anchor: from here on, what is told is told in a boot that the disk knows of
 	for {
 		select {
@@ -45,6 +50,10 @@ func (s *Store) Run(ctx context.Context) error {
 			s.commit(s.waiting([]request{r}))
 		case <-tick.C:
 			s.commit([]request{{do: forget, done: make(chan result, 1)}})
+		case <-turns.C:
+			if s.turned() {
+				s.commit([]request{{do: passed, done: make(chan result, 1)}})
+			}
 		case <-ctx.Done():
 			for {
 				rs := s.waiting(nil)
@@ -55,6 +64,20 @@ func (s *Store) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// turned tells whether somebody's place in a line ends by the time.
+func (s *Store) turned() bool {
+	l, levels, now := s.line.Load(), s.Levels(), s.opt.Now()
+	if l.first > 0 && l.first <= now || len(l.offers) > 0 && !s.Lines() {
+		return true
+	}
+	for offer := range l.offers {
+		if levels.StateAt(offer, now) != pipeline.OfferLive {
+			return true
+		}
+	}
+	return false
 }
 
 // forget removes burned tokens that their own expiry refuses by now.
@@ -123,19 +146,33 @@ func (s *Store) transact(rs []request, results []result) (g *group, err error) {
 			if results[i].out, err = g.decide(*r.order); err != nil {
 				return nil, err
 			}
-			continue
-		}
-		if results[i].err, err = g.apart(r.do); err != nil {
+		} else if results[i].err, err = g.apart(r.do); err != nil {
 			return nil, err
 		}
+		if r.order == nil || g.freed {
+			if err := g.call(); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if err := g.flush(); err != nil {
+	if err := g.writeLines(); err != nil {
 		return nil, err
 	}
 	if s.opt.Anchor != nil {
 		err = setMeta(s.conn, metaClock, s.opt.Anchor())
 	}
 	return g, err
+}
+
+// writeLines writes the levels, and has memory know of the lines as they are then.
+func (g *group) writeLines() error {
+	if err := g.flush(); err != nil || !g.lined {
+		return err
+	}
+	g.changed = true
+	l, err := readLine(g.conn)
+	g.after = append(g.after, func() { g.store.line.Store(l) })
+	return err
 }
 
 // apart runs one change so that its failure undoes only itself. failed is the change's own error; err one that takes
@@ -214,4 +251,37 @@ func (g *group) flush() error {
 		q.Reset()
 	}
 	return nil
+}
+
+// ErrReused says that a wish's id was used for another one. Nothing was done.
+var ErrReused = errors.New("store: that id was used for something else: make a new one for each wish")
+
+// once makes a change unless the wish that it is was fulfilled before.
+func (s *Store) once(ctx context.Context, wish, what string, do func(*group) error) error {
+	if wish == "" {
+		return s.change(ctx, do)
+	}
+	if !pipeline.ValidTapID(wish) {
+		return fmt.Errorf("store: wish %.40q: expected a ULID", wish)
+	}
+	return s.change(ctx, func(g *group) error {
+		was := ""
+		if err := sqlitex.Execute(g.conn, "SELECT what FROM wishes WHERE id = ?", &sqlitex.ExecOptions{Args: []any{wish}, ResultFunc: func(q *sqlite.Stmt) error {
+			was = q.ColumnText(0)
+			return nil
+		}}); err != nil {
+			return err
+		}
+		switch was {
+		case "":
+		case what:
+			return nil
+		default:
+			return ErrReused
+		}
+		if err := do(g); err != nil {
+			return err
+		}
+		return sqlitex.Execute(g.conn, "INSERT INTO wishes (id, what, at) VALUES (?, ?, ?)", &sqlitex.ExecOptions{Args: []any{wish, what, g.at.Milliseconds()}})
+	})
 }

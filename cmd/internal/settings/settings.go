@@ -43,6 +43,7 @@ type Settings struct {
 	Taxes      string `toml:"taxes" max:"1000" help:"Rates of taxes that a shop's CSV only has names for, as NAME=PERCENT with commas between; standard is for goods that name none."`
 	Tax        string `toml:"tax" default:"included" enum:"included,added" help:"Whether the prices of a catalogue that comes as CSV have their taxes in them, or these are added: ${enum}."`
 	Rounding   string `toml:"rounding" default:"half-up" enum:"half-up,half-even,up,down" help:"What becomes of less than a cent of a line's tax, in a catalogue that comes as CSV: ${enum}."`
+	Line       int    `toml:"line" default:"0" min:"0" max:"900" help:"Seconds for which one that comes free is kept for who is next in line. Visitors who tap what is sold out stand in line for it. 0: there are no lines."`
 	Picture    string `toml:"picture" default:"auto" pattern:"^(auto|[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3})$" expect:"auto or WIDTHxHEIGHT@RATE, such as 1280x720@30" help:"Size and rate of the large picture. auto: what the board can make, up to 1280x720@30, as measured at the first start."`
 	Layers     string `toml:"layers" pattern:"^([0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6}(,[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6})*)?$" expect:"WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600" help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture, half and a quarter of it."`
 	Fonts      string `toml:"fonts" help:"Folders with Noto fonts, separated by commas. Default: fonts beside the program, then the system's."`

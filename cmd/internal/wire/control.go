@@ -40,6 +40,9 @@ type OfferLevel struct {
 	State string `json:"state"`
 	Left  int    `json:"left"` // below zero: as often as anybody wants it
 	Sold  int    `json:"sold"`
+
+	Waiting int `json:"waiting"` // in line for it
+	Kept    int `json:"kept"`    // for those whose turn it is
 }
 
 // OfferState puts an offer into a state: PUT /offers/{offer}. ID is a ULID: a repeat is the same wish; it may be left out by who never asks twice.

@@ -9,15 +9,16 @@ import (
 
 // Serve is what an operator does with a ticket at the counter: POST /counter. ID is a ULID: a repeat is the same act. See pipeline.CounterAct.
 type Serve struct {
-	ID      string `json:"id"`
-	Ticket  string `json:"ticket"`
-	Do      string `json:"do"`               // ready, pay, hand-over, void, take-back or undo
-	Pieces  []int  `json:"pieces,omitempty"` // of each line; left out: all that there are
-	Payment string `json:"payment,omitempty"`
-	Amount  int64  `json:"amount,omitempty"`
-	Restock bool   `json:"restock,omitempty"`
-	For     string `json:"for,omitempty"` // of void and take-back: the offer that it is exchanged for
-	Note    string `json:"note,omitempty"`
+	ID      string   `json:"id"`
+	Ticket  string   `json:"ticket"`
+	Do      string   `json:"do"`               // ready, pay, hand-over, void, take-back or undo
+	Pieces  []int    `json:"pieces,omitempty"` // of each line; left out: all that there are
+	Payment string   `json:"payment,omitempty"`
+	Amount  int64    `json:"amount,omitempty"`
+	Restock bool     `json:"restock,omitempty"`
+	For     string   `json:"for,omitempty"`    // of void and take-back: the offer that it is exchanged for
+	Choice  []string `json:"choice,omitempty"` // of for: see Tap
+	Note    string   `json:"note,omitempty"`
 }
 
 // Served answers it, and is one of those in a TicketNow, oldest first.
@@ -70,7 +71,7 @@ func FromTicket(t pipeline.Ticket, acts []pipeline.CounterOutcome) TicketNow {
 	money := func(minor int64) Money {
 		return FromMoney(pipeline.Money{Minor: minor, Currency: t.Total.Currency})
 	}
-	now := TicketNow{Ticket: t.Number, Offer: t.Offer, Title: t.Title, Lines: []TicketLine{}, Total: FromMoney(t.Total), Owed: money(t.Owed()), Paid: money(t.Paid), State: t.State(),
+	now := TicketNow{Ticket: t.Number, Offer: t.Offer, Title: t.What(), Lines: []TicketLine{}, Total: FromMoney(t.Total), Owed: money(t.Owed()), Paid: money(t.Paid), State: t.State(),
 		Via: string(t.Via), At: t.Wall, Acts: []Served{}}
 	for i, l := range t.Lines {
 		line := TicketLine{SKU: l.SKU, Title: l.Title, N: l.N, Open: t.Open(i), Amount: money(l.Amount)}

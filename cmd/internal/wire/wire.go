@@ -4,6 +4,7 @@ package wire
 
 import (
 	"net/http"
+	"time"
 
 	"edgekit.internal/capture"
 	"edgekit.internal/pipeline"
@@ -31,12 +32,13 @@ const (
 
 // Tap is what the page sends: POST /api/taps, or on the channel with its type.
 type Tap struct {
-	Type  string `json:"type,omitempty"`
-	ID    string `json:"id"`
-	Offer string `json:"offer"`
-	Token string `json:"token"`
-	Frame uint32 `json:"frame,omitempty"` // RTP timestamp of the picture in which it was tapped
-	On    bool   `json:"on,omitempty"`    // with TypeSound alone
+	Type   string   `json:"type,omitempty"`
+	ID     string   `json:"id"`
+	Offer  string   `json:"offer"`
+	Token  string   `json:"token"`
+	Choice []string `json:"choice,omitempty"` // SKUs of those in Offer.Choices, one for each piece
+	Frame  uint32   `json:"frame,omitempty"`  // RTP timestamp of the picture in which it was tapped
+	On     bool     `json:"on,omitempty"`     // with TypeSound alone
 }
 
 // Ticket says that a buyer's ticket is further, or back, at the counter.
@@ -103,7 +105,75 @@ type Offer struct {
 	EndsMS   int64         `json:"ends_ms,omitempty"`
 	StartsMS int64         `json:"starts_ms,omitempty"` // of one that starts by itself
 	Token    string        `json:"token,omitempty"`
-	Area     *capture.Area `json:"area,omitempty"` // where it is in the picture now
+	Area     *capture.Area `json:"area,omitempty"`    // where it is in the picture now
+	Line     *InLine       `json:"line,omitempty"`    // this viewer's place in the line for it; left out: they are in none
+	Waiting  *int          `json:"waiting,omitempty"` // of what is sold out, and who taps it stands in line: how many do
+	Choices  []Options     `json:"choices,omitempty"`
+	From     bool          `json:"from,omitempty"` // Price is the least: what is chosen may cost more, see GET /api/price
+}
+
+// InLine is a viewer's place in the line for an offer that was sold out when they tapped it.
+type InLine struct {
+	Ahead    int   `json:"ahead"`               // who is before them
+	CalledMS int64 `json:"called_ms,omitempty"` // for how long one is kept for them; left out: they are not called
+}
+
+// Options are pieces in an offer that the buyer chooses.
+type Options struct {
+	N  int      `json:"n"` // so many
+	Of []Option `json:"of"`
+}
+
+// Pieces are as many as N, for a page to go through.
+func (c Options) Pieces() []struct{} { return make([]struct{}, c.N) }
+
+// Option is what can be chosen.
+type Option struct {
+	SKU   string `json:"sku"`
+	Title string `json:"title"`
+	Left  int    `json:"left"`            // pieces; below zero: as many as anybody wants
+	Price *Money `json:"price,omitempty"` // of the offer with it, where that goes by it and nothing else is to be chosen
+}
+
+// OptionsOf is what there is to choose in the offer at a place of the catalogue's, at a kit time; from tells whether the price goes by it.
+func OptionsOf(l *pipeline.Levels, i int, at time.Duration) (all []Options, from bool) {
+	o, c := l.Catalogue.Offers[i], l.Catalogue
+	if !o.Chooses() {
+		return nil, false
+	}
+	pieces := 0
+	for _, line := range o.Lines {
+		if len(line.Of) == 0 {
+			continue
+		}
+		pieces += line.N
+		ch := Options{N: line.N}
+		var first pipeline.SKU
+		for k, id := range line.Of {
+			sku, at, _ := c.SKU(id)
+			left := l.Stock[at]
+			if sku.Uncounted {
+				left = -1
+			}
+			if k == 0 {
+				first = sku
+			}
+			from = from || o.Pay > 0 && sku.Price != first.Price || c.Taxes.Added && sku.Tax != first.Tax
+			ch.Of = append(ch.Of, Option{SKU: id, Title: sku.Label(), Left: left})
+		}
+		all = append(all, ch)
+	}
+	if from && pieces == 1 {
+		for _, ch := range all {
+			for k := range ch.Of {
+				if picked, why := l.Pick(i, at, []string{ch.Of[k].SKU}); why == "" {
+					m := FromMoney(pipeline.Money{Minor: picked.Price, Currency: c.Currency})
+					ch.Of[k].Price = &m
+				}
+			}
+		}
+	}
+	return all, from
 }
 
 // Offers answers GET /api/offers, and is pushed when anything in it changed.
@@ -187,6 +257,8 @@ func Status(r pipeline.Reason) int {
 		return http.StatusNotFound
 	case pipeline.Unavailable:
 		return http.StatusServiceUnavailable
+	case pipeline.Choice:
+		return http.StatusUnprocessableEntity
 	}
 	return http.StatusBadRequest
 }

@@ -42,7 +42,8 @@ type Config struct {
 	Setup   Setup
 	Slip    func(ticket string) ([]byte, error) // a ticket's slip as PNG
 	Slips   Slips
-	Sell    func(ctx context.Context, id, offer string, price int64) pipeline.Outcome // one, to somebody without a page
+	Sell    func(ctx context.Context, id, offer string, choice []string, price int64) pipeline.Outcome // one, to somebody without a page
+	Price   http.HandlerFunc                                                                           // what an offer costs with what is chosen in it
 	Viewers func() int
 	Buttons func() wire.Buttons
 	Press   http.Handler // of a wire.PressRequest
@@ -103,6 +104,7 @@ func (c *Console) Handler() http.Handler {
 	inner.HandleFunc("GET /api/operator/state", c.getState)
 	inner.HandleFunc("GET /api/operator/events", c.getEvents)
 	inner.HandleFunc("PUT /api/operator/offers/{offer...}", c.putOffer)
+	inner.HandleFunc("GET /api/operator/price", func(rw http.ResponseWriter, r *http.Request) { c.Price(rw, r) })
 	inner.HandleFunc("POST /api/operator/sales", c.postSale)
 	inner.HandleFunc("GET /api/operator/tickets/{ticket}/slip.png", c.getSlip)
 	inner.HandleFunc("POST /api/operator/tickets/{ticket}/print", c.postAgain)

@@ -45,6 +45,12 @@ type Offer struct {
 
 	StartsMS int64 `json:"starts_ms,omitempty"` // likewise
 
+	Waiting int `json:"waiting,omitempty"` // in line for it
+	Kept    int `json:"kept,omitempty"`    // for those whose turn it is
+
+	Choices []wire.Options `json:"choices,omitempty"`
+	From    bool           `json:"from,omitempty"` // see wire.Offer
+
 	ends, starts time.Duration // kit times; 0: none
 }
 
@@ -71,7 +77,8 @@ func (c *Console) state(ctx context.Context) (State, error) {
 	for i := range l.Catalogue.Offers {
 		o := l.At(i, now)
 		f := Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}),
-			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
+			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold, Waiting: l.Offers[i].Waiting, Kept: l.Offers[i].Kept}
+		f.Choices, f.From = wire.OptionsOf(l, i, now)
 		switch f.State {
 		case string(pipeline.OfferLive):
 			f.ends = l.Offers[i].Ends
@@ -94,7 +101,7 @@ func (c *Console) state(ctx context.Context) (State, error) {
 	}
 	for _, t := range ts {
 		way, _ := c.Trace.Get(t.Tap)
-		s.Tickets = append(s.Tickets, Ticket{t.Number, t.Tap, t.Title, wire.FromMoney(t.Total), t.Print.String(), string(t.Via), t.Wall, way.Spans,
+		s.Tickets = append(s.Tickets, Ticket{t.Number, t.Tap, t.What(), wire.FromMoney(t.Total), t.Print.String(), string(t.Via), t.Wall, way.Spans,
 			t.State(), wire.FromMoney(pipeline.Money{Minor: t.Owed(), Currency: t.Total.Currency})})
 	}
 	return s, nil

@@ -153,7 +153,7 @@ func (c *Control) offers() []wire.OfferLevel {
 	now := c.Now()
 	for i := range l.Catalogue.Offers {
 		o := l.At(i, now)
-		list[i] = wire.OfferLevel{ID: o.ID, Title: o.Title, Price: o.Price, State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold}
+		list[i] = wire.OfferLevel{ID: o.ID, Title: o.Title, Price: o.Price, State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold, Waiting: l.Offers[i].Waiting, Kept: l.Offers[i].Kept}
 	}
 	return list
 }

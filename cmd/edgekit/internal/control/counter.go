@@ -22,9 +22,9 @@ func (c *Control) postCounter(rw http.ResponseWriter, r *http.Request) {
 	var want wire.Serve
 	err := json.NewDecoder(r.Body).Decode(&want)
 	in := pipeline.CounterAct{ID: want.ID, Ticket: want.Ticket, Do: pipeline.CounterAction(want.Do), Pieces: want.Pieces, Payment: pipeline.Payment(want.Payment), Amount: want.Amount,
-		Restock: want.Restock, For: want.For, Note: want.Note, Via: pipeline.ViaConsole}
+		Restock: want.Restock, For: want.For, Choice: want.Choice, Note: want.Note, Via: pipeline.ViaConsole}
 	if err != nil || !in.Valid() {
-		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`expected {"id", a ULID, "ticket", such as "A-001", "do", one of %q}; with hand-over, void and take-back "pieces" of each line; with them and pay "payment", one of %q; with pay "amount"; with void and take-back "restock", and "for" an offer`, pipeline.CounterActions, pipeline.Payments))
+		refuse(rw, http.StatusBadRequest, "malformed", fmt.Sprintf(`expected {"id", a ULID, "ticket", such as "A-001", "do", one of %q}; with hand-over, void and take-back "pieces" of each line; with them and pay "payment", one of %q; with pay "amount"; with void and take-back "restock", and "for" an offer, with "choice" of its SKUs if it leaves one`, pipeline.CounterActions, pipeline.Payments))
 		return
 	}
 	out, err := c.Book.Serve(r.Context(), in)

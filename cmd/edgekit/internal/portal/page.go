@@ -26,13 +26,13 @@ var page = template.Must(template.New("portal").Parse(`<!doctype html>
 {{with .Status}}<p role="status" class="{{$.Tone}}">{{.}}</p>{{end}}
 {{with .Place}}<p class="wait">{{.}}</p>{{end}}
 <img class="now" src="/api/still" alt="The show as it is now">
-{{with .Tickets}}<h2>Your tickets</h2><ul>{{range .}}<li><b>{{.Number}}</b> {{.Title}} · {{.Total}}</li>{{end}}</ul>{{end}}
+{{with .Tickets}}<h2>Your tickets</h2><ul>{{range .}}<li><b>{{.Number}}</b> {{.What}} · {{.Total}}</li>{{end}}</ul>{{end}}
 {{if .Accepted}}<p><b>You are connected.</b> Close this window, open your browser, and go to</p>
 {{else}}<form method="post" action="/portal/accept"><input type="hidden" name="visitor" value="{{.Visitor}}"><button class="buy">Stay connected</button></form>
 <p>To watch the show, tap “Stay connected”, open your browser, and go to</p>{{end}}
 <p class="where">{{.Where}}</p>
 <h2>Buy right here</h2>
-{{range .Offers}}{{if .Token}}{{if ne .State "sold-out"}}<form method="post" action="/portal/buy"><input type="hidden" name="visitor" value="{{$.Visitor}}"><input type="hidden" name="id" value="{{.Tap}}"><input type="hidden" name="offer" value="{{.ID}}"><input type="hidden" name="token" value="{{.Token}}"><input type="hidden" name="price" value="{{.Price.Minor}}"><button>Buy {{.Title}} for {{.Price.Text}}</button></form>
+{{range .Offers}}{{if .Token}}{{if ne .State "sold-out"}}<form method="post" action="/portal/buy"><input type="hidden" name="visitor" value="{{$.Visitor}}"><input type="hidden" name="id" value="{{.Tap}}"><input type="hidden" name="offer" value="{{.ID}}"><input type="hidden" name="token" value="{{.Token}}"><input type="hidden" name="price" value="{{.Price.Minor}}">{{range .Choices}}{{$of := .Of}}{{range .Pieces}}<label>Choose <select name="choice">{{range $of}}{{if .Left}}<option value="{{.SKU}}">{{.Title}}{{with .Price}}, {{.Text}}{{end}}</option>{{end}}{{end}}</select></label>{{end}}{{end}}<button>Buy {{.Title}} {{if .From}}from{{else}}for{{end}} {{.Price.Text}}</button></form>
 {{else}}<p>{{.Title}}: sold out</p>{{end}}{{else if eq .State "soon"}}<p>{{.Title}}: soon</p>{{end}}{{else}}<p>There is nothing for sale at the moment.</p>{{end}}
 <p class="small">On another device of yours: <b>{{.Where}}/c/{{.Code}}</b>, good once, for ten minutes.</p><img class="code" src="{{.QR}}" alt="Code for {{.Where}}/c/{{.Code}}">
 <p><a href="/portal">Look again</a> · <a href="/">Try to watch right here</a></p></main></html>
@@ -95,7 +95,7 @@ func (p *Portal) postBuy(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	t := wire.Tap{ID: r.PostFormValue("id"), Offer: r.PostFormValue("offer"), Token: r.PostFormValue("token")}
+	t := wire.Tap{ID: r.PostFormValue("id"), Offer: r.PostFormValue("offer"), Token: r.PostFormValue("token"), Choice: r.PostForm["choice"]}
 	out := p.Shop.Tap(r.Context(), viewer, t, pipeline.ViaSheet)
 	if out.Reason == pipeline.TokenExpired {
 		if t.Token, ok = p.again(viewer, t.Offer, r.PostFormValue("price")); ok {

@@ -163,12 +163,12 @@ func (k *Counter) look(ctx context.Context, w *wire.Scan) {
 		k.cfg.Log.Warn("ticket not looked up", "err", err)
 		w.Detail = "The kit cannot look that ticket up right now. Scan it again."
 	case ok:
-		w.Ticket, w.Title, w.Print, w.State = t.Number, t.Title, t.Print.String(), t.State()
+		w.Ticket, w.Title, w.Print, w.State = t.Number, t.What(), t.Print.String(), t.State()
 		m := wire.FromMoney(t.Total)
 		w.Total = &m
 		w.Detail = t.Closed(k.cfg.Now())
 		if w.OK = w.Detail == ""; w.OK {
-			w.Detail = fmt.Sprintf("%s: %s, %s.", t.Number, t.Title, owed(t))
+			w.Detail = fmt.Sprintf("%s: %s, %s.", t.Number, t.What(), owed(t))
 		}
 	case ours:
 		w.Detail = "This kit has sold no ticket with that code: another kit's, or made up. Hand nothing over for it."

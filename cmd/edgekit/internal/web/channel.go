@@ -20,7 +20,7 @@ const actTimeout = 10 * time.Second
 func (w *Web) Tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 	defer cancel()
-	return w.Sale.Tap(ctx, pipeline.Tap{ID: t.ID, Viewer: viewer, Offer: t.Offer, Token: t.Token, Frame: t.Frame, Via: via})
+	return w.Sale.Tap(ctx, pipeline.Tap{ID: t.ID, Viewer: viewer, Offer: t.Offer, Token: t.Token, Choice: t.Choice, Frame: t.Frame, Via: via})
 }
 
 // channel is one page's data channel. Its messages are handled one after the other, on the goroutine that reads them:

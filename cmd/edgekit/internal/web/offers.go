@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"edgekit.internal/capture"
@@ -16,6 +17,7 @@ func (w *Web) Offers(viewer string) wire.Offers {
 	levels, now := w.Book.Levels(), w.Now()
 	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds(), Recording: w.Recording()}
 	areas := w.hub.latestAreas()
+	choices := w.choices.of(levels, now)
 	for i := range levels.Catalogue.Offers {
 		o := levels.At(i, now)
 		state := levels.StateAt(o.ID, now)
@@ -23,13 +25,23 @@ func (w *Web) Offers(viewer string) wire.Offers {
 			continue
 		}
 		f := wire.Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}),
-			Left: levels.Left(o.ID), State: string(state), Area: areaOf(areas, o.ID)}
+			Left: levels.Left(o.ID), State: string(state), Area: areaOf(areas, o.ID), Choices: choices[i].all, From: choices[i].from}
 		if state == pipeline.OfferSoldOut {
 			f.Left = 0 // whatever the count says
 		}
 		if state == pipeline.OfferLive {
+			if place, in := w.Book.Place(viewer, o.ID); in {
+				f.Line = &wire.InLine{Ahead: place.Ahead}
+				if place.Until > 0 { // and one is kept for them, which counts as left for nobody else
+					f.Left++
+					f.Line.CalledMS = max(1, (place.Until - now).Milliseconds())
+				}
+			}
 			if f.Left == 0 {
 				f.State = "sold-out"
+				if w.Book.Lines() {
+					f.Waiting = &levels.Offers[i].Waiting
+				}
 			}
 			f.Token = w.Mint.Page(viewer, o.ID, levels.Terms(o.ID, now), now, TokenLife) // also when sold out: there may be stock again in a moment
 			if ends := levels.Offers[i].Ends; ends > 0 {
@@ -42,6 +54,63 @@ func (w *Web) Offers(viewer string) wire.Offers {
 		out.Offers = append(out.Offers, f)
 	}
 	return out
+}
+
+// choices is what there is to choose in each offer, the same for every viewer: worked out anew where stock or a second have changed, and not for each of them.
+type choices struct {
+	latest atomic.Pointer[chosenFrom]
+}
+
+type chosenFrom struct {
+	levels *pipeline.Levels
+	second time.Duration
+	each   map[int]choice // by the offer's place; those that leave nothing to choose are not in it
+}
+
+type choice struct {
+	all  []wire.Options
+	from bool
+}
+
+func (c *choices) of(l *pipeline.Levels, now time.Duration) map[int]choice {
+	second := now.Truncate(time.Second)
+	if is := c.latest.Load(); is != nil && is.levels == l && is.second == second {
+		return is.each
+	}
+	is := &chosenFrom{levels: l, second: second, each: map[int]choice{}}
+	for i := range l.Catalogue.Offers {
+		if all, from := wire.OptionsOf(l, i, now); all != nil {
+			is.each[i] = choice{all, from}
+		}
+	}
+	c.latest.Store(is)
+	return is.each
+}
+
+// getPrice is what an offer costs with what is chosen in it.
+func (w *Web) getPrice(rw http.ResponseWriter, r *http.Request) {
+	if _, ok := w.asks(rw, r); !ok {
+		return
+	}
+	w.Price(rw, r)
+}
+
+// Price answers what an offer that visitors see costs with what is chosen in it.
+func (w *Web) Price(rw http.ResponseWriter, r *http.Request) {
+	q, levels, now := r.URL.Query(), w.Book.Levels(), w.Now()
+	id, choice := q.Get("offer"), q["choice"]
+	_, i, ok := levels.Catalogue.Offer(id)
+	state := levels.StateAt(id, now)
+	if !ok || state == pipeline.OfferHidden || state == pipeline.OfferWithdrawn || len(choice) > pipeline.MaxChoice {
+		problem(rw, pipeline.UnknownOffer, "This offer is not there.", "", 0)
+		return
+	}
+	o, why := levels.Pick(i, now, choice)
+	if why != "" {
+		problem(rw, pipeline.Choice, why, "", 0)
+		return
+	}
+	answer(rw, http.StatusOK, map[string]wire.Money{"price": wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency})})
 }
 
 func areaOf(a capture.Areas, offer string) *capture.Area {

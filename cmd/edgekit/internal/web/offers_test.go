@@ -29,6 +29,10 @@ func (*shelf) ToHandOver(context.Context, time.Duration, int) ([]pipeline.Ticket
 	return nil, nil
 }
 
+func (*shelf) Place(string, string) (pipeline.Place, bool) { return pipeline.Place{}, false }
+func (*shelf) Lines() bool                                 { return false }
+func (*shelf) Leave(context.Context, string, string) error { return nil }
+
 // Page mints a token that says the terms.
 func (*shelf) Page(_, _ string, terms uint32, _, _ time.Duration) string {
 	return strconv.FormatUint(uint64(terms), 10)

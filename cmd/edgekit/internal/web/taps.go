@@ -28,17 +28,31 @@ func (w *Web) postTap(rw http.ResponseWriter, r *http.Request) {
 	answer(rw, http.StatusOK, wire.FromOutcome(out, ""))
 }
 
+// deleteLine takes a viewer out of the line for an offer. Again it does nothing.
+func (w *Web) deleteLine(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.asks(rw, r)
+	if !ok {
+		return
+	}
+	if err := w.Book.Leave(r.Context(), v, r.PathValue("offer")); err != nil {
+		w.Log.Warn("line not left", "err", err)
+		problem(rw, pipeline.Unavailable, "The kit cannot record that right now. Please try again.", "", time.Second)
+		return
+	}
+	rw.WriteHeader(http.StatusNoContent)
+}
+
 // Counter sells one to somebody who stands at the stall without a page, by the operator's hand, at the price that the operator saw. They
 // are a viewer of their own, so that no limit by viewer takes all of them for one, and named by the tap, so that a repeat of it is the
 // same sale.
-func (w *Web) Counter(ctx context.Context, id, offer string, price int64) pipeline.Outcome {
-	t, viewer := wire.Tap{ID: id, Offer: offer}, "counter-"+strings.ToLower(id)
+func (w *Web) Counter(ctx context.Context, id, offer string, choice []string, price int64) pipeline.Outcome {
+	t, viewer := wire.Tap{ID: id, Offer: offer, Choice: choice}, "counter-"+strings.ToLower(id)
 	changed := false
-	for _, o := range w.Offers(viewer).Offers {
-		if o.ID == offer {
-			if changed = o.Price.Minor != price; !changed {
-				t.Token = o.Token
-			}
+	if levels, now := w.Book.Levels(), w.Now(); levels.StateAt(offer, now) == pipeline.OfferLive {
+		_, i, _ := levels.Catalogue.Offer(offer)
+		o, why := levels.Pick(i, now, choice)
+		if changed = why == "" && o.Price != price; !changed {
+			t.Token = w.Mint.Page(viewer, offer, levels.Terms(offer, now), now, TokenLife)
 		}
 	}
 	out := w.Tap(ctx, viewer, t, pipeline.ViaConsole) // without a token it is found if it was sold before, and else refused
@@ -111,7 +125,7 @@ func (w *Web) ticketsOf(rw http.ResponseWriter, r *http.Request, viewer string) 
 	}
 	list := make([]ticket, len(ts))
 	for i, t := range ts {
-		list[i] = ticket{t.Number, t.Tap, t.Offer, t.Title, wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.State(), t.Wall, links[t.Number]}
+		list[i] = ticket{t.Number, t.Tap, t.Offer, t.What(), wire.FromMoney(t.Total), t.Lines, t.Print.String(), t.State(), t.Wall, links[t.Number]}
 	}
 	return list, true
 }

@@ -37,6 +37,10 @@ type Book interface {
 	SetConsent(ctx context.Context, viewer string, version int, choice string) (pipeline.Consent, error)
 	TicketsOf(ctx context.Context, viewer string, n int) ([]pipeline.Ticket, error)
 	ToHandOver(ctx context.Context, after time.Duration, n int) ([]pipeline.Ticket, error)
+	// Place is a viewer's in the line for an offer, and Lines tells whether there are any.
+	Place(viewer, offer string) (pipeline.Place, bool)
+	Lines() bool
+	Leave(ctx context.Context, viewer, offer string) error
 	// Burned tells whether a token was used, as far as is known.
 	Burned(ctx context.Context, nonce [8]byte) bool
 }
@@ -78,6 +82,7 @@ type Web struct {
 	stills   *pipeline.Limiter // of those without a session, by address
 	wake     chan struct{}
 	board    board
+	choices  choices
 }
 
 // New makes the visitors' side.
@@ -103,7 +108,9 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 	api.HandleFunc("POST /api/session", w.postSession)
 	api.HandleFunc("PUT /api/consent", w.putConsent)
 	api.HandleFunc("GET /api/offers", w.getOffers)
+	api.HandleFunc("GET /api/price", w.getPrice)
 	api.HandleFunc("POST /api/taps", w.postTap)
+	api.HandleFunc("DELETE /api/line/{offer...}", w.deleteLine)
 	api.HandleFunc("GET /api/events", w.getEvents)
 	api.HandleFunc("GET /api/tickets", w.getTickets)
 	api.HandleFunc("GET /api/tickets/{ticket}", w.getTicket)

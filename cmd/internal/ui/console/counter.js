@@ -64,12 +64,12 @@ export class Counter {
 
   /** What can be had in exchange. */
   sells(/** @type {import("./words.js").Offer[]} */ offers) {
-    const live = offers.filter((o) => o.state === "live" && o.left !== 0), key = JSON.stringify(live.map((o) => [o.id, o.title, o.price.text]));
+    const live = offers.filter((o) => o.state === "live" && o.left !== 0).flatMap(kinds), key = JSON.stringify(live);
     if (key === this.selling) return;
     this.selling = key;
     const was = this.swap.value;
-    this.swap.replaceChildren(new Option("nothing", ""), ...live.map((o) => new Option(`${o.title}, ${o.price.text}`, o.id)));
-    this.swap.value = live.some((o) => o.id === was) ? was : "";
+    this.swap.replaceChildren(new Option("nothing", ""), ...live.map(({ words, value }) => new Option(words, value)));
+    this.swap.value = live.some(({ value }) => value === was) ? was : "";
   }
 
   find() {
@@ -184,7 +184,7 @@ export class Counter {
   give() {
     const t = this.ticket;
     if (!t) return;
-    return this.serve(this.mode, { pieces: this.chosen(), restock: this.restock.checked, ...(t.paid.minor > 0 ? { payment: this.back.value } : {}), ...(this.swap.value ? { for: this.swap.value } : {}) });
+    return this.serve(this.mode, { pieces: this.chosen(), restock: this.restock.checked, ...(t.paid.minor > 0 ? { payment: this.back.value } : {}), ...(this.swap.value ? JSON.parse(this.swap.value) : {}) });
   }
 
   /**
@@ -212,6 +212,17 @@ export class Counter {
     for (const id of ["counter-title", "counter-owed", "counter-note", "counter-fault", "counter-look", "counter-look-fault"]) text(el(id), "");
     for (const id of ["counter-lines", "counter-acts"]) el(id).replaceChildren();
   }
+}
+
+/**
+ * An offer as one thing to exchange for, or as one for each kind that can be chosen. One of which several are to be chosen is sold by itself.
+ * @param {import("./words.js").Offer} o
+ */
+function kinds(o) {
+  const all = o.choices || [];
+  if (all.length === 0) return [{ words: `${o.title}, ${o.price.text}`, value: JSON.stringify({ for: o.id }) }];
+  if (all.length > 1 || all[0].n > 1) return [];
+  return all[0].of.filter((c) => c.left !== 0).map((c) => ({ words: `${o.title}: ${c.title}, ${(c.price || o.price).text}`, value: JSON.stringify({ for: o.id, choice: [c.sku] }) }));
 }
 
 /**

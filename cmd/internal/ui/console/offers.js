@@ -1,7 +1,7 @@
 // The run of show: every offer with its state, what is left and sold, its clock, and what can be done with it.
-import { fresh, why, wish } from "./api.js";
+import { ask, fresh, why, wish } from "./api.js";
 import { List, label, make, text } from "./dom.js";
-import { actions, canCountDown, countdown, countdowns, offerLabel } from "./words.js";
+import { actions, canCountDown, countdown, countdowns, lineText, offerLabel } from "./words.js";
 
 /**
  * @typedef {import("./words.js").Offer} Offer
@@ -68,6 +68,11 @@ class Card {
       this.later.value = "";
       if (minutes) this.act(this.later, { to: "soon", in_ms: minutes * 60_000 });
     });
+    this.picks = make("div", "picks");
+    this.choices = ""; // as they are offered
+    /** @type {string[]} what is chosen of it, of what was asked */
+    this.choice = [];
+    this.line = make("span");
     this.asked = NaN; // that a sale was asked for at, and is to be confirmed; NaN: none was
     this.disarm = 0;
     this.buttons = make("div", "buttons");
@@ -78,8 +83,8 @@ class Card {
     this.counted = make("span", "", " left");
     const left = make("span");
     left.append(this.left, this.counted);
-    facts.append(this.price, left, of(this.sold, "sold"), this.time);
-    this.li.append(head, facts, this.buttons, this.note, this.fault);
+    facts.append(this.price, left, of(this.sold, "sold"), this.line, this.time);
+    this.li.append(head, facts, this.picks, this.buttons, this.note, this.fault);
   }
 
   update(/** @type {Offer} */ o) {
@@ -89,14 +94,43 @@ class Card {
     text(this.until, o.ends_ms ? " to go" : " until it starts");
     text(this.title, o.title);
     label(this.label, offerLabel(o));
-    text(this.price, o.price.text);
+    text(this.price, o.from ? `from ${o.price.text}` : o.price.text);
+    text(this.line, lineText(o));
+    this.offerChoices(o);
     text(this.left, o.left < 0 ? "not counted" : String(o.left));
     this.counted.hidden = o.left < 0;
     text(this.sold, String(o.sold));
     this.tick();
     if (this.state !== o.state) this.offerActions(o);
     this.sell.hidden = this.code.hidden = o.left === 0;
-    if (this.asked !== o.price.minor) this.arm(NaN);
+    if (this.asked !== o.price.minor && !o.from) this.arm(NaN);
+  }
+
+  /** A list for each piece that is to be chosen. */
+  offerChoices(/** @type {Offer} */ o) {
+    const key = JSON.stringify(o.choices || []);
+    this.picks.hidden = !o.choices || o.state !== "live" || o.left === 0;
+    if (key === this.choices) return;
+    this.choices = key;
+    const had = [...this.picks.querySelectorAll("select")].map((s) => s.value);
+    this.picks.replaceChildren(...(o.choices || []).flatMap((line) => Array.from({ length: line.n }, () => {
+      const s = make("select", "calm");
+      s.setAttribute("aria-label", `${o.title}: which one`);
+      s.append(...line.of.filter((c) => c.left !== 0).map((c) => new Option([c.title, c.price ? c.price.text : "", c.left < 0 ? "" : `${c.left} left`].filter(Boolean).join(", "), c.sku)));
+      s.addEventListener("change", () => this.arm(NaN));
+      return s;
+    })));
+    this.picks.querySelectorAll("select").forEach((s, i) => { if ([...s.options].some((c) => c.value === had[i])) s.value = had[i]; });
+  }
+
+  /** What an offer costs with what is chosen in it; undefined: that is not known. */
+  async priceOf(/** @type {string[]} */ choice) {
+    const o = this.offer;
+    if (!o.from) return o.price;
+    const a = await ask("GET", `/api/operator/price?${new URLSearchParams([["offer", o.id], ...choice.map((c) => ["choice", c])])}`);
+    if (a.status === 401) this.refused();
+    if (a.status !== 200) text(this.fault, why(a));
+    return a.status === 200 ? a.body.price : undefined;
   }
 
   tick() {
@@ -129,11 +163,15 @@ class Card {
     setTimeout(() => b.removeAttribute("aria-disabled"), settling);
   }
 
-  /** Has the button ask whether a sale at a price is meant, or, at NaN, offer one. */
-  arm(/** @type {number} */ price) {
+  /**
+   * Has the button ask whether a sale at a price is meant, or, at NaN, offer one.
+   * @param {number} price
+   * @param {string} [shown] the price for people
+   */
+  arm(price, shown = "") {
     clearTimeout(this.disarm);
     this.asked = price;
-    const asks = !Number.isNaN(price), { title, price: { text: shown } } = this.offer;
+    const asks = !Number.isNaN(price), { title } = this.offer;
     text(this.sell, asks ? `Sure? ${shown}` : "Sell");
     this.sell.setAttribute("aria-label", asks ? `Sure? Sell ${title} for ${shown}` : `Sell ${title}`);
     if (!asks) return;
@@ -147,10 +185,14 @@ class Card {
     text(this.note, "");
     text(this.fault, "");
     const price = this.asked;
-    if (Number.isNaN(price)) return this.arm(this.offer.price.minor);
+    if (Number.isNaN(price)) {
+      this.choice = [...this.picks.querySelectorAll("select")].map((s) => s.value);
+      const costs = await this.priceOf(this.choice);
+      return costs && this.arm(costs.minor, costs.text);
+    }
     this.arm(NaN);
     this.sell.setAttribute("aria-disabled", "true");
-    const a = await wish("/api/operator/sales", /** @type {any} */ ({ id: fresh(), offer: this.offer.id, price }));
+    const a = await wish("/api/operator/sales", /** @type {any} */ ({ id: fresh(), offer: this.offer.id, choice: this.choice, price }));
     this.settle(this.sell);
     if (a.status === 401) return this.refused();
     if (a.status === 200) text(this.note, `Sold: ticket ${a.body.ticket}.`);

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{minor: number, currency: string, text: string}} Money
- * @typedef {{id: string, title: string, price: Money, state: string, left: number, sold: number, starts_ms?: number, ends_ms?: number}} Offer
+ * @typedef {{id: string, title: string, price: Money, state: string, left: number, sold: number, starts_ms?: number, ends_ms?: number, waiting?: number, kept?: number, from?: boolean, choices?: {n: number, of: {sku: string, title: string, left: number, price?: Money}[]}[]}} Offer
  * @typedef {{step: string, start: number, took: number}} Span in nanoseconds, start counted from the tap's arrival
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[], fulfilment: string, owed: Money}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
@@ -86,6 +86,14 @@ const offerWords = {
 export function offerLabel(o) {
   if (o.state === "live" && o.left === 0) return { word: "Sold out", mood: "warn" };
   return offerWords[o.state] || { word: o.state, mood: "calm" };
+}
+
+/**
+ * Who stands in line for an offer; "" where nobody does.
+ * @param {Offer} o
+ */
+export function lineText(o) {
+  return [o.waiting ? `${o.waiting} in line` : "", o.kept ? `${o.kept} kept for who is next` : ""].filter(Boolean).join(", ");
 }
 
 /** @type {Record<string, Label>} */

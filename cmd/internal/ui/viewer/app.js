@@ -1,6 +1,8 @@
 // The visitors' page: opens a session, and introduces picture, prompts and taps to one another.
 import { ask, pause } from "./api.js";
+import { Choose } from "./choose.js";
 import { consent } from "./consent.js";
+import { Lines } from "./lines.js";
 import { Media } from "./media.js";
 import { News, Stills } from "./news.js";
 import { place } from "./place.js";
@@ -24,13 +26,25 @@ const prompts = new Prompts(
   { over: el("over"), list: el("list"), news: el("news"), picture: () => (still.hidden ? { w: video.videoWidth, h: video.videoHeight } : { w: still.naturalWidth, h: still.naturalHeight }) },
   (offer, frame) => {
     if (taps.pending.has(offer.id)) return;
-    prompts.pending(offer.id, true);
-    say("Sending…", "wait");
-    taps.tap(offer.id, offer.token || "", frame);
+    if (offer.choices && offer.token) choose.open(offer, frame);
+    else send(offer, frame);
   },
   () => refresh(),
 );
-setInterval(() => prompts.tick(), 500);
+const choose = new Choose(/** @type {HTMLDialogElement} */ (el("choose")), (offer, choice, frame) => send(offer, frame, choice));
+const lines = new Lines(el("lines"), (offer) => prompts.click(offer.id, prompts.frame), (words) => say(words, "good"), () => refresh());
+setInterval(() => { prompts.tick(); lines.tick(); }, 500);
+
+/**
+ * @param {import("./prompts.js").Offer} offer
+ * @param {number} frame
+ * @param {string[]} [choice]
+ */
+function send(offer, frame, choice) {
+  prompts.pending(offer.id, true);
+  say("Sending…", "wait");
+  taps.tap(offer.id, offer.token || "", frame, choice);
+}
 const taps = new Taps((m) => !!media && media.send(m), (o) => {
   if (o.offer) prompts.pending(o.offer, false);
   const { text, kind } = sentence(o);
@@ -48,6 +62,8 @@ function message(/** @type {any} */ m) {
     told++;
     tokensUntil = Date.now() + m.life_ms / 2;
     prompts.set(m.offers);
+    choose.set(m.offers);
+    lines.set(m.offers);
     const recording = m.recording ? "Recording" : "";
     if (el("recording").textContent !== recording) el("recording").textContent = recording;
     if (!media || root.dataset.video !== "live") // areas as they are now: there is no frame to wait for
@@ -97,7 +113,7 @@ async function showTickets() {
   el("mine").hidden = body.tickets.length === 0;
   el("tickets").replaceChildren(...body.tickets.map((/** @type {any} */ t) => {
     const li = document.createElement("li");
-    for (const [name, text] of [["number", t.ticket], ["title", t.title], ["price", t.total.text], ["is", stands[t.fulfilment] || ""]]) {
+    for (const [name, text] of [["number", t.ticket], ["title", t.title], ["price", t.total.text], ["of", contents(t)], ["is", stands[t.fulfilment] || ""]]) {
       const s = document.createElement("span");
       s.className = name;
       s.textContent = text;
@@ -113,6 +129,12 @@ async function showTickets() {
     }
     return li;
   }));
+}
+
+/** What is in a ticket, where its title does not say it. */
+function contents(/** @type {{title: string, lines: {title: string, n: number}[]}} */ t) {
+  if (t.lines.length === 1 && t.lines[0].n === 1) return "";
+  return t.lines.map((l) => `${l.n} × ${l.title}`).join(" · ");
 }
 
 /** Live video where it can be had; news and stills whenever it cannot. */

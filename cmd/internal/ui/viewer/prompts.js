@@ -3,7 +3,8 @@ import { Timeline, fitted } from "./areas.js";
 
 /**
  * @typedef {import("./areas.js").Area} Area
- * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, starts_ms?: number, ends_ms?: number, area?: Area}} Offer
+ * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, starts_ms?: number, ends_ms?: number, area?: Area,
+ *   choices?: {n: number, of: import("./choose.js").Option[]}[], from?: boolean, waiting?: number, line?: {ahead: number, called_ms?: number}}} Offer
  */
 
 export class Prompts {
@@ -59,7 +60,7 @@ export class Prompts {
   announce(/** @type {Offer[]} */ offers) {
     const before = new Map(this.offers.map((o) => [o.id, o.state]));
     const news = offers.filter((o) => before.get(o.id) !== o.state).map((o) => {
-      if (o.state === "live") return `${o.title} for ${o.price.text}`;
+      if (o.state === "live") return `${o.title} ${o.from ? "from" : "for"} ${o.price.text}`;
       return o.state === "sold-out" ? `${o.title} sold out` : "";
     }).filter(Boolean);
     if (news.length) this.on.news.textContent = news.join(". ");
@@ -79,11 +80,11 @@ export class Prompts {
       map.set(id, b);
       parent.append(b);
     }
-    b.setAttribute("aria-label", `Buy ${o.title} for ${o.price.text}`);
-    b.setAttribute("aria-disabled", String(o.state !== "live"));
+    b.setAttribute("aria-label", o.state === "sold-out" && o.waiting !== undefined ? `Wait in line for ${o.title}` : `Buy ${o.title} ${o.from ? "from" : "for"} ${o.price.text}`);
+    b.setAttribute("aria-disabled", String(o.state !== "live" && o.waiting === undefined));
     if (parent === this.on.list) {
       b.children[0].textContent = o.title;
-      b.children[1].textContent = o.price.text;
+      b.children[1].textContent = o.from ? `from ${o.price.text}` : o.price.text;
       this.tell(b, o);
     }
     return b;
@@ -164,12 +165,13 @@ export class Prompts {
  */
 export function standing(o, passed) {
   if (o.state === "soon") return o.starts_ms ? `Starts in ${clock(o.starts_ms - passed)}` : "Starts soon";
+  if (o.state === "sold-out" && o.waiting !== undefined) return o.line ? "Sold out · you are in line" : `Sold out · tap to wait in line${o.waiting ? `, ${o.waiting} before you` : ""}`;
   if (o.state !== "live") return { "sold-out": "Sold out", over: "Over" }[o.state] || "";
   return [o.left < 0 ? "" : `${o.left} left`, o.ends_ms ? clock(o.ends_ms - passed) : ""].filter(Boolean).join(" · ");
 }
 
 /** A time that is left, such as 4:59; 0:00 only when none is. */
-function clock(/** @type {number} */ ms) {
+export function clock(/** @type {number} */ ms) {
   const s = Math.max(0, Math.ceil(ms / 1000)), two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }

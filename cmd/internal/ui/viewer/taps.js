@@ -27,11 +27,12 @@ export class Taps {
    * @param {string} offer
    * @param {string} token
    * @param {number} frame RTP timestamp of the picture that was tapped
+   * @param {string[]} [choice] SKUs, of an offer that leaves some to choose
    */
-  async tap(offer, token, frame) {
+  async tap(offer, token, frame, choice) {
     if (this.pending.has(offer)) return; // a nervous finger is one wish
     this.pending.add(offer);
-    const tap = { type: "tap", id: ulid(Date.now()), offer, token, frame };
+    const tap = { type: "tap", id: ulid(Date.now()), offer, token, frame, choice };
     const out = await this.until(tap);
     this.pending.delete(offer);
     this.finish(out);
@@ -52,7 +53,7 @@ export class Taps {
 
   /**
    * Sends a tap, by either way and again, until it is decided.
-   * @param {{type: string, id: string, offer: string, token: string, frame: number}} tap
+   * @param {{type: string, id: string, offer: string, token: string, frame: number, choice?: string[]}} tap
    * @returns {Promise<Outcome>}
    */
   async until(tap) {
@@ -77,7 +78,7 @@ export class Taps {
 
 /** @returns {Promise<Outcome | null>} null: nothing came back */
 async function byPost(/** @type {any} */ tap) {
-  const { status, body } = await ask("POST", "/api/taps", { id: tap.id, offer: tap.offer, token: tap.token, frame: tap.frame }, 2000);
+  const { status, body } = await ask("POST", "/api/taps", { id: tap.id, offer: tap.offer, token: tap.token, frame: tap.frame, choice: tap.choice }, 2000);
   if (status === 0 || !body) return null;
   if (status === 200) return body;
   return { id: tap.id, offer: tap.offer, outcome: body.reason || "malformed", detail: body.detail, retry_ms: body.retry_ms };
@@ -93,7 +94,7 @@ export function sentence(o) {
     case "confirmed":
       return { text: `Confirmed · ticket ${o.ticket} · ${o.title || ""} ${o.total ? o.total.text : ""}`.trim(), kind: "good" };
     case "sold-out":
-      return { text: "Sold out · somebody was a moment faster", kind: "bad" };
+      return { text: `Sold out · ${(o.detail || "").replace(/^Sold out[.:]?\s*/, "") || "somebody was a moment faster"}`, kind: "bad" };
     case "too-late":
       return { text: `Too late · ${o.detail || "this offer is over"}`, kind: "bad" };
   }
