@@ -75,3 +75,11 @@ func isCard(d string) bool {
 	}
 	return luhn%10 == 0 && (len(d) != 13 || ean%10 != 0)
 }
+
+// Plain is a text that no spreadsheet computes: one that it would take for a formula begins with an apostrophe (OWASP, CSV injection).
+func Plain(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]) {
+		return "'" + text
+	}
+	return text
+}

@@ -57,3 +57,11 @@ type CorrectionOutcome struct {
 
 // OK tells whether it is done.
 func (o CorrectionOutcome) OK() bool { return o.Outcome == Confirmed }
+
+// Answer is what an operator was answered to what they asked for.
+type Answer struct {
+	Of     []byte // a digest of what was asked
+	Status int    // of HTTP
+	Kind   string // of Body, as Content-Type says it
+	Body   []byte
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -63,9 +64,10 @@ type (
 	giveUp struct {
 		actArg
 		piecesArg
-		Restock bool   `help:"The pieces can be sold again."`
-		Payment string `default:"" enum:",cash,card,other,link" help:"How the money goes back: cash, card, other, or link: where it was paid by the payment link."`
-		For     string `placeholder:"OFFER" help:"Exchange them for this: a ticket of it, to which what was paid counts."`
+		Restock bool     `help:"The pieces can be sold again."`
+		Payment string   `default:"" enum:",cash,card,other,link" help:"How the money goes back: cash, card, other, or link: where it was paid by the payment link."`
+		For     string   `placeholder:"OFFER" help:"Exchange them for this: a ticket of it, to which what was paid counts."`
+		Choice  []string `placeholder:"SKU,…" help:"What is chosen in that."`
 	}
 )
 
@@ -109,11 +111,11 @@ func (v ticketHandOver) Run(k *kit, p *printer) error {
 }
 
 func (v ticketVoid) Run(k *kit, p *printer) error {
-	return v.serve(k, p, wire.Serve{Do: "void", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock, For: v.For})
+	return v.serve(k, p, wire.Serve{Do: "void", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock, For: v.For, Choice: v.Choice})
 }
 
 func (v ticketTakeBack) Run(k *kit, p *printer) error {
-	return v.serve(k, p, wire.Serve{Do: "take-back", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock, For: v.For})
+	return v.serve(k, p, wire.Serve{Do: "take-back", Payment: v.Payment, Pieces: v.Pieces, Restock: v.Restock, For: v.For, Choice: v.Choice})
 }
 
 func (v ticketUndo) Run(k *kit, p *printer) error { return v.serve(k, p, wire.Serve{Do: "undo"}) }
@@ -262,7 +264,7 @@ func (v tillCSV) Run(k *kit, _ *printer) error { return v.save(k, "/till.csv") }
 func (v tillPDF) Run(k *kit, _ *printer) error { return v.save(k, "/till.pdf") }
 
 func (v tillFile) save(k *kit, of string) error {
-	return k.do("GET", v.path(of), nil, patience, func(roll io.Reader) error {
+	return k.do("GET", v.path(of), "", nil, patience, func(roll io.Reader) error {
 		if v.File == "-" {
 			_, err := io.Copy(os.Stdout, roll)
 			return err
@@ -276,4 +278,103 @@ func (v tillFile) save(k *kit, of string) error {
 		}
 		return nil
 	})
+}
+
+type (
+	doorVerb struct {
+		Import guestImport `cmd:"" help:"Take a list of guests: CSV with the columns code, name and kind, or a check-in list of pretix."`
+		List   guestList   `cmd:"" help:"Who is on it, who is not in yet first."`
+		In     guestIn     `cmd:"" help:"Let somebody in."`
+		Out    guestOut    `cmd:"" help:"Say that somebody is out, or was let in by mistake."`
+		WalkIn guestWalkIn `cmd:"" help:"Let somebody in who is not on the list."`
+		Forget guestForget `cmd:"" help:"Delete the list, with all names."`
+	}
+	guestImport struct {
+		File   string `arg:"" help:"The list."`
+		DryRun bool   `help:"Only tell what it would change."`
+	}
+	guestList struct {
+		Find string `help:"A part of a name."`
+	}
+	guestIn  struct{ guestArg }
+	guestOut struct{ guestArg }
+	guestArg struct {
+		Guest int64  `help:"Their number in the list."`
+		Code  string `help:"What the code on their ticket says."`
+		ID    string `help:"The act's own id, a ULID: the same one again is the same act."`
+	}
+	guestWalkIn struct {
+		Name string `help:"Who it is."`
+		Kind string `help:"The kind of ticket that they would have."`
+		ID   string `help:"The act's own id, a ULID: the same one again is the same act."`
+	}
+	guestForget struct{}
+)
+
+func (v guestImport) Run(k *kit, p *printer) error {
+	doc, err := os.ReadFile(v.File)
+	if err != nil {
+		return fault{err}
+	}
+	path := "/guests?name=" + url.QueryEscape(filepath.Base(v.File))
+	if v.DryRun {
+		path += "&dry-run"
+	}
+	var done wire.GuestsImported
+	if err := k.ask("POST", path, doc, &done); err != nil {
+		return err
+	}
+	return p.table(done, nil, [][]string{{fmt.Sprintf("%d guests (%s): %d new, %d changed, %d gone", done.Guests, done.Form, done.New, done.Changed, done.Gone)}})
+}
+
+func (v guestList) Run(k *kit, p *printer) error {
+	var g wire.Guests
+	if err := k.ask("GET", "/guests?find="+url.QueryEscape(v.Find), nil, &g); err != nil {
+		return err
+	}
+	rows := [][]string{}
+	for _, one := range g.Guests {
+		in := ""
+		if one.In != nil {
+			in = "in since " + one.In.Local().Format("15:04")
+		}
+		rows = append(rows, []string{strconv.FormatInt(one.Guest, 10), one.Name, one.Kind, in})
+	}
+	rows = append(rows, []string{"", fmt.Sprintf("%d of %d are in, and %d without being listed", g.In, g.Listed, g.WalkIns)})
+	return p.table(g, []string{"GUEST", "NAME", "KIND", "IS"}, rows)
+}
+
+func (v guestIn) Run(k *kit, p *printer) error {
+	return atDoor(k, p, wire.AtDoor{ID: v.ID, Do: "in", Guest: v.Guest, Code: v.Code})
+}
+
+func (v guestOut) Run(k *kit, p *printer) error {
+	return atDoor(k, p, wire.AtDoor{ID: v.ID, Do: "out", Guest: v.Guest, Code: v.Code})
+}
+
+func (v guestWalkIn) Run(k *kit, p *printer) error {
+	return atDoor(k, p, wire.AtDoor{ID: v.ID, Do: "walk-in", Name: v.Name, Kind: v.Kind})
+}
+
+// atDoor ends in an error where the kit refuses.
+func atDoor(k *kit, p *printer, a wire.AtDoor) error {
+	if a.ID == "" {
+		a.ID = ulid.Make().String()
+	}
+	var said wire.DoorSaid
+	if err := k.ask("POST", "/door", a, &said); err != nil {
+		return err
+	}
+	if !said.OK && !p.json {
+		return errors.New(said.Detail)
+	}
+	return p.table(said, nil, [][]string{{said.Detail}})
+}
+
+func (guestForget) Run(k *kit, p *printer) error {
+	var g wire.Guests
+	if err := k.ask("DELETE", "/guests", nil, &g); err != nil {
+		return err
+	}
+	return p.table(g, nil, [][]string{{"the list is deleted, and all names with it"}})
 }

@@ -14,6 +14,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"edgekit.internal/cmd/internal/wire"
 )
 
@@ -32,26 +34,34 @@ func (k *kit) ask(method, path string, body, answer any) error {
 			return err
 		}
 	}
-	return k.send(method, path, bytes.NewReader(b), patience, answer)
+	key := ""
+	if method != http.MethodGet {
+		key = ulid.Make().String() // a proxy between may send it twice
+	}
+	return k.do(method, path, key, bytes.NewReader(b), patience, into(answer))
 }
 
 // send sends a body as it is read, and reads the answer.
 func (k *kit) send(method, path string, body io.Reader, limit time.Duration, answer any) error {
-	return k.do(method, path, body, limit, func(body io.Reader) error {
+	return k.do(method, path, "", body, limit, into(answer))
+}
+
+func into(answer any) func(io.Reader) error {
+	return func(body io.Reader) error {
 		got, err := io.ReadAll(body)
 		if err != nil {
 			return fmt.Errorf("the kit's answer broke off: %w", err)
 		}
 		return json.Unmarshal(got, answer)
-	})
+	}
 }
 
 // stream reads an answer that may go on for ever.
 func (k *kit) stream(path string, read func(io.Reader) error) error {
-	return k.do("GET", path, nil, 0, read)
+	return k.do("GET", path, "", nil, 0, read)
 }
 
-func (k *kit) do(method, path string, body io.Reader, limit time.Duration, read func(io.Reader) error) error {
+func (k *kit) do(method, path, key string, body io.Reader, limit time.Duration, read func(io.Reader) error) error {
 	client, base, header, err := k.reach(limit)
 	if err != nil {
 		return err
@@ -62,6 +72,9 @@ func (k *kit) do(method, path string, body io.Reader, limit time.Duration, read 
 	}
 	for name, values := range header {
 		req.Header[name] = values
+	}
+	if key != "" {
+		req.Header.Set(wire.KeyHeader, key)
 	}
 	res, err := client.Do(req)
 	switch {

@@ -38,6 +38,7 @@ type cli struct {
 	Offers   offersVerb   `cmd:"" help:"What is for sale."`
 	Tickets  ticketVerb   `cmd:"" help:"What was sold."`
 	Till     tillVerb     `cmd:"" help:"What the day came to."`
+	Door     doorVerb     `cmd:"" help:"Guests of a ticketed event."`
 	Drop     dropVerb     `cmd:"" help:"Start and stop an offer."`
 	Button   buttonVerb   `cmd:"" help:"Press the kit's buttons from here."`
 	Catalog  importVerb   `cmd:"" help:"What the kit sells from."`

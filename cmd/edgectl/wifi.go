@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"edgekit.internal/cmd/internal/wire"
 )
 
@@ -33,7 +35,7 @@ func (v blockVerb) Run(k *kit, p *printer) error   { return v.do(k, p, "block", 
 func (v unblockVerb) Run(k *kit, p *printer) error { return v.do(k, p, "unblock", "let in again") }
 
 func (v phone) do(k *kit, p *printer, verb, done string) error {
-	if err := k.do("POST", "/wifi/stations/"+url.PathEscape(v.MAC)+"/"+verb, nil, patience, func(io.Reader) error { return nil }); err != nil {
+	if err := k.do("POST", "/wifi/stations/"+url.PathEscape(v.MAC)+"/"+verb, ulid.Make().String(), nil, patience, func(io.Reader) error { return nil }); err != nil {
 		return err
 	}
 	return p.table(map[string]string{"mac": v.MAC, "is": done}, nil, [][]string{{v.MAC, done}})

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"edgekit.internal/cmd/internal/kittest"
+	"edgekit.internal/cmd/internal/wire"
 	"edgekit.internal/pipeline"
 )
 
@@ -69,6 +70,7 @@ func TestNoCardNumberIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Header.Set(wire.KeyHeader, kittest.NewTap())
 		res, err := local(k).Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -122,7 +124,7 @@ func TestNoCardNumberIsKept(t *testing.T) {
 			}
 			res.Body.Close()
 		}
-		for path, body := range map[string]map[string]any{"/api/taps": {"id": number(), "offer": number(), "token": number()}, "/api/session": {"consent": map[string]any{"choice": number()}}, "/api/consent": {"choice": number()}, "/api/stay": {"x": number()}} {
+		for path, body := range map[string]map[string]any{"/api/taps": {"id": number(), "offer": number(), "token": number()}, "/api/session": {"consent": map[string]any{"choice": number()}}, "/api/consent": {"choice": number()}, "/api/stay": {"x": number()}, "/api/taps?": {"id": kittest.NewTap(), "offer": "pen", "token": "", "choice": []string{number()}}} {
 			if _, err := v.Do(http.MethodPost, path, body, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -65,7 +65,6 @@ func (c *counter) add(g item) {
 	if s.SKU == "" {
 		s.SKU = idOf(g.stead)
 	}
-	one := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	if g.variant != "" {
 		s.Title += ", " + g.variant
 		s.Product, s.Variant = one(g.product), one(g.variant)

@@ -29,6 +29,8 @@ const (
 	Counter Kind = 5
 	// Closing is the end of a till's day: Ticket is the last that is in it, and Tap its ULID.
 	Closing Kind = 6
+	// Guest is somebody at the door of a ticketed event: Action is what was done (pipeline.CheckInAction), Guest who, by number; a name is in no entry. Tap is its ULID.
+	Guest Kind = 7
 )
 
 // Entry is one record. Amounts are in minor units of Currency.
@@ -52,6 +54,7 @@ type Entry struct {
 	Refused  string `cbor:"17,keyasint,omitzero"` // why it was not done; empty: it was
 	Payment  string `cbor:"18,keyasint,omitzero"` // see pipeline.Payment
 	Restock  bool   `cbor:"19,keyasint,omitzero"` //
+	Guest    int64  `cbor:"20,keyasint,omitzero"` // see pipeline.Guest.N
 }
 
 // Line is one line of a sale.

@@ -11,6 +11,7 @@ import (
 
 	"edgekit.internal/pipeline"
 	"edgekit.internal/pipeline/journal"
+	"edgekit.internal/pipeline/store/internal/door"
 )
 
 // dropPause is how long the next drop cannot be started after one was: a finger that was not sure presses twice.
@@ -233,4 +234,59 @@ func (s *Store) Presses(ctx context.Context, n int) (ps []pipeline.PressOutcome,
 		}})
 	})
 	return ps, err
+}
+
+// Door decides what is done at the door of a ticketed event in one durable transaction, with its journal entry, or finds the decision of an earlier act with the
+// same id. ErrUnknown: there is no such guest.
+func (s *Store) Door(ctx context.Context, a pipeline.DoorAct) (out pipeline.DoorOutcome, err error) {
+	if !a.Valid() {
+		return out, fmt.Errorf("store: %.40q at the door as %.40q: expected a ULID and one of %q, with a guest's number or code, or to walk in", a.Do, a.ID, pipeline.CheckInActions)
+	}
+	a.Name, a.Kind = pipeline.Masked(a.Name), pipeline.Masked(a.Kind)
+	err = s.change(ctx, func(g *group) error {
+		known := false
+		out, known, err = door.Act(g.conn, a, g.at, g.wall)
+		switch {
+		case err != nil:
+			return fmt.Errorf("store: door: %w", err)
+		case !known:
+			return ErrUnknown{"guest", fmt.Sprint(a.Guest)}
+		case out.Repeat || !out.OK():
+			return nil
+		}
+		return g.append(journal.Entry{Kind: journal.Guest, Kit: g.at.Milliseconds(), Wall: g.wall.UnixMilli(), Boot: g.boot, Via: string(a.Via), Action: string(a.Do), Guest: out.Who.N, Tap: binaryID(a.ID)})
+	})
+	return out, err
+}
+
+// ImportGuests makes a list the one at the door, whole or not at all; look tells what it would do. See door.Import.
+func (s *Store) ImportGuests(ctx context.Context, list []pipeline.Guest, look bool) (added, changed, gone int, err error) {
+	err = s.change(ctx, func(g *group) error {
+		added, changed, gone, err = door.Import(g.conn, list, look)
+		return err
+	})
+	return added, changed, gone, err
+}
+
+// ForgetGuests deletes the list at the door, with all names.
+func (s *Store) ForgetGuests(ctx context.Context) error {
+	return s.change(ctx, func(g *group) error { return door.Forget(g.conn) })
+}
+
+// Guests lists those of whose names a text is a part, who is not in yet first, at most n, and says how many there are in all.
+func (s *Store) Guests(ctx context.Context, text string, n int) (d pipeline.Door, list []pipeline.Guest, err error) {
+	err = s.query(ctx, "list guests", func(c *sqlite.Conn) error {
+		d, list, err = door.Find(c, text, n)
+		return err
+	})
+	return d, list, err
+}
+
+// Listed tells whether a code is that of somebody's ticket on the list. Where that cannot be read it is not.
+func (s *Store) Listed(ctx context.Context, code string) (is bool) {
+	_ = s.query(ctx, "look up guest", func(c *sqlite.Conn) (err error) {
+		is, err = door.Listed(c, pipeline.GuestCode(code))
+		return err
+	})
+	return is
 }

@@ -83,6 +83,21 @@ CREATE TABLE windows (offer TEXT PRIMARY KEY, n INTEGER NOT NULL, starts INTEGER
 -- Wishes of operators that have no table of their own, by the ULID that was made where each was made: what it was; at: kit ms.
 CREATE TABLE wishes (id TEXT PRIMARY KEY, what TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 `},
+	{"guests", `
+-- Who is on the list of a ticketed event, or came without being on it: pipeline.Guest. code: null for who has none; since: kit ms at which they came in, 0: they are
+-- not in; wall: Unix ms as believed. Names go when the list does.
+CREATE TABLE guests (n INTEGER PRIMARY KEY AUTOINCREMENT, code BLOB UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL, walk INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL DEFAULT 0,
+	wall INTEGER NOT NULL DEFAULT 0);
+`},
+	{"door", `
+-- What was done at the door, and what became of each: pipeline.DoorOutcome. details has names, and goes with the list. at: kit ms; wall: Unix ms as believed.
+CREATE TABLE door (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, do TEXT NOT NULL, guest INTEGER NOT NULL, via TEXT NOT NULL, outcome TEXT NOT NULL,
+	details TEXT NOT NULL, at INTEGER NOT NULL, wall INTEGER NOT NULL);
+`},
+	{"answers", `
+-- What operators were answered, by the key of what they asked for: pipeline.Answer. The latest; at: kit ms.
+CREATE TABLE answers (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, of BLOB NOT NULL, status INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, at INTEGER NOT NULL);
+`},
 	{"paid", `
 -- What was said elsewhere to be paid, by that word's id, and what became of it; at: kit ms; wall: Unix ms as believed.
 CREATE TABLE paid (id TEXT NOT NULL UNIQUE, ticket INTEGER NOT NULL, tap TEXT NOT NULL, minor INTEGER NOT NULL, currency TEXT NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL,
@@ -107,11 +122,12 @@ CREATE TABLE closings (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket IN
 }
 
 // prepare sets up the writer's connection. WAL with FULL: a commit is on the disk before it returns, and readers are
-// never in its way (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous).
+// never in its way (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous). What is deleted is overwritten (#pragma_secure_delete): a name that
+// somebody wants gone is gone.
 func prepare(conn *sqlite.Conn) error {
 	for _, pragma := range []string{
 		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON", "PRAGMA temp_store = MEMORY",
-		"PRAGMA journal_size_limit = 8388608", "PRAGMA trusted_schema = OFF",
+		"PRAGMA journal_size_limit = 8388608", "PRAGMA trusted_schema = OFF", "PRAGMA secure_delete = ON",
 	} {
 		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
 			return fmt.Errorf("%s: %w", pragma, err)

@@ -285,3 +285,35 @@ func (s *Store) once(ctx context.Context, wish, what string, do func(*group) err
 		return sqlitex.Execute(g.conn, "INSERT INTO wishes (id, what, at) VALUES (?, ?, ?)", &sqlitex.ExecOptions{Args: []any{wish, what, g.at.Milliseconds()}})
 	})
 }
+
+// maxAnswers is how many answers are kept.
+const maxAnswers = 1000
+
+// Answer is what was answered to what has that key; false: nothing was, or it was long ago.
+func (s *Store) Answer(ctx context.Context, key string) (a pipeline.Answer, ok bool, err error) {
+	err = s.query(ctx, "look up answer", func(c *sqlite.Conn) error {
+		return sqlitex.Execute(c, "SELECT of, status, kind, body FROM answers WHERE key = ?", &sqlitex.ExecOptions{Args: []any{key}, ResultFunc: func(q *sqlite.Stmt) error {
+			ok = true
+			a = pipeline.Answer{Of: make([]byte, q.ColumnLen(0)), Status: q.ColumnInt(1), Kind: q.ColumnText(2), Body: make([]byte, q.ColumnLen(3))}
+			q.ColumnBytes(0, a.Of)
+			q.ColumnBytes(3, a.Body)
+			return nil
+		}})
+	})
+	return a, ok, err
+}
+
+// KeepAnswer keeps what was answered, in place of the oldest that is kept. The first of a key stays.
+func (s *Store) KeepAnswer(ctx context.Context, key string, a pipeline.Answer) error {
+	return s.change(ctx, func(g *group) error {
+		body := a.Body
+		if body == nil {
+			body = []byte{}
+		}
+		if err := sqlitex.Execute(g.conn, "INSERT INTO answers (key, of, status, kind, body, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			&sqlitex.ExecOptions{Args: []any{key, a.Of, a.Status, a.Kind, body, g.at.Milliseconds()}}); err != nil {
+			return err
+		}
+		return sqlitex.Execute(g.conn, "DELETE FROM answers WHERE seq <= (SELECT max(seq) FROM answers) - ?", &sqlitex.ExecOptions{Args: []any{maxAnswers}})
+	})
+}

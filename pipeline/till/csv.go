@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"edgekit.internal/pipeline"
@@ -52,24 +51,16 @@ func (r Report) table() (rows [][]string) {
 		rows []Row
 	}{{"rate", r.Rates}, {"item", r.Items}, {"offer", r.Offers}, {"channel", r.Channels}} {
 		for _, row := range s.rows {
-			add(s.name, map[string]string{"key": plain(row.Key), "title": plain(row.Title), "count": strconv.Itoa(row.N), "amount": money(row.Amount), "tax": money(row.Tax), "net": money(row.Amount - row.Tax)})
+			add(s.name, map[string]string{"key": pipeline.Plain(row.Key), "title": pipeline.Plain(row.Title), "count": strconv.Itoa(row.N), "amount": money(row.Amount), "tax": money(row.Tax), "net": money(row.Amount - row.Tax)})
 		}
 	}
 	for _, p := range r.Payments {
 		add("payment", map[string]string{"key": string(p.Payment), "count": strconv.Itoa(p.N), "in": money(p.In), "out": money(p.Out), "amount": money(p.In - p.Out)})
 	}
 	for _, g := range r.Gone {
-		add(string(g.Do), map[string]string{"key": g.Ticket, "title": plain(g.Title), "amount": money(g.Amount), "tax": money(g.Tax), "net": money(g.Amount - g.Tax), "time": g.Wall.UTC().Format(time.RFC3339), "note": plain(g.Note)})
+		add(string(g.Do), map[string]string{"key": g.Ticket, "title": pipeline.Plain(g.Title), "amount": money(g.Amount), "tax": money(g.Tax), "net": money(g.Amount - g.Tax), "time": g.Wall.UTC().Format(time.RFC3339), "note": pipeline.Plain(g.Note)})
 	}
 	return rows
-}
-
-// plain is a text that no spreadsheet computes.
-func plain(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]) {
-		return "'" + text
-	}
-	return text
 }
 
 func rate(l pipeline.OrderLine) string { return strconv.Itoa(int(l.Rate)) }

@@ -167,6 +167,7 @@ type Scan struct {
 	Total  *Money    `json:"total,omitempty"`
 	Print  string    `json:"print,omitempty"`  // state of its slip
 	State  string    `json:"state,omitempty"`  // see pipeline.Ticket.State
+	Door   bool      `json:"door,omitempty"`   // it was the code of a guest's ticket: OK says whether they came in by it
 	Lesson string    `json:"lesson,omitempty"` // it was the scanner's sheet, or should have been: Learned or LessonRefused
 }
 
@@ -185,4 +186,57 @@ type ScannerSheet struct {
 // PrintCode is POST /code/print: a slip with a code that sells a live offer once.
 type PrintCode struct {
 	Offer string `json:"offer"`
+}
+
+// AtDoor is one thing that is done at the door of a ticketed event: POST /door. See pipeline.DoorAct.
+type AtDoor struct {
+	ID    string `json:"id"`
+	Do    string `json:"do"`              // in, out or walk-in
+	Guest int64  `json:"guest,omitempty"` // of in and out: whose number it is, or whose ticket's code:
+	Code  string `json:"code,omitempty"`
+	Name  string `json:"name,omitempty"` // of walk-in
+	Kind  string `json:"kind,omitempty"`
+}
+
+// DoorSaid answers it.
+type DoorSaid struct {
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Guest  Guest  `json:"guest"`
+}
+
+// Guest is somebody on the list of a ticketed event, or who came without being on it.
+type Guest struct {
+	Guest int64      `json:"guest"` // their number
+	Name  string     `json:"name"`
+	Kind  string     `json:"kind,omitempty"`
+	Walk  bool       `json:"walk_in,omitempty"`
+	In    *time.Time `json:"in,omitempty"` // since when, by the kit's wall clock, which may not know; absent: they are not
+}
+
+// FromGuest writes a guest.
+func FromGuest(g pipeline.Guest) Guest {
+	w := Guest{Guest: g.N, Name: g.Name, Kind: g.Kind, Walk: g.Walk}
+	if g.In > 0 {
+		w.In = &g.Wall
+	}
+	return w
+}
+
+// Guests is the list at the door: GET /guests?find=TEXT, who is not in yet first.
+type Guests struct {
+	Listed  int     `json:"listed"`
+	In      int     `json:"in"`       // of those listed
+	WalkIns int     `json:"walk_ins"` // in, without being listed
+	Guests  []Guest `json:"guests"`   // the first of those of whose names TEXT is a part
+}
+
+// GuestsImported answers POST /guests.
+type GuestsImported struct {
+	Form    string `json:"form"` // that the file is in
+	Guests  int    `json:"guests"`
+	New     int    `json:"new"`
+	Changed int    `json:"changed"`
+	Gone    int    `json:"gone"`
+	DryRun  bool   `json:"dry_run"`
 }

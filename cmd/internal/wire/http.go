@@ -5,6 +5,9 @@ import (
 	"net/http"
 )
 
+// KeyHeader is where an operator's request says its key, a ULID made where it was wished for: the same again is done once, and answered as it was first.
+const KeyHeader = "Idempotency-Key"
+
 // Reply answers a request with JSON that nobody keeps.
 func Reply(rw http.ResponseWriter, status int, v any) {
 	rw.Header().Set("Content-Type", "application/json")

@@ -62,8 +62,9 @@ type Config struct {
 	System  func() wire.System
 	Update  http.Handler // of PUT /api/operator/update; bounds itself
 	Camera  Camera
-	Control http.Handler    // what edgectl asks, below /api/operator/control; bounds itself
-	Time    func(time.Time) // told the time of each operator's device that has paired; nil: nobody
+	Once    func(http.Handler) http.Handler // has what is asked for with a key be done once, see package once; nil: nothing is
+	Control http.Handler                    // what edgectl asks, below /api/operator/control; bounds itself
+	Time    func(time.Time)                 // told the time of each operator's device that has paired; nil: nobody
 	// Staff is told each address that a paired device asks from, again until it says that it knows whose it is; nil: nobody is told.
 	Staff func(addr string) bool
 	// Recordings answers below /recordings; Recording is what becomes of the picture now.
@@ -93,6 +94,9 @@ type Console struct {
 
 // New makes the console.
 func New(c Config) *Console {
+	if c.Once == nil {
+		c.Once = func(next http.Handler) http.Handler { return next }
+	}
 	return &Console{Config: c, pairing: newPairing(c.Setup, c.Paired), over: over{ends: map[string]time.Duration{}}}
 }
 
@@ -137,7 +141,7 @@ func (c *Console) Handler() http.Handler {
 
 	outer := http.NewServeMux()
 	outer.HandleFunc("POST /api/operator/pair", c.postPair)
-	outer.Handle("/api/operator/", c.paired(inner))
+	outer.Handle("/api/operator/", c.paired(c.Once(inner)))
 	outer.Handle("GET /metrics", c.local(c.Metrics))
 	outer.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "ok\n") })
 	outer.HandleFunc("GET /readyz", c.getReady)
@@ -147,7 +151,7 @@ func (c *Console) Handler() http.Handler {
 	outer.Handle("GET /{$}", http.RedirectHandler("/console", http.StatusFound))
 	all := http.NewServeMux()
 	all.Handle("PUT /api/operator/update", c.paired(c.Update))
-	all.Handle("/api/operator/control/", c.paired(http.StripPrefix("/api/operator/control", c.Control)))
+	all.Handle("/api/operator/control/", c.paired(c.Once(http.StripPrefix("/api/operator/control", c.Control))))
 	all.Handle("/", http.MaxBytesHandler(outer, maxBody))
 	guard := http.NewCrossOriginProtection().Handler(all)
 	policy := ui.Policy("data:", "")

@@ -36,6 +36,7 @@ type Book interface {
 	Serve(ctx context.Context, a pipeline.CounterAct) (pipeline.CounterOutcome, error)
 	Served(ctx context.Context, ticket string) ([]pipeline.CounterOutcome, error)
 	Rolls
+	Door
 }
 
 // Codes sell a live offer once each, to whoever scans one first. Errors are store.ErrUnknown where there is no such offer, else for people.
@@ -117,6 +118,11 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("GET /tickets/{ticket}", c.getTicket)
 	mux.HandleFunc("POST /counter", c.postCounter)
 	mux.HandleFunc("GET /waits", c.getWaits)
+	mux.HandleFunc("GET /guests", c.getGuests)
+	mux.HandleFunc("GET /guests.csv", c.getGuestsCSV)
+	mux.HandleFunc("POST /guests", c.postGuests)
+	mux.HandleFunc("DELETE /guests", c.deleteGuests)
+	mux.HandleFunc("POST /door", c.postDoor)
 	mux.HandleFunc("POST /photo", c.postPhoto)
 	mux.HandleFunc("GET /code.png", c.getCode)
 	mux.HandleFunc("POST /code/print", c.postCodePrint)

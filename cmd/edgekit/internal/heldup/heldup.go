@@ -25,6 +25,7 @@ type Config struct {
 	Now    func() time.Duration                               // kit time
 	Show   func(ctx context.Context, offer string) wire.Press // puts an offer on show; may take its time
 	Ticket func(ctx context.Context, code string) wire.Scan   // takes a ticket's code as the scanner's
+	Listed func(ctx context.Context, code string) bool        // tells whether it is that of a guest's ticket
 	Log    *slog.Logger
 }
 
@@ -99,7 +100,7 @@ func (w *Watch) Run(ctx context.Context) error {
 func (w *Watch) take(ctx context.Context, c capture.Code, now time.Time) {
 	levels := w.cfg.Levels()
 	sku, ok := levels.Catalogue.Scanned(c.Text)
-	if _, _, ticket := slip.ParseCode(c.Text); !ok && ticket {
+	if _, _, ticket := slip.ParseCode(c.Text); !ok && (ticket || w.cfg.Listed(ctx, c.Text)) {
 		w.ticket(ctx, c.Text, now)
 		return
 	}

@@ -37,6 +37,7 @@ func newStall(ask bool) *stall {
 	s := &stall{levels: &pipeline.Levels{Catalogue: pipeline.NewCatalogue("EUR", skus, offers),
 		Offers: []pipeline.Level{{State: pipeline.OfferHidden}, {State: pipeline.OfferLive}, {State: pipeline.OfferOver}}}}
 	s.Watch = New(Config{Ask: ask, Levels: func() *pipeline.Levels { return s.levels }, Now: func() time.Duration { return 0 }, Log: slog.New(slog.DiscardHandler),
+		Listed: func(_ context.Context, code string) bool { return code == "GUEST-7" },
 		Ticket: func(context.Context, string) wire.Scan {
 			s.slips++
 			return wire.Scan{Detail: fmt.Sprint(s.slips, " to pay.")}

@@ -29,6 +29,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/listen"
 	"edgekit.internal/cmd/edgekit/internal/logs"
 	"edgekit.internal/cmd/edgekit/internal/machine"
+	"edgekit.internal/cmd/edgekit/internal/once"
 	"edgekit.internal/cmd/edgekit/internal/pay"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/press"
@@ -112,6 +113,7 @@ type Kit struct {
 	restart     chan struct{} // capacity 1
 	doorOpen    atomic.Int64  // kit time until which any phone in the kit's Wi-Fi finds the console
 	off         chan struct{} // capacity 1
+	once        *once.Once
 	desk        *press.Desk
 	counter     *scan.Counter
 	pay         *pay.Desk
@@ -196,12 +198,13 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.upkeep = upkeep.New(c.Data, log)
 	k.wifi = wifi.New(c.Data, c.Wifi.Mode == "ap" || k.findsRadio(), k.staff)
 	k.wifi.Looked = k.fan.SetLinks
+	k.once = once.New(k.store, log)
 	k.control = &control.Control{Book: k.store, Import: k.config.Import, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
 		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, Payments: k.pay.List, Paid: k.pay, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
 	k.console = console.New(console.Config{
 		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Push: k.remote, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Price: k.web.Price, Viewers: k.watching, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,
-		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Camera: operatorsCamera{k}, Recordings: k.studio.Handler(), Recording: k.studio.Now, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
+		Setup: setUp{state, k}, Paired: k.sayCode, Logs: k.logsFor, Status: k.status, System: k.upkeep.Status, Update: k.upkeep, Camera: operatorsCamera{k}, Recordings: k.studio.Handler(), Recording: k.studio.Now, Once: k.once.Handler, Control: k.control.Handler(), Time: k.machine.PhoneTime, Staff: k.operatorAt,
 	})
 	return k, nil
 }
@@ -322,7 +325,9 @@ func (k *Kit) Run(ctx context.Context) error {
 	run(k.awaitRestart)
 	run(func(ctx context.Context) error { return listen.Serve(ctx, door, visitors, k.log) })
 	run(func(ctx context.Context) error { return listen.Serve(ctx, operators, console, k.log) })
-	run(func(ctx context.Context) error { return listen.Serve(ctx, k.local, k.control.Handler(), k.log) })
+	run(func(ctx context.Context) error {
+		return listen.Serve(ctx, k.local, k.once.Handler(k.control.Handler()), k.log)
+	})
 	run(k.untilUpdated)
 	run(k.untilShutDown)
 	k.serving.Store(true)

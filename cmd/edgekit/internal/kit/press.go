@@ -33,7 +33,7 @@ func (k *Kit) openDesk() error {
 	}
 	if k.config.HeldUp != "off" {
 		k.heldUp = heldup.New(heldup.Config{Ask: k.config.HeldUp == "ask", Levels: func() *pipeline.Levels { return k.store.Levels() }, Now: func() time.Duration { return k.clock.Now() }, Show: k.showOffer, Log: k.log,
-			Ticket: func(ctx context.Context, code string) wire.Scan { return k.counter.Seen(ctx, code) }})
+			Ticket: func(ctx context.Context, code string) wire.Scan { return k.counter.Seen(ctx, code) }, Listed: k.store.Listed})
 	}
 	k.counter, err = scan.New(scan.Config{Scanner: k.config.Scanner, Book: k.store, Told: k.desk.Tell, Now: k.clock.Now, Kept: k.state.Scanner, Keep: k.state.SetScanner, Log: k.log})
 	return prefixed("scanner.device", err)

@@ -1,5 +1,6 @@
 // Package scan is what the counter's scanner is for: a slip's code is held against the ticket, and the console shows which it is, and whether
-// something is to be handed over for it. A photograph of the slip does as well, and so does the slip before the kit's camera. Nothing is changed by a scan: that is for who stands there to say.
+// something is to be handed over for it. A photograph of the slip does as well, and so does the slip before the kit's camera. Nothing is changed by that: that is for who stands there to
+// say. The code of a guest's ticket at the door of a ticketed event lets them in, once: nobody stands there and presses buttons too.
 package scan
 
 import (
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"edgekit.internal/capture/vision"
@@ -25,6 +27,9 @@ import (
 // Book is where tickets are.
 type Book interface {
 	Ticket(ctx context.Context, number string) (pipeline.Ticket, bool, error)
+	// Listed tells whether a code is that of a guest's ticket, and Door lets them in.
+	Listed(ctx context.Context, code string) bool
+	Door(ctx context.Context, a pipeline.DoorAct) (pipeline.DoorOutcome, error)
 }
 
 // Config says which scanner there is, and who is told.
@@ -172,8 +177,22 @@ func (k *Counter) look(ctx context.Context, w *wire.Scan) {
 		}
 	case ours:
 		w.Detail = "This kit has sold no ticket with that code: another kit's, or made up. Hand nothing over for it."
+	case k.cfg.Book.Listed(ctx, w.Text):
+		k.comesIn(ctx, w)
 	default:
 		w.Detail = "That is no ticket's code."
+	}
+}
+
+// comesIn lets in who has a guest's ticket, unless somebody came in by it. Its code is not shown: it is as good as the ticket.
+func (k *Counter) comesIn(ctx context.Context, w *wire.Scan) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := k.cfg.Book.Door(ctx, pipeline.DoorAct{ID: ulid.Make().String(), Do: pipeline.CheckIn, Code: w.Text, Via: pipeline.ViaConsole})
+	w.Door, w.Text, w.OK, w.Detail = true, "", out.OK(), out.Details
+	if err != nil {
+		k.cfg.Log.Warn("guest not let in", "err", err)
+		w.Detail = "The kit cannot record that right now. Scan it again."
 	}
 }
 

@@ -106,6 +106,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type book struct {
 	fail error
 	is   pipeline.Fulfilment
+	in   time.Duration // of the guest
 }
 
 var sold = pipeline.Ticket{N: 42, Number: "A-042", Tap: "01J0000000000000000000ZYXW", Title: "Mug", Lines: []pipeline.OrderLine{{SKU: "MUG", Title: "Mug", N: 1, Amount: 1000}},
@@ -117,6 +118,37 @@ func (b *book) Ticket(_ context.Context, number string) (pipeline.Ticket, bool, 
 	t := sold
 	t.Fulfilment = b.is
 	return t, number == sold.Number, b.fail
+}
+
+func (b *book) Listed(_ context.Context, code string) bool { return code == "GUEST-7" }
+
+func (b *book) Door(_ context.Context, a pipeline.DoorAct) (pipeline.DoorOutcome, error) {
+	_, out := pipeline.Guest{N: 7, Name: "Ada", In: b.in}.Door(a, now(), time.Time{})
+	if b.in == 0 {
+		b.in = now() - time.Second
+	}
+	return out, b.fail
+}
+
+// TestAGuestsTicketLetsThemInOnce, and its code is not shown to anybody.
+func TestAGuestsTicketLetsThemInOnce(t *testing.T) {
+	b := &book{}
+	k, err := New(Config{Scanner: settings.Scanner{Device: "none", Layout: "auto"}, Book: b, Now: now, Told: func(bool) {}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ok   bool
+		says string
+	}{{true, "Ada: come in."}, {false, "Ada came in just now by that ticket: let nobody in."}} {
+		if w := k.Seen(t.Context(), "GUEST-7"); w.OK != c.ok || w.Detail != c.says || !w.Door || w.Text != "" || w.Ticket != "" {
+			t.Errorf("%+v", w)
+		}
+	}
+	b.fail = errors.New("disk")
+	if w := k.Seen(t.Context(), "GUEST-7"); w.OK || w.Detail != "The kit cannot record that right now. Scan it again." {
+		t.Errorf("%+v", w)
+	}
 }
 
 // TestASlipIsHeldAgainstItsTicket, whatever country the scanner is set to, and what was made up is not.

@@ -2,13 +2,31 @@
 
 /** @typedef {{status: number, body: any, retry: number}} Answer status 0: nothing came back; retry in seconds, 0: not said */
 
+/** How often a wish is sent that nobody answers. */
+const tries = 3;
+
 /**
+ * Asks; for what is more than a look again when nobody answers: by its key the kit knows that it is the same wish, and does it once.
  * @param {string} method
  * @param {string} path
  * @param {any} [body]
  * @returns {Promise<Answer>}
  */
 export async function ask(method, path, body) {
+  const key = method === "GET" || path.endsWith("/pair") ? "" : fresh(); // a code pairs once, and its session is nobody else's
+  let a = await send(method, path, body, key);
+  for (let n = 1; key && n < tries && (a.status === 0 || a.status === 503); n++) a = await send(method, path, body, key);
+  return a;
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {any} body
+ * @param {string} key "" for none
+ * @returns {Promise<Answer>}
+ */
+async function send(method, path, body, key) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), 5000);
   try {
@@ -16,7 +34,7 @@ export async function ask(method, path, body) {
       method,
       cache: "no-store",
       body: body === undefined ? undefined : JSON.stringify(body),
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...(key ? { "Idempotency-Key": key } : {}) },
       signal: stop.signal,
     });
     const text = await res.text();
@@ -45,17 +63,12 @@ export function fresh() {
   return "0" + Array.from(crypto.getRandomValues(new Uint8Array(25)), (b) => digits[b & 31]).join("");
 }
 
-/** How often a wish is sent that nobody answers. */
-const tries = 3;
-
 /**
- * Asks for what has an id, again when nobody answers: that is the same wish, and the kit does it once.
+ * Asks for what has an id of its own, by which the kit's books know it for good.
  * @param {string} path
  * @param {{id: string, [more: string]: any}} body
  * @param {string} [method]
  */
-export async function wish(path, body, method = "POST") {
-  let a = await ask(method, path, body);
-  for (let n = 1; n < tries && (a.status === 0 || a.status === 503); n++) a = await ask(method, path, body);
-  return a;
+export function wish(path, body, method = "POST") {
+  return ask(method, path, body);
 }

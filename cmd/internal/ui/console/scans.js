@@ -28,7 +28,7 @@ export class Scans {
  */
 function row(s, serve) {
   const li = make("li", "scan"), head = make("div", "head"), state = make("span"), more = make("p", "small");
-  head.append(make("b", "", s.ticket || (s.lesson ? "The scanner's sheet" : "Not a ticket")), state);
+  head.append(make("b", "", s.ticket || (s.door ? "A guest's ticket" : s.lesson ? "The scanner's sheet" : "Not a ticket")), state);
   li.append(head, make("p", "", brief(s.detail)), more);
   label(state, scanLabel(s));
   text(more, [timeOfDay(s.at), s.print ? `slip: ${slipLabel(s.print).word.toLowerCase()}` : s.lesson ? "" : s.text].filter(Boolean).join(", "));

@@ -7,7 +7,8 @@
  * @typedef {{ticket: string, tap: string, title: string, total: Money, state: string, via: string, at: string, trace?: Span[], fulfilment: string, owed: Money}} Ticket
  * @typedef {{device: string, name: string, state: string, reason?: string}} Device
  * @typedef {{id: string, button?: string, gesture?: string, action?: string, via: string, ok: boolean, detail: string, at: string}} Press
- * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, state?: string, lesson?: string}} Scan lesson: learned or refused
+ * @typedef {{at: string, text: string, ok: boolean, detail: string, ticket?: string, print?: string, state?: string, door?: boolean, lesson?: string}} Scan lesson: learned or refused
+ * @typedef {{guest: number, name: string, kind?: string, walk_in?: boolean, in?: string}} Guest
  * @typedef {{detail: string, text?: string, title?: string, offer?: string, at?: string}} HeldUp
  * @typedef {{state: string, server: string, reason?: string, kbps?: number, rtt_ms?: number, lost?: number, sound?: boolean}} Push
  * @typedef {{presses: Press[], help: boolean}} Buttons
@@ -137,9 +138,19 @@ export function fulfilmentLabel(state) {
  * @returns {Label}
  */
 export function scanLabel(s) {
+  if (s.door) return s.ok ? { word: "Come in", mood: "good" } : { word: "Stop", mood: "bad" };
   if (s.lesson) return s.ok ? { word: "Learned", mood: "good" } : { word: "Not learned", mood: "bad" };
   if (!s.ok && s.ticket) return { ...fulfilmentLabel(s.state || ""), mood: "bad" };
   return s.ok ? { word: "Ours", mood: "good" } : { word: "Not ours", mood: "bad" };
+}
+
+/**
+ * A guest of a ticketed event.
+ * @param {Guest} g
+ */
+export function guestText(g) {
+  const since = g.in ? timeOfDay(g.in) : "";
+  return [g.name || (g.walk_in ? `Walk-in ${g.guest}` : `Guest ${g.guest}`), g.kind, g.in ? `in${since ? ` since ${since}` : ""}` : ""].filter(Boolean).join(", ");
 }
 
 /**
