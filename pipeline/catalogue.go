@@ -6,7 +6,11 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/text/language"
 )
 
 // MaxStock is how many pieces of a SKU there may be.
@@ -27,6 +31,8 @@ type SKU struct {
 	Product    string // what it is one of several kinds of, such as "T-shirt"; empty: of nothing
 	Variant    string // what sets it apart from the others, such as "Red, L"
 	PerVisitor int    // pieces that one visitor may have, by whatever offers; 0: no limit
+
+	Titles, Variants map[string]string // in other languages, by BCP 47 tag
 }
 
 // Label is what it is called beside others that one can choose.
@@ -70,6 +76,8 @@ type Offer struct {
 	State      OfferState    // in which it is imported
 	Lasts      time.Duration // how long it is live once it goes live; 0: until somebody ends it
 	Steps      []Step        // other prices that it has later
+
+	Titles map[string]string // in other languages, by BCP 47 tag
 }
 
 // Catalogue is what may be sold. It is never changed once it was made: an import makes a new one.
@@ -78,7 +86,9 @@ type Catalogue struct {
 	SKUs     []SKU
 	Offers   []Offer // in the order they are shown
 	Taxes    TaxRules
+	Language string // of titles and variants, as a BCP 47 tag; "": English
 
+	speaks     *speaks
 	sku, offer map[string]int
 	code       map[string]int // of SKUs, by what is printed on them
 	sold       []Offer        // Offers as they are sold before their first step
@@ -100,7 +110,93 @@ func NewCatalogue(currency string, skus []SKU, offers []Offer) *Catalogue {
 		c.offer[o.ID] = i
 		c.tag[OfferTag(o.ID)] = append(c.tag[OfferTag(o.ID)], i)
 	}
-	return c.Under(TaxRules{})
+	return c.Speaking("").Under(TaxRules{})
+}
+
+// Speaking is the same catalogue, whose titles are in another language.
+func (c *Catalogue) Speaking(language string) *Catalogue {
+	other := *c
+	other.Language = language
+	other.speaks = newSpeaks(cmp.Or(language, "en"), c.SKUs, c.Offers)
+	return &other
+}
+
+// speaks finds the language that suits somebody best. What it found is kept: browsers say the same again and again.
+type speaks struct {
+	tags  []string // in the matcher's order; the first is that of the titles themselves
+	match language.Matcher
+	known sync.Map // Accept-Language → tag
+	n     atomic.Int64
+}
+
+// maxAccepts bounds what is kept, and maxAccept what is looked at of what a browser says.
+const (
+	maxAccepts = 1000
+	maxAccept  = 200
+)
+
+func newSpeaks(own string, skus []SKU, offers []Offer) *speaks {
+	s := &speaks{tags: []string{own}}
+	add := func(all map[string]string) {
+		for tag := range all {
+			if !slices.Contains(s.tags, tag) {
+				s.tags = append(s.tags, tag)
+			}
+		}
+	}
+	for _, sku := range skus {
+		add(sku.Titles)
+		add(sku.Variants)
+	}
+	for _, o := range offers {
+		add(o.Titles)
+	}
+	slices.Sort(s.tags[1:])
+	tags := make([]language.Tag, len(s.tags))
+	for i, t := range s.tags {
+		tags[i] = language.Make(t)
+	}
+	s.match = language.NewMatcher(tags)
+	return s
+}
+
+// In is the tag of the language that suits somebody best who accepts these (Accept-Language, RFC 9110, 12.5.4); "": that of the titles themselves.
+func (c *Catalogue) In(accept string) (tag string) {
+	s := c.speaks
+	if len(s.tags) == 1 || accept == "" || len(accept) > maxAccept {
+		return ""
+	}
+	if found, ok := s.known.Load(accept); ok {
+		return found.(string)
+	}
+	if _, i := language.MatchStrings(s.match, accept); i > 0 {
+		tag = s.tags[i]
+	}
+	if s.n.Add(1) < maxAccepts {
+		s.known.Store(accept, tag)
+	}
+	return tag
+}
+
+// TitleIn is an offer's title in a language, or as it is. One of a single thing goes by that thing's name, if that is its own.
+func (c *Catalogue) TitleIn(o Offer, tag string) string {
+	if t := o.Titles[tag]; t != "" {
+		return t
+	}
+	if len(o.Lines) == 1 && o.Lines[0].N == 1 {
+		if sku, _, ok := c.SKU(o.Lines[0].SKU); ok && sku.Title == o.Title && sku.Titles[tag] != "" {
+			return sku.Titles[tag]
+		}
+	}
+	return o.Title
+}
+
+// LabelIn is what a SKU is called beside others, in a language.
+func (s SKU) LabelIn(tag string) string {
+	if s.Variant != "" {
+		return cmp.Or(s.Variants[tag], s.Variant)
+	}
+	return cmp.Or(s.Titles[tag], s.Title)
 }
 
 // Under is the same catalogue under other rules of tax.

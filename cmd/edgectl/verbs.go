@@ -41,7 +41,11 @@ type (
 		Offer string `arg:"" help:"The offer's id."`
 	}
 	importVerb struct {
-		Import importFile `cmd:"" help:"Import a catalogue, all or nothing."`
+		Import   importFile     `cmd:"" help:"Import a catalogue, all or nothing."`
+		Pictures importPictures `cmd:"" help:"Take pictures, each named by the SKU, barcode or offer that it shows, such as MUG.jpg."`
+	}
+	importPictures struct {
+		Files []string `arg:"" help:"JPEG, PNG or WebP."`
 	}
 	importFile struct {
 		DryRun   bool   `help:"Check it and change nothing."`
@@ -49,6 +53,27 @@ type (
 		Location string `placeholder:"NAME" help:"The place whose stock counts, where the file has that of several."`
 	}
 )
+
+// Run takes all that it can, and ends in an error where it could not take some.
+func (v importPictures) Run(k *kit, p *printer) error {
+	taken := []wire.PictureTaken{}
+	var rows [][]string
+	var bad []error
+	for _, name := range v.Files {
+		b, err := os.ReadFile(name)
+		var one wire.PictureTaken
+		if err == nil {
+			err = k.ask("POST", "/pictures?name="+url.QueryEscape(filepath.Base(name)), b, &one)
+		}
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		taken = append(taken, one)
+		rows = append(rows, []string{name, one.SKU, one.Title})
+	}
+	return errors.Join(p.table(taken, []string{"FILE", "SKU", "TITLE"}, rows), errors.Join(bad...))
+}
 
 func (statusVerb) Run(k *kit, p *printer) error {
 	var s wire.KitStatus

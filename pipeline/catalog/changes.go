@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func skuFacts(currency string) func(pipeline.SKU) []fact {
 			stock = strconv.Itoa(s.Stock)
 		}
 		return []fact{{"title", strconv.Quote(s.Title)}, {"price", money(s.Price, currency)}, {"tax", s.Tax.String()}, {"stock", stock}, {"barcode", or(s.Barcode, "none")},
-			{"variant", or(strings.TrimPrefix(s.Product+": "+s.Variant, ": "), "none")}, {"per visitor", most(s.PerVisitor)}}
+			{"variant", or(strings.TrimPrefix(s.Product+": "+s.Variant, ": "), "none")}, {"per visitor", most(s.PerVisitor)}, {"in other languages", languages(s.Titles, s.Variants)}}
 	}
 }
 
@@ -101,7 +102,7 @@ func offerFacts(currency string) func(pipeline.Offer) []fact {
 			lines = append(lines, fmt.Sprintf("%d × %s", l.N, strings.Join(of(l), " or ")))
 		}
 		return []fact{{"title", strconv.Quote(o.Title)}, {"price", price(o, currency)}, {"of", strings.Join(lines, " + ")}, {"limit", most(o.Limit)},
-			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}, {"steps", steps(o.Steps, currency)}, {"pieces paid for", paid(o.Pay)}}
+			{"per visitor", most(o.PerVisitor)}, {"state", string(o.State)}, {"lasts", lasts(o.Lasts)}, {"steps", steps(o.Steps, currency)}, {"pieces paid for", paid(o.Pay)}, {"in other languages", languages(o.Titles)}}
 	}
 }
 
@@ -133,6 +134,21 @@ func steps(all []pipeline.Step, currency string) string {
 		texts[i] = money(s.Price, currency) + from
 	}
 	return strings.Join(texts, ", ")
+}
+
+// languages says what somebody is told who speaks another one.
+func languages(all ...map[string]string) string {
+	var said []string
+	for _, in := range all {
+		for tag, text := range in {
+			said = append(said, tag+" "+strconv.Quote(text))
+		}
+	}
+	if len(said) == 0 {
+		return "none"
+	}
+	slices.Sort(said)
+	return strings.Join(said, ", ")
 }
 
 func paid(n int) string {

@@ -91,7 +91,7 @@ func table(file, text, encoding string, now *pipeline.Catalogue, opt Options) (I
 		})
 		return in, s.problems
 	}
-	in.Catalogue = withOffers(pipeline.NewCatalogue(opt.Currency, c.skus, nil).Under(opt.Rules), now)
+	in.Catalogue = withOffers(pipeline.NewCatalogue(opt.Currency, c.skus, nil).Speaking(opt.Language).Under(opt.Rules), now)
 	sum := sha256.Sum256(fmt.Append(nil, opt, "\n", text)) // a map's keys are written in order
 	in.Digest = sum[:]
 	return in, nil

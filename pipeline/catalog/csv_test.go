@@ -300,10 +300,10 @@ func TestChanges(t *testing.T) {
 	next := read("sku,title,price,stock,barcode\nMUG,Blue mug,13.00,,4006381333931\nCUP,Cup,8,5,\nJAR,Jar,20,1,\n", now)
 	want := []Change{
 		{"sku", "MUG", "Blue mug", "changed", []string{`title "Mug" → "Blue mug"`, "price € 12.50 → € 13.00", "stock 10 → not counted", "barcode none → 4006381333931"}},
-		{"sku", "JAR", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "tax 19 %", "stock 1", "barcode none", "variant none", "per visitor none"}},
+		{"sku", "JAR", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "tax 19 %", "stock 1", "barcode none", "variant none", "per visitor none", "in other languages none"}},
 		{"sku", "OLD", "Old", "gone", nil},
 		{"offer", "mug", "Blue mug", "changed", []string{`title "Mug" → "Blue mug"`, "price € 12.50 → € 13.00"}},
-		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended", "steps none", "pieces paid for all"}},
+		{"offer", "jar", "Jar", "new", []string{`title "Jar"`, "price € 20.00", "of 1 × JAR", "limit none", "per visitor none", "state hidden", "lasts until it is ended", "steps none", "pieces paid for all", "in other languages none"}},
 		{"offer", "old", "Old", "gone", nil},
 	}
 	got := Changes(now, next)

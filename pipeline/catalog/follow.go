@@ -45,7 +45,7 @@ func withOffers(goods, now *pipeline.Catalogue) *pipeline.Catalogue {
 		ids[o.ID] = true
 		offers = append(offers, o)
 	}
-	return pipeline.NewCatalogue(goods.Currency, goods.SKUs, offers).Under(goods.Taxes)
+	return pipeline.NewCatalogue(goods.Currency, goods.SKUs, offers).Speaking(goods.Language).Under(goods.Taxes)
 }
 
 // of are the SKUs that a line is, or may be, pieces of.

@@ -18,6 +18,7 @@ type Options struct {
 	Taxes    map[string]pipeline.TaxRate // by the name of the tax class; StandardTax is for goods that name none
 	Location string                      // whose stock counts, where the file has several places'
 	Rules    pipeline.TaxRules
+	Language string // of titles, as a BCP 47 tag; "": English
 }
 
 // StandardTax is the tax class of goods that name none.
@@ -33,6 +34,8 @@ type item struct {
 	tax              tax
 	stock            string // empty: it is not counted
 	barcode          string
+
+	titles, variants map[string]string // in other languages
 
 	// the columns that each is from, to point at
 	skuIn, titleIn, priceIn, taxIn, stockIn, barcodeIn string
@@ -70,6 +73,12 @@ func (c *counter) add(g item) {
 		s.Product, s.Variant = one(g.product), one(g.variant)
 	}
 	s.Title = one(s.Title)
+	s.Titles, s.Variants = g.titles, g.variants
+	for tag, title := range g.titles {
+		if v := g.variants[tag]; v != "" {
+			s.Titles[tag] = one(title + ", " + v)
+		}
+	}
 	switch line, twice := c.rows[s.SKU]; {
 	case s.SKU == "":
 		g.row.problem("there is no SKU, and nothing else to tell it from others by", nil, g.skuIn)

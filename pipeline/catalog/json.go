@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/language"
+
 	"edgekit.internal/pipeline"
 )
 
@@ -70,7 +72,8 @@ func (ps Problems) Error() string {
 // of three. tax is in percent; limit, per_visitor, lasts (seconds that the offer is
 // live), steps, state ("hidden", "soon", "live", "over", "withdrawn"; live if absent) and barcode may be left out. A stock of null is not counted:
 // there is always one more. A step is the price from a point on: when so many of the offer are sold, and it has been live for after seconds. Of a barcode with 12 or 13
-// digits, a UPC-A or EAN-13, the last must be that of the others. file is only for messages. The
+// digits, a UPC-A or EAN-13, the last must be that of the others. Titles are in the catalogue's "language" (a BCP 47 tag; "en" if absent); "titles" of a SKU or an offer, and
+// "variants" of a SKU, have them in others, as in {"de": "Becher", "fr": "Tasse"}. file is only for messages. The
 // error is of type Problems.
 func JSON(file string, doc []byte) (*pipeline.Catalogue, error) {
 	r := &reader{file: file, doc: doc}
@@ -107,19 +110,25 @@ func (r *reader) catalogue(root node) *pipeline.Catalogue {
 		r.problem(root.at, `expected an object {"currency", "skus", "offers"}`)
 		return nil
 	}
-	r.only(o, "currency", "skus", "offers", "taxes", "rounding")
+	r.only(o, "currency", "skus", "offers", "taxes", "rounding", "language")
 	rules := pipeline.TaxRules{Added: r.oneOf(o, "taxes", "included", "included", "added") == "added",
 		Rounding: pipeline.Rounding(r.oneOf(o, "rounding", string(pipeline.HalfUp), texts(pipeline.Roundings)...))}
 	currency := r.text(root, o, "currency", 3)
 	if !validCurrency(currency) {
 		r.problem(r.at(root, o, "currency"), `currency: expected three capital letters of ISO 4217, such as "EUR"`)
 	}
+	lang := ""
+	if v, there := o.fields["language"]; there {
+		if lang, _ = v.value.(string); !isLanguage(lang) {
+			r.problem(v.at, `language: expected a language's tag (BCP 47), such as "de"`)
+		}
+	}
 	skus := r.skus(root, o)
 	offers := r.offers(root, o, pipeline.NewCatalogue(currency, skus, nil).Under(rules))
 	if len(r.problems) > 0 {
 		return nil // an offer without lines has no price with taxes
 	}
-	return pipeline.NewCatalogue(currency, skus, offers).Under(rules)
+	return pipeline.NewCatalogue(currency, skus, offers).Speaking(lang).Under(rules)
 }
 
 func (r *reader) skus(root node, o *object) (skus []pipeline.SKU) {
@@ -131,7 +140,7 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU) {
 			r.problem(n.at, `expected an object {"sku", "title", "price", "tax", "stock"}`)
 			continue
 		}
-		r.only(s, "sku", "title", "price", "tax", "stock", "barcode", "product", "variant", "per_visitor")
+		r.only(s, "sku", "title", "price", "tax", "stock", "barcode", "product", "variant", "per_visitor", "titles", "variants")
 		sku := pipeline.SKU{SKU: r.id(n, s, "sku"), Title: r.text(n, s, "title", maxText), Price: r.whole(n, s, "price", 0, maxMinor, false),
 			Tax: r.tax(n, s), Barcode: r.barcode(s), PerVisitor: int(r.whole(n, s, "per_visitor", 1, maxStock, true))}
 		for key, to := range map[string]*string{"product": &sku.Product, "variant": &sku.Variant} {
@@ -139,6 +148,7 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU) {
 				*to = r.text(n, s, key, maxText)
 			}
 		}
+		sku.Titles, sku.Variants = r.inLanguages(s, "titles"), r.inLanguages(s, "variants")
 		if v, there := s.fields["stock"]; there && v.value == nil {
 			sku.Uncounted = true
 		} else {
@@ -157,6 +167,37 @@ func (r *reader) skus(root node, o *object) (skus []pipeline.SKU) {
 		skus = append(skus, sku)
 	}
 	return skus
+}
+
+// maxLanguages bounds the languages of one title.
+const maxLanguages = 40
+
+// inLanguages are texts by the tags of their languages.
+func (r *reader) inLanguages(o *object, key string) map[string]string {
+	v, there := o.fields[key]
+	if !there {
+		return nil
+	}
+	in, ok := v.value.(*object)
+	if !ok || len(in.fields) > maxLanguages {
+		r.problem(v.at, `%s: expected an object of at most %d texts by language, such as {"de": "Becher"}`, key, maxLanguages)
+		return nil
+	}
+	all := map[string]string{}
+	for tag := range in.fields {
+		if !isLanguage(tag) {
+			r.problem(in.fields[tag].at, `%s: %q is no language's tag (BCP 47), such as "de"`, key, tag)
+			continue
+		}
+		all[tag] = r.text(v, in, tag, maxText)
+	}
+	return all
+}
+
+// isLanguage tells whether a tag names a language, in the form in which it is written.
+func isLanguage(tag string) bool {
+	t, err := language.Parse(tag)
+	return err == nil && t.String() == tag && t != language.Und
 }
 
 // at is where to point for a key: its value, or the object that lacks it.

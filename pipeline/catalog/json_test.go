@@ -107,6 +107,44 @@ func TestWhatMayBeChosen(t *testing.T) {
 	}
 }
 
+// TestTitlesInOtherLanguages, from JSON and from a table's columns, suit who asks for them; others see the catalogue's own.
+func TestTitlesInOtherLanguages(t *testing.T) {
+	const doc = `{"currency":"EUR","language":"de","skus":[{"sku":"MUG","title":"Becher","titles":{"en":"Mug","fr":"Tasse"},"price":1250,"tax":19,"stock":1},
+		{"sku":"S","title":"Hemd, rot","variant":"rot","variants":{"en":"red"},"price":1,"tax":19,"stock":1},{"sku":"M","title":"Hemd, blau","variant":"blau","price":1,"tax":19,"stock":1}],
+		"offers":[{"id":"mug","title":"Becher","lines":[{"sku":"MUG","n":1}],"price":1000},{"id":"shirt","title":"Hemd","titles":{"en":"Shirt"},"lines":[{"of":["S","M"],"n":1}]}]}`
+	c, err := JSON("f.json", []byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := Read("t.csv", []byte("sku,title,title:en,title:fr,price,tax,stock\nMUG,Becher,Mug,Tasse,12.50,19,1\n"), nil, Options{Currency: "EUR", Language: "de"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for accept, want := range map[string]string{"": "Becher", "de-AT,en;q=0.5": "Becher", "en-GB, fr;q=0.1": "Mug", "fr-CH, de;q=0.9": "Tasse", "ja": "Becher", "xx;;;q=9": "Becher", "*": "Becher"} {
+		for _, c := range []*pipeline.Catalogue{c, in.Catalogue} {
+			if got := c.TitleIn(c.Offers[0], c.In(accept)); got != want {
+				t.Errorf("%q: %s, want %s", accept, got, want)
+			}
+		}
+	}
+	if en := c.In("en"); c.TitleIn(c.Offers[1], en) != "Shirt" || c.SKUs[1].LabelIn(en) != "red" || c.SKUs[2].LabelIn(en) != "blau" || c.SKUs[0].LabelIn(en) != "Mug" {
+		t.Errorf("%+v", c.Offers[1])
+	}
+	for _, bad := range []struct{ old, bad, want string }{
+		{`"language":"de"`, `"language":"German"`, `f.json:1:30: language: expected a language's tag`},
+		{`{"en":"Mug","fr":"Tasse"}`, `{"e n":"Mug"}`, `titles: "e n" is no language's tag`},
+		{`{"en":"Mug","fr":"Tasse"}`, `{"en":""}`, `en: expected a text of 1 to 200 characters`},
+		{`{"en":"Mug","fr":"Tasse"}`, `["Mug"]`, `titles: expected an object of at most 40 texts by language`},
+	} {
+		if _, err := JSON("f.json", []byte(strings.Replace(doc, bad.old, bad.bad, 1))); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%s: %v, want %s", bad.bad, err, bad.want)
+		}
+	}
+	if _, err := Read("t.csv", []byte("sku,title,title:klingonian,price,tax,stock\nMUG,Becher,x,12.50,19,1\n"), nil, Options{Currency: "EUR"}); err == nil || !strings.Contains(err.Error(), "t.csv:2:12:") {
+		t.Error(err)
+	}
+}
+
 func TestABarcodeIsKept(t *testing.T) {
 	for _, code := range []string{"4006381333931", "036000291452", "96385074", "12345678", "MUG-blau/3", "https://example.org/m?1"} {
 		c, err := JSON("f.json", []byte(strings.Replace(good, `"stock":10`, `"stock":10,"barcode":"`+code+`"`, 1)))

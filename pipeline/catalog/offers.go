@@ -14,7 +14,7 @@ func (r *reader) offers(root node, o *object, goods *pipeline.Catalogue) (offers
 			r.problem(n.at, `expected an object {"id", "title", "lines", "price"}`)
 			continue
 		}
-		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts", "steps", "pay")
+		r.only(f, "id", "title", "lines", "price", "limit", "per_visitor", "state", "lasts", "steps", "pay", "titles")
 		offer := pipeline.Offer{ID: r.id(n, f, "id"), Title: r.text(n, f, "title", maxText),
 			Limit: int(r.whole(n, f, "limit", 1, maxStock, true)), PerVisitor: int(r.whole(n, f, "per_visitor", 1, maxStock, true)),
 			State: pipeline.OfferState(r.oneOf(f, "state", string(pipeline.OfferLive), texts(pipeline.OfferStates)...)), Lasts: time.Duration(r.whole(n, f, "lasts", 1, 7*24*3600, true)) * time.Second}
@@ -25,6 +25,7 @@ func (r *reader) offers(root node, o *object, goods *pipeline.Catalogue) (offers
 		offer.Lines = r.lines(n, f, goods)
 		r.price(n, f, &offer, goods)
 		offer.Steps = r.steps(n, f, offer)
+		offer.Titles = r.inLanguages(f, "titles")
 		offers = append(offers, offer)
 	}
 	return offers

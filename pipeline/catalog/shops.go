@@ -4,6 +4,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"edgekit.internal/pipeline"
 )
 
 // form is a way to write goods into a table.
@@ -48,15 +53,47 @@ func formOf(s *sheet) *form {
 }
 
 // columns reads the kit's own: sku, title and price; tax as a percentage or the name of a class, stock, which is not counted where
-// there is none, barcode, and variant, which tells things of one title apart, may be left out.
+// there is none, barcode, and variant, which tells things of one title apart, may be left out. Titles and variants in other languages are in columns such as
+// title:de and variant:de.
 func columns(r *reading) {
 	for _, row := range r.rows {
 		g := item{row: row, sku: row.get("sku"), product: row.get("title"), variant: row.get("variant"), price: row.get("price"),
 			tax: tax{class: row.get("tax")}, stock: row.get("stock"), barcode: row.get("barcode"),
 			skuIn: "sku", titleIn: "title", priceIn: "price", taxIn: "tax", stockIn: "stock", barcodeIn: "barcode"}
 		g.tax.rate, g.tax.known = percent(strings.TrimSuffix(g.tax.class, "%"))
+		g.titles, g.variants = row.inLanguages("title:"), row.inLanguages("variant:")
 		r.goods = append(r.goods, g)
 	}
+}
+
+// inLanguages are the texts of columns whose names begin so, and end in a language's tag.
+func (row row) inLanguages(prefix string) (all map[string]string) {
+	for _, name := range row.sheet.names {
+		tag, ok := strings.CutPrefix(folded(name), prefix)
+		if text := one(row.get(name)); ok && text != "" {
+			if tag = languageOf(tag); tag == "" {
+				row.problem("%q is no column of another language: expected one such as %sde", []any{strings.TrimSpace(name), prefix}, name)
+				continue
+			}
+			if all == nil {
+				all = map[string]string{}
+			}
+			all[tag] = text
+			if utf8.RuneCountInString(text) > maxText || strings.ContainsFunc(text, unseen) || pipeline.HasCard(text) {
+				row.problem("expected 1 to %d characters, without control characters, and no number of a payment card", []any{maxText}, name)
+			}
+		}
+	}
+	return all
+}
+
+// languageOf is a tag as it is written; "": it names no language.
+func languageOf(tag string) string {
+	t, err := language.Parse(strings.TrimSpace(tag))
+	if err != nil || t == language.Und {
+		return ""
+	}
+	return t.String()
 }
 
 // shopify has a row for each variant, in which the product's name is only in the first, and rows for further pictures, without a price.

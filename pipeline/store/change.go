@@ -82,7 +82,7 @@ func bring(g *group, c *pipeline.Catalogue, digest []byte) (imported bool, err e
 	if err := g.flush(); err != nil {
 		return false, err
 	}
-	b, err := cbor.Marshal(stored{c.Currency, c.SKUs, c.Offers, taken, c.Taxes})
+	b, err := cbor.Marshal(stored{c.Currency, c.SKUs, c.Offers, taken, c.Taxes, c.Language})
 	if err != nil {
 		return false, fmt.Errorf("catalogue: %w", err)
 	}

@@ -213,6 +213,7 @@ type stored struct {
 	Offers   []pipeline.Offer  `cbor:"3,keyasint"`
 	Taken    map[string]int    `cbor:"4,keyasint,omitempty"` // pieces sold before it was imported, by SKU, also of SKUs it lacks
 	Taxes    pipeline.TaxRules `cbor:"5,keyasint"`
+	Language string            `cbor:"6,keyasint,omitempty"`
 }
 
 func readStored(conn *sqlite.Conn) (doc stored, err error) {
@@ -236,7 +237,7 @@ func readLevels(conn *sqlite.Conn) (*pipeline.Levels, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := pipeline.NewCatalogue(doc.Currency, doc.SKUs, doc.Offers).Under(doc.Taxes)
+	c := pipeline.NewCatalogue(doc.Currency, doc.SKUs, doc.Offers).Speaking(doc.Language).Under(doc.Taxes)
 	l := &pipeline.Levels{Catalogue: c, Stock: make([]int, len(c.SKUs)), Offers: make([]pipeline.Level, len(c.Offers)), Shown: string(shown)}
 	err = sqlitex.Execute(conn, "SELECT sku, left FROM stock", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
 		if _, i, ok := c.SKU(q.ColumnText(0)); ok {

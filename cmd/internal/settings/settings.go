@@ -43,6 +43,7 @@ type Settings struct {
 	Taxes      string `toml:"taxes" max:"1000" help:"Rates of taxes that a shop's CSV only has names for, as NAME=PERCENT with commas between; standard is for goods that name none."`
 	Tax        string `toml:"tax" default:"included" enum:"included,added" help:"Whether the prices of a catalogue that comes as CSV have their taxes in them, or these are added: ${enum}."`
 	Rounding   string `toml:"rounding" default:"half-up" enum:"half-up,half-even,up,down" help:"What becomes of less than a cent of a line's tax, in a catalogue that comes as CSV: ${enum}."`
+	Language   string `toml:"language" max:"35" pattern:"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$" expect:"a language's tag (BCP 47), such as de" help:"Language of the titles in a catalogue that comes as CSV. Default: English. Columns such as title:fr have others."`
 	Line       int    `toml:"line" default:"0" min:"0" max:"900" help:"Seconds for which one that comes free is kept for who is next in line. Visitors who tap what is sold out stand in line for it. 0: there are no lines."`
 	Picture    string `toml:"picture" default:"auto" pattern:"^(auto|[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3})$" expect:"auto or WIDTHxHEIGHT@RATE, such as 1280x720@30" help:"Size and rate of the large picture. auto: what the board can make, up to 1280x720@30, as measured at the first start."`
 	Layers     string `toml:"layers" pattern:"^([0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6}(,[0-9]{1,5}x[0-9]{1,5}@[0-9]{1,3}:[0-9]{1,6})*)?$" expect:"WIDTHxHEIGHT@RATE:KBPS, separated by commas, such as 1280x720@30:1800,640x360@30:600" help:"Encodings, such as 1280x720@30:1800,640x360@30:600 (kbit/s). Default: the picture, half and a quarter of it."`
@@ -81,7 +82,7 @@ func (s Settings) Import() catalog.Options {
 	if err != nil {
 		taxes = nil // a flag's, and edgekit does not start by it; rules.go keeps others out
 	}
-	return catalog.Options{Currency: s.Currency, Taxes: taxes, Rules: pipeline.TaxRules{Added: s.Tax == "added", Rounding: pipeline.Rounding(s.Rounding)}}
+	return catalog.Options{Currency: s.Currency, Taxes: taxes, Rules: pipeline.TaxRules{Added: s.Tax == "added", Rounding: pipeline.Rounding(s.Rounding)}, Language: s.Language}
 }
 
 // Default is what holds where nothing is said.

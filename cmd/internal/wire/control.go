@@ -18,6 +18,14 @@ type Stock struct {
 	Price int64   `json:"price"`
 	Tax   float64 `json:"tax"`  // percent
 	Left  int     `json:"left"` // below zero: it is not counted
+
+	Picture bool `json:"picture,omitempty"` // there is one
+}
+
+// PictureTaken answers POST /pictures?name=FILE, whose name is the SKU or the barcode of what it shows, and PUT /pictures?sku=SKU.
+type PictureTaken struct {
+	SKU   string `json:"sku"`
+	Title string `json:"title"`
 }
 
 // Sale is one ticket in `edgectl tickets list`.

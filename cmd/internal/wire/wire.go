@@ -99,6 +99,7 @@ func FromOutcome(o pipeline.Outcome, kind string) Outcome {
 type Offer struct {
 	ID       string        `json:"id"`
 	Title    string        `json:"title"`
+	Lang     string        `json:"lang,omitempty"` // of title and choices, as a BCP 47 tag; left out: the catalogue's own
 	Price    Money         `json:"price"`
 	Left     int           `json:"left"`
 	State    string        `json:"state"` // soon, live, sold-out or over
@@ -108,6 +109,7 @@ type Offer struct {
 	Area     *capture.Area `json:"area,omitempty"`    // where it is in the picture now
 	Line     *InLine       `json:"line,omitempty"`    // this viewer's place in the line for it; left out: they are in none
 	Waiting  *int          `json:"waiting,omitempty"` // of what is sold out, and who taps it stands in line: how many do
+	Picture  string        `json:"picture,omitempty"` // its address on the kit
 	Choices  []Options     `json:"choices,omitempty"`
 	From     bool          `json:"from,omitempty"` // Price is the least: what is chosen may cost more, see GET /api/price
 }
@@ -129,14 +131,15 @@ func (c Options) Pieces() []struct{} { return make([]struct{}, c.N) }
 
 // Option is what can be chosen.
 type Option struct {
-	SKU   string `json:"sku"`
-	Title string `json:"title"`
-	Left  int    `json:"left"`            // pieces; below zero: as many as anybody wants
-	Price *Money `json:"price,omitempty"` // of the offer with it, where that goes by it and nothing else is to be chosen
+	SKU     string `json:"sku"`
+	Title   string `json:"title"`
+	Left    int    `json:"left"` // pieces; below zero: as many as anybody wants
+	Picture string `json:"picture,omitempty"`
+	Price   *Money `json:"price,omitempty"` // of the offer with it, where that goes by it and nothing else is to be chosen
 }
 
-// OptionsOf is what there is to choose in the offer at a place of the catalogue's, at a kit time; from tells whether the price goes by it.
-func OptionsOf(l *pipeline.Levels, i int, at time.Duration) (all []Options, from bool) {
+// OptionsOf is what there is to choose in the offer at a place of the catalogue's, at a kit time, in a language (pipeline.Catalogue.In); from tells whether the price goes by it.
+func OptionsOf(l *pipeline.Levels, i int, at time.Duration, tag string) (all []Options, from bool) {
 	o, c := l.Catalogue.Offers[i], l.Catalogue
 	if !o.Chooses() {
 		return nil, false
@@ -159,7 +162,7 @@ func OptionsOf(l *pipeline.Levels, i int, at time.Duration) (all []Options, from
 				first = sku
 			}
 			from = from || o.Pay > 0 && sku.Price != first.Price || c.Taxes.Added && sku.Tax != first.Tax
-			ch.Of = append(ch.Of, Option{SKU: id, Title: sku.Label(), Left: left})
+			ch.Of = append(ch.Of, Option{SKU: id, Title: sku.LabelIn(tag), Left: left})
 		}
 		all = append(all, ch)
 	}

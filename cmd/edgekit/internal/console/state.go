@@ -78,7 +78,7 @@ func (c *Console) state(ctx context.Context) (State, error) {
 		o := l.At(i, now)
 		f := Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}),
 			State: string(l.StateAt(o.ID, now)), Left: l.Left(o.ID), Sold: l.Offers[i].Sold, Waiting: l.Offers[i].Waiting, Kept: l.Offers[i].Kept}
-		f.Choices, f.From = wire.OptionsOf(l, i, now)
+		f.Choices, f.From = wire.OptionsOf(l, i, now, "")
 		switch f.State {
 		case string(pipeline.OfferLive):
 			f.ends = l.Offers[i].Ends

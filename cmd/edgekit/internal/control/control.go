@@ -64,6 +64,8 @@ type Control struct {
 	// Photo looks for a slip's code in a picture, JPEG or PNG, as if the scanner had read it. The error is for people.
 	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
 	Codes Codes
+	// Pictures are those of things for sale.
+	Pictures Pictures
 	// Payments lists what a checkout said was paid; Paid takes its word.
 	Payments http.HandlerFunc
 	Paid     http.Handler
@@ -135,6 +137,9 @@ func (c *Control) Handler() http.Handler {
 	mux.HandleFunc("POST /till/close", c.postTillClose)
 	mux.HandleFunc("POST /till/print", c.postTillPrint)
 	mux.HandleFunc("POST /catalog", c.postCatalog)
+	mux.HandleFunc("POST /pictures", c.postPicture)
+	mux.HandleFunc("PUT /pictures", c.putPicture)
+	mux.HandleFunc("DELETE /pictures", c.deletePicture)
 	mux.HandleFunc("GET /buttons", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, c.Buttons()) })
 	mux.Handle("POST /press", c.Press)
 	mux.HandleFunc("GET /logs", c.getLogs)

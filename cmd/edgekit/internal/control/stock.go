@@ -17,6 +17,7 @@ func (c *Control) stock() []wire.Stock {
 	list := make([]wire.Stock, len(l.Catalogue.SKUs))
 	for i, s := range l.Catalogue.SKUs {
 		list[i] = wire.Stock{SKU: s.SKU, Title: s.Title, Price: s.Price, Tax: float64(s.Tax) / 1000, Left: l.Stock[i]}
+		list[i].Picture = c.Pictures.Of(s.SKU) != ""
 		if s.Uncounted {
 			list[i].Left = -1
 		}

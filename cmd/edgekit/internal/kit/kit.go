@@ -31,6 +31,7 @@ import (
 	"edgekit.internal/cmd/edgekit/internal/machine"
 	"edgekit.internal/cmd/edgekit/internal/once"
 	"edgekit.internal/cmd/edgekit/internal/pay"
+	"edgekit.internal/cmd/edgekit/internal/pictures"
 	"edgekit.internal/cmd/edgekit/internal/portal"
 	"edgekit.internal/cmd/edgekit/internal/press"
 	"edgekit.internal/cmd/edgekit/internal/remote"
@@ -114,6 +115,7 @@ type Kit struct {
 	doorOpen    atomic.Int64  // kit time until which any phone in the kit's Wi-Fi finds the console
 	off         chan struct{} // capacity 1
 	once        *once.Once
+	pictures    *pictures.Shelf
 	desk        *press.Desk
 	counter     *scan.Counter
 	pay         *pay.Desk
@@ -187,9 +189,12 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 		return nil, err
 	}
 	k.machine = machine.New(machine.Config{Modules: c.Modules, Wifi: firmware.Kind(c.Wifi.Firmware), SetPace: k.cam.SetPace, Kit: k.clock.Now, Boot: k.clock.Boot, Record: k.store.AddFix, Log: log})
+	if k.pictures, err = pictures.Open(c.Data, func() bool { return disk.Room(c.Data, disk.Recordings) }); err != nil {
+		return nil, fault("edgekit: --data: %v", err)
+	}
 	k.web = web.New(web.Config{
 		Sale: &pipeline.Sale{Tokens: k.mint, Ledger: k.store, Limit: pipeline.NewLimiter(4, 12, 8192), Now: k.clock.Now, Trace: k.traces.Span, Log: log},
-		Book: k.store, Mint: k.mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log, Recording: k.studio.Running,
+		Book: k.store, Mint: k.mint, Now: k.clock.Now, Key: seal.Key(who.Secret("visitors")), Assets: ui.Viewer(), Still: k.still, Log: log, Recording: k.studio.Running, Pictures: k.pictures, PictureOf: k.pictures.Of,
 	})
 	if err := k.openPay(who.ID); err != nil {
 		return nil, err
@@ -200,7 +205,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.wifi.Looked = k.fan.SetLinks
 	k.once = once.New(k.store, log)
 	k.control = &control.Control{Book: k.store, Import: k.config.Import, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, Payments: k.pay.List, Paid: k.pay, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, Pictures: k.pictures, Payments: k.pay.List, Paid: k.pay, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
 	k.console = console.New(console.Config{
 		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Push: k.remote, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Price: k.web.Price, Viewers: k.watching, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,

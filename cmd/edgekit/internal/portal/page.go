@@ -98,7 +98,7 @@ func (p *Portal) postBuy(rw http.ResponseWriter, r *http.Request) {
 	t := wire.Tap{ID: r.PostFormValue("id"), Offer: r.PostFormValue("offer"), Token: r.PostFormValue("token"), Choice: r.PostForm["choice"]}
 	out := p.Shop.Tap(r.Context(), viewer, t, pipeline.ViaSheet)
 	if out.Reason == pipeline.TokenExpired {
-		if t.Token, ok = p.again(viewer, t.Offer, r.PostFormValue("price")); ok {
+		if t.Token, ok = p.again(r, viewer, t.Offer); ok {
 			out = p.Shop.Tap(r.Context(), viewer, t, pipeline.ViaSheet)
 		}
 	}
@@ -113,10 +113,10 @@ func (p *Portal) postBuy(rw http.ResponseWriter, r *http.Request) {
 }
 
 // again is a new token for an offer that still costs what the page said: it has no script that would renew the first in time.
-func (p *Portal) again(viewer, offer, price string) (token string, ok bool) {
-	for _, o := range p.Shop.Offers(viewer).Offers {
+func (p *Portal) again(r *http.Request, viewer, offer string) (token string, ok bool) {
+	for _, o := range p.Shop.Offers(viewer, r.Header.Get("Accept-Language")).Offers {
 		if o.ID == offer {
-			return o.Token, o.Token != "" && strconv.FormatInt(o.Price.Minor, 10) == price
+			return o.Token, o.Token != "" && strconv.FormatInt(o.Price.Minor, 10) == r.PostFormValue("price")
 		}
 	}
 	return "", false
@@ -153,7 +153,7 @@ func (p *Portal) show(rw http.ResponseWriter, r *http.Request, status int, viewe
 		panic("portal: " + err.Error()) // an address is short
 	}
 	v.QR = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG()))
-	for _, o := range p.Shop.Offers(viewer).Offers {
+	for _, o := range p.Shop.Offers(viewer, r.Header.Get("Accept-Language")).Offers {
 		id, err := ulid.New(ulid.Now(), rand.Reader)
 		if err != nil {
 			panic("portal: " + err.Error()) // the time is past the year 10889

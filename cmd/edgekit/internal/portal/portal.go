@@ -48,7 +48,7 @@ type Stations interface {
 type Shop interface {
 	Viewer(r *http.Request) (string, bool)
 	Begin(rw http.ResponseWriter, r *http.Request) (string, bool)
-	Offers(viewer string) wire.Offers
+	Offers(viewer, accept string) wire.Offers
 	Tap(ctx context.Context, viewer string, t wire.Tap, via pipeline.Channel) pipeline.Outcome
 	// Acts is told the address of somebody who does something.
 	Acts(addr string)

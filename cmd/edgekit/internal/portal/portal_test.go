@@ -77,7 +77,7 @@ func (s *shop) Begin(rw http.ResponseWriter, r *http.Request) (string, bool) {
 	return v, true
 }
 
-func (s *shop) Offers(viewer string) wire.Offers {
+func (s *shop) Offers(viewer, _ string) wire.Offers {
 	return wire.Offers{Offers: []wire.Offer{{ID: "mug", Title: "Mug <big>", Price: wire.Money{Minor: s.price, Text: "€ 10.00"}, State: "live", Token: "for " + viewer}, {ID: "cup", Title: "Cup", State: "sold-out", Token: "x"}, {ID: "jug", Title: "Jug", State: "soon"}}}
 }
 

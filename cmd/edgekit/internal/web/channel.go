@@ -29,11 +29,12 @@ type channel struct {
 	web    *Web
 	viewer string
 	from   string // address
+	accept string // languages
 	sink   *sink
 }
 
 func (c *channel) opened(v *fanout.Viewer) {
-	s := &sink{viewer: c.viewer, from: c.from, send: func(kind string, msg []byte) bool {
+	s := &sink{viewer: c.viewer, from: c.from, accept: c.accept, send: func(kind string, msg []byte) bool {
 		if kind == wire.TypeOffers {
 			return sendOffers(v, msg)
 		}
@@ -43,7 +44,7 @@ func (c *channel) opened(v *fanout.Viewer) {
 		return // it can still send taps, and is answered
 	}
 	c.sink = s
-	sendOffers(v, c.web.offersMessage(c.viewer))
+	sendOffers(v, c.web.offersMessage(c.viewer, c.accept))
 	v.Send(encode(wire.Sound{Type: wire.TypeSound, Is: c.web.hub.latestSound()}))
 	v.Send(encode(wire.Areas{Type: wire.TypeAreas, Areas: c.web.hub.latestAreas()}))
 }
@@ -73,7 +74,7 @@ func (c *channel) message(v *fanout.Viewer, msg []byte) {
 	case err != nil:
 		v.Send(encode(wire.Outcome{Type: wire.TypeOutcome, ID: t.ID, Outcome: string(pipeline.Malformed), Detail: "The message is not one of " + wire.Protocol + ": " + err.Error()}))
 	case t.Type == wire.TypeRefresh:
-		sendOffers(v, c.web.offersMessage(c.viewer))
+		sendOffers(v, c.web.offersMessage(c.viewer, c.accept))
 	case t.Type == wire.TypeSound:
 		c.web.Acts(c.from)
 		v.SetSound(t.On)

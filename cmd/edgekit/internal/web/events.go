@@ -37,7 +37,7 @@ func (w *Web) getEvents(rw http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	queue := make(chan event, sseQueue)
-	s := &sink{viewer: v, from: address(r), end: cancel, send: func(kind string, msg []byte) bool {
+	s := &sink{viewer: v, from: address(r), accept: accepts(r), end: cancel, send: func(kind string, msg []byte) bool {
 		e := event{kind, msg}
 		for whole := true; ; whole = false {
 			select {
@@ -60,7 +60,7 @@ func (w *Web) getEvents(rw http.ResponseWriter, r *http.Request) {
 	out.SetReadDeadline(time.Time{}) // the request has been read; the server's deadline for that is not this stream's
 	rw.Header().Set("Content-Type", "text/event-stream")
 	rw.Header().Set("Cache-Control", "no-store")
-	s.send(wire.TypeOffers, w.offersMessage(v))
+	s.send(wire.TypeOffers, w.offersMessage(v, accepts(r)))
 	s.send(wire.TypeAreas, encode(wire.Areas{Type: wire.TypeAreas, Areas: w.hub.latestAreas()}))
 	beat := time.NewTicker(5 * time.Second) // a dead stream is noticed by both ends
 	defer beat.Stop()

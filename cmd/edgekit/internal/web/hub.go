@@ -23,6 +23,7 @@ type hub struct {
 type sink struct {
 	viewer string
 	from   string // address
+	accept string // languages
 	send   func(kind string, msg []byte) bool
 	end    func() // ends the page's stream; nil: it only gets no more news. It must not block
 	hub    *hub

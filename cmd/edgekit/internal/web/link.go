@@ -22,7 +22,7 @@ import (
 var linkPage = template.Must(template.New("link").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}}</title><link rel="stylesheet" href="/viewer.css">
-<main class="card"><h1>{{.Title}}</h1>
+<main class="card"><h1{{with .Lang}} lang="{{.}}"{{end}}>{{.Title}}</h1>
 {{if .Status}}<p role="status">{{.Status}}</p>{{end}}
 {{if .ID}}<p class="price">{{if .From}}from {{end}}{{.Price}}</p><form method="post"{{if .Other}} action="{{.Other}}"{{end}}><input type="hidden" name="id" value="{{.ID}}">{{range .Choices}}{{$of := .Of}}{{range .Pieces}}<p><label>Choose <select name="choice">{{range $of}}{{if .Left}}<option value="{{.SKU}}">{{.Title}}{{with .Price}}, {{.Text}}{{end}}</option>{{end}}{{end}}</select></label></p>{{end}}{{end}}<button class="buy">Buy {{.Title}} {{if .From}}from{{else}}for{{end}} {{.Price}}</button></form>{{end}}
 <p><a href="/">Watch the show</a></p></main></html>
@@ -30,9 +30,9 @@ var linkPage = template.Must(template.New("link").Parse(`<!doctype html>
 
 // linkView is a link's page: what there is to say, and, with an ID, what there is to buy: by this link, or by another.
 type linkView struct {
-	Title, Price, ID, Other, Status string
-	Choices                         []wire.Options
-	From                            bool
+	Title, Lang, Price, ID, Other, Status string
+	Choices                               []wire.Options
+	From                                  bool
 }
 
 // freshLife is how long the code is good that a page offers instead of one that is not any more: who reads that has a minute.
@@ -53,9 +53,9 @@ func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
 	case live != pipeline.OfferLive:
 		w.showLink(rw, http.StatusOK, linkView{Title: offer.Title, Status: "This offer is over."})
 	case state == linkGood:
-		w.showLink(rw, http.StatusOK, toBuy(levels, offer, now, ""))
+		w.showLink(rw, http.StatusOK, toBuy(r, levels, offer, now, ""))
 	default:
-		v := toBuy(levels, offer, now, "/t/"+w.Mint.Link(offer.ID, levels.Terms(offer.ID, now), now, freshLife))
+		v := toBuy(r, levels, offer, now, "/t/"+w.Mint.Link(offer.ID, levels.Terms(offer.ID, now), now, freshLife))
 		v.Status = "This code has changed since. Here is the current one:"
 		if state == linkUsed {
 			v.Status = "This code was used already: each sells one. Here is another:"
@@ -65,15 +65,16 @@ func (w *Web) getLink(rw http.ResponseWriter, r *http.Request) {
 }
 
 // toBuy is a page that sells an offer, by another link than its own if one is given.
-func toBuy(levels *pipeline.Levels, offer pipeline.Offer, now time.Duration, other string) linkView {
+func toBuy(r *http.Request, levels *pipeline.Levels, offer pipeline.Offer, now time.Duration, other string) linkView {
 	id, err := ulid.New(ulid.Now(), rand.Reader)
 	if err != nil {
 		panic("web: " + err.Error()) // the time is past the year 10889
 	}
 	price := pipeline.Money{Minor: offer.Price, Currency: levels.Catalogue.Currency}
 	_, i, _ := levels.Catalogue.Offer(offer.ID)
-	choices, from := wire.OptionsOf(levels, i, now)
-	return linkView{Title: offer.Title, Price: price.String(), ID: id.String(), Other: other, Choices: choices, From: from}
+	tag := levels.Catalogue.In(accepts(r))
+	choices, from := wire.OptionsOf(levels, i, now, tag)
+	return linkView{Title: levels.Catalogue.TitleIn(offer, tag), Lang: tag, Price: price.String(), ID: id.String(), Other: other, Choices: choices, From: from}
 }
 
 func (w *Web) postLink(rw http.ResponseWriter, r *http.Request) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"edgekit.internal/capture"
@@ -12,20 +12,21 @@ import (
 	"edgekit.internal/pipeline"
 )
 
-// Offers lists what a viewer may see, with a fresh token for each that can be bought at the price beside it.
-func (w *Web) Offers(viewer string) wire.Offers {
+// Offers lists what a viewer may see, in the language that suits best of those accepted, with a fresh token for each that can be bought at the price beside it.
+func (w *Web) Offers(viewer, accept string) wire.Offers {
 	levels, now := w.Book.Levels(), w.Now()
 	out := wire.Offers{Offers: []wire.Offer{}, LifeMS: TokenLife.Milliseconds(), Recording: w.Recording()}
 	areas := w.hub.latestAreas()
-	choices := w.choices.of(levels, now)
+	tag := levels.Catalogue.In(accept)
+	choices := w.choices.of(levels, now, tag, w.PictureOf)
 	for i := range levels.Catalogue.Offers {
 		o := levels.At(i, now)
 		state := levels.StateAt(o.ID, now)
 		if state == pipeline.OfferHidden || state == pipeline.OfferWithdrawn {
 			continue
 		}
-		f := wire.Offer{ID: o.ID, Title: o.Title, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}),
-			Left: levels.Left(o.ID), State: string(state), Area: areaOf(areas, o.ID), Choices: choices[i].all, From: choices[i].from}
+		f := wire.Offer{ID: o.ID, Title: levels.Catalogue.TitleIn(o, tag), Lang: tag, Price: wire.FromMoney(pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}),
+			Left: levels.Left(o.ID), State: string(state), Area: areaOf(areas, o.ID), Picture: w.pictureOf(o), Choices: choices[i].all, From: choices[i].from}
 		if state == pipeline.OfferSoldOut {
 			f.Left = 0 // whatever the count says
 		}
@@ -56,9 +57,11 @@ func (w *Web) Offers(viewer string) wire.Offers {
 	return out
 }
 
-// choices is what there is to choose in each offer, the same for every viewer: worked out anew where stock or a second have changed, and not for each of them.
+// choices is what there is to choose in each offer, the same for every viewer who speaks a language: worked out anew where stock or a second have changed, and not
+// for each of them.
 type choices struct {
-	latest atomic.Pointer[chosenFrom]
+	mu     sync.Mutex
+	latest map[string]*chosenFrom // by language
 }
 
 type chosenFrom struct {
@@ -72,19 +75,42 @@ type choice struct {
 	from bool
 }
 
-func (c *choices) of(l *pipeline.Levels, now time.Duration) map[int]choice {
+func (c *choices) of(l *pipeline.Levels, now time.Duration, tag string, picture func(sku string) string) map[int]choice {
 	second := now.Truncate(time.Second)
-	if is := c.latest.Load(); is != nil && is.levels == l && is.second == second {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	is := c.latest[tag]
+	if is != nil && is.levels == l && is.second == second {
 		return is.each
 	}
-	is := &chosenFrom{levels: l, second: second, each: map[int]choice{}}
+	is = &chosenFrom{levels: l, second: second, each: map[int]choice{}}
 	for i := range l.Catalogue.Offers {
-		if all, from := wire.OptionsOf(l, i, now); all != nil {
+		if all, from := wire.OptionsOf(l, i, now, tag); all != nil {
+			for _, line := range all {
+				for k := range line.Of {
+					line.Of[k].Picture = picture(line.Of[k].SKU)
+				}
+			}
 			is.each[i] = choice{all, from}
 		}
 	}
-	c.latest.Store(is)
+	if c.latest == nil || len(c.latest) > 100 {
+		c.latest = map[string]*chosenFrom{}
+	}
+	c.latest[tag] = is
 	return is.each
+}
+
+// pictureOf is where the picture is of the first thing in an offer that has one.
+func (w *Web) pictureOf(o pipeline.Offer) string {
+	for _, l := range o.Lines {
+		for _, sku := range append([]string{l.SKU}, l.Of...) {
+			if at := w.PictureOf(sku); at != "" {
+				return at
+			}
+		}
+	}
+	return ""
 }
 
 // getPrice is what an offer costs with what is chosen in it.
@@ -127,7 +153,7 @@ func (w *Web) getOffers(rw http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	answer(rw, http.StatusOK, w.Offers(v))
+	answer(rw, http.StatusOK, w.Offers(v, accepts(r)))
 }
 
 // pushEvery bounds how often pages are sent new offers, however fast they change.
@@ -151,7 +177,7 @@ func (w *Web) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		w.hub.each(func(s *sink) { s.push(wire.TypeOffers, w.offersMessage(s.viewer)) })
+		w.hub.each(func(s *sink) { s.push(wire.TypeOffers, w.offersMessage(s.viewer, s.accept)) })
 		pause.Reset(pushEvery)
 		select {
 		case <-pause.C:
@@ -161,8 +187,8 @@ func (w *Web) Run(ctx context.Context) error {
 	}
 }
 
-func (w *Web) offersMessage(viewer string) []byte {
-	o := w.Offers(viewer)
+func (w *Web) offersMessage(viewer, accept string) []byte {
+	o := w.Offers(viewer, accept)
 	o.Type = wire.TypeOffers
 	return encode(o)
 }

@@ -49,7 +49,7 @@ func TestATokenIsForThePriceBesideIt(t *testing.T) {
 	s := &shelf{catalogues: []*pipeline.Catalogue{at(10), at(20)}}
 	w := New(Config{Book: s, Mint: s, Now: func() time.Duration { return 0 }, Recording: func() bool { return false }})
 	for range 2 {
-		o := w.Offers("ann").Offers[0]
+		o := w.Offers("ann", "").Offers[0]
 		terms := (&pipeline.Levels{Catalogue: at(o.Price.Minor), Offers: make([]pipeline.Level, 1)}).Terms("mug", 0)
 		if o.Token != strconv.FormatUint(uint64(terms), 10) {
 			t.Errorf("%d with a token for %s, expected %d", o.Price.Minor, o.Token, terms)

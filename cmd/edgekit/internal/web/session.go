@@ -83,6 +83,9 @@ func Cookie(signed string, r *http.Request) *http.Cookie {
 	return &http.Cookie{Name: cookie, Value: signed, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil, MaxAge: 7 * 24 * 3600}
 }
 
+// accepts are the languages that a browser asks for.
+func accepts(r *http.Request) string { return r.Header.Get("Accept-Language") }
+
 func address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -68,6 +68,9 @@ type Config struct {
 	Still  func() []byte        // the latest picture as JPEG; nil when there is none
 	Log    *slog.Logger
 	Pay    Pay // where tickets are paid elsewhere; nil: nowhere
+	// Pictures answers below /pictures/, and PictureOf says where there the picture of a SKU is, "": it has none; nil: there are none.
+	Pictures  http.Handler
+	PictureOf func(sku string) string
 	// Recording tells whether the picture is being recorded, which whoever may be in it or be heard has to know.
 	Recording func() bool
 }
@@ -87,6 +90,9 @@ type Web struct {
 
 // New makes the visitors' side.
 func New(c Config) *Web {
+	if c.PictureOf == nil {
+		c.Pictures, c.PictureOf = http.NotFoundHandler(), func(string) string { return "" }
+	}
 	return &Web{Config: c, hub: newHub(), acts: acts{at: map[string]act{}}, wake: make(chan struct{}, 1),
 		// A venue of 500 phones behind one address must pass; a flood must not.
 		sessions: pipeline.NewLimiter(50, 1000, 4096),
@@ -122,6 +128,7 @@ func (w *Web) Handler(media http.Handler) (http.Handler, error) {
 		api.HandleFunc("GET "+at, w.getLink)
 		api.HandleFunc("POST "+at, w.postLink)
 	}
+	api.Handle("GET /pictures/{name}", w.Pictures)
 	api.Handle("GET /", page)
 
 	root := http.NewServeMux()
@@ -174,7 +181,7 @@ func (w *Web) Attach(_ http.ResponseWriter, r *http.Request) (fanout.Options, bo
 	if !ok {
 		return fanout.Options{Places: maxPlayers, From: address(r)}, true
 	}
-	c := &channel{web: w, viewer: viewer, from: address(r)}
+	c := &channel{web: w, viewer: viewer, from: address(r), accept: accepts(r)}
 	// A page of ours begins without sound, as browsers want it, and asks for it by wire.TypeSound. Other players get it as they come.
 	return fanout.Options{Silent: r.URL.Query().Get("sound") == "ask", Owner: viewer, Places: maxTabs, From: c.from, OnChannel: c.opened, OnMessage: c.message, OnClose: c.closed}, true
 }

@@ -1,6 +1,7 @@
 // The catalogue: a file is looked at first, what it would change is shown, and only then it is imported.
 import { why } from "./api.js";
 import { el, make, text } from "./dom.js";
+import { smaller } from "./photo.js";
 
 /** @typedef {{of: string, id: string, title: string, what: string, how: string[] | null}} Change */
 /** @typedef {{skus: number, offers: number, changed: boolean, form: string, encoding: string, passed: string[] | null, changes: Change[] | null, count: string}} Imported */
@@ -17,6 +18,25 @@ export class Catalogue {
     this.asked = 0; // counts what was asked: an answer to what was asked before is not shown
     this.file.addEventListener("change", () => this.send(true));
     this.go.addEventListener("click", () => this.send(false));
+    this.pictures = /** @type {HTMLInputElement} */ (el("catalogue-pictures"));
+    this.pictures.addEventListener("change", () => this.sendPictures());
+  }
+
+  /** One after the other: each is made small on the way, and smaller by the kit. */
+  async sendPictures() {
+    const files = [...(this.pictures.files || [])], n = ++this.asked;
+    this.pictures.value = "";
+    el("catalogue-pictures-bad").replaceChildren();
+    let taken = 0;
+    for (const file of files) {
+      text(el("catalogue-pictures-note"), `Sending ${file.name}…`);
+      const a = await post(`/api/operator/control/pictures?name=${encodeURIComponent(file.name)}`, await smaller(file));
+      if (n !== this.asked) return;
+      if (a.status === 401) return this.refused();
+      if (a.status === 200) taken++;
+      else el("catalogue-pictures-bad").append(make("li", "warn", a.status === 404 ? why(a) : `${file.name}: ${why(a)}`));
+    }
+    text(el("catalogue-pictures-note"), `${taken} of ${files.length} pictures are taken.`);
   }
 
   /** @param {boolean} look only look at it */
@@ -62,12 +82,14 @@ export class Catalogue {
     this.asked++;
     this.file.value = "";
     this.clear();
+    text(el("catalogue-pictures-note"), "");
+    el("catalogue-pictures-bad").replaceChildren();
   }
 }
 
 /**
  * @param {string} path
- * @param {File} file
+ * @param {Blob} file
  * @returns {Promise<import("./api.js").Answer>}
  */
 async function post(path, file) {

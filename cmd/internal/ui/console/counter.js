@@ -1,6 +1,7 @@
 // The counter: a ticket that was scanned, photographed or named, what is owed for it, and what is done with it.
 import { ask, fresh, why, wish } from "./api.js";
 import { el, label, make, text } from "./dom.js";
+import { smaller } from "./photo.js";
 import { fulfilmentLabel, timeOfDay } from "./words.js";
 
 /** @typedef {import("./words.js").Money} Money */
@@ -12,9 +13,6 @@ import { fulfilmentLabel, timeOfDay } from "./words.js";
 
 /** @type {[string, Mode][]} */
 const modes = [["counter-hand", "hand-over"], ["counter-void", "void"], ["counter-return", "take-back"]];
-
-/** A photograph's longer side, in pixels, as it is sent: a slip's code is legible, and it is there at once. */
-const side = 1600;
 
 export class Counter {
   /** @param {() => void} refused called when this device turns out not to be paired any more */
@@ -223,25 +221,6 @@ function kinds(o) {
   if (all.length === 0) return [{ words: `${o.title}, ${o.price.text}`, value: JSON.stringify({ for: o.id }) }];
   if (all.length > 1 || all[0].n > 1) return [];
   return all[0].of.filter((c) => c.left !== 0).map((c) => ({ words: `${o.title}: ${c.title}, ${(c.price || o.price).text}`, value: JSON.stringify({ for: o.id, choice: [c.sku] }) }));
-}
-
-/**
- * @param {File} file
- * @returns {Promise<Blob>} the picture as small as it needs to be, where the browser can make it so
- */
-async function smaller(file) {
-  try {
-    const whole = await createImageBitmap(file);
-    const by = Math.min(1, side / Math.max(whole.width, whole.height)), canvas = document.createElement("canvas");
-    canvas.width = Math.round(whole.width * by);
-    canvas.height = Math.round(whole.height * by);
-    const to = canvas.getContext("2d");
-    if (!to) return file;
-    to.drawImage(whole, 0, 0, canvas.width, canvas.height);
-    return (await new Promise((/** @type {(b: Blob | null) => void} */ done) => canvas.toBlob(done, "image/jpeg", 0.9))) || file;
-  } catch (e) {
-    return file;
-  }
 }
 
 /**

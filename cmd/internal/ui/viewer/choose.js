@@ -1,9 +1,10 @@
 // What there is to choose in an offer, such as a size: one tap where it is one piece, else how many of each.
 import { ask } from "./api.js";
+import { shown } from "./prompts.js";
 
 /**
  * @typedef {import("./prompts.js").Offer} Offer
- * @typedef {{sku: string, title: string, left: number, price?: {text: string}}} Option
+ * @typedef {{sku: string, title: string, left: number, picture?: string, price?: {text: string}}} Option
  */
 
 export class Choose {
@@ -55,6 +56,7 @@ export class Choose {
     const o = this.offer;
     if (!o || !o.choices) return;
     this.title.textContent = o.title;
+    this.title.lang = this.options.lang = o.lang || "";
     const pieces = wanted(o), focused = this.dialog.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : "";
     if (pieces === 1) {
       this.note.textContent = "Which one?";
@@ -77,6 +79,11 @@ export class Choose {
     left.className = "left";
     left.textContent = [c.price ? c.price.text : "", c.left < 0 ? "" : c.left ? `${c.left} left` : "sold out"].filter(Boolean).join(" · ");
     b.append(left);
+    if (c.picture) {
+      const img = document.createElement("img");
+      shown(img, c.picture);
+      b.prepend(img);
+    }
     if (c.left === 0 && o.waiting === undefined && !o.line) b.setAttribute("aria-disabled", "true");
     else b.addEventListener("click", () => this.take([c.sku]));
     return b;

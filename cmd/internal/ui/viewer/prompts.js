@@ -3,7 +3,7 @@ import { Timeline, fitted } from "./areas.js";
 
 /**
  * @typedef {import("./areas.js").Area} Area
- * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, starts_ms?: number, ends_ms?: number, area?: Area,
+ * @typedef {{id: string, title: string, price: {text: string}, left: number, state: string, token?: string, starts_ms?: number, ends_ms?: number, area?: Area, lang?: string, picture?: string,
  *   choices?: {n: number, of: import("./choose.js").Option[]}[], from?: boolean, waiting?: number, line?: {ahead: number, called_ms?: number}}} Offer
  */
 
@@ -74,7 +74,7 @@ export class Prompts {
       const id = o.id;
       if (parent === this.on.list) {
         b.addEventListener("click", () => this.click(id, this.frame));
-        b.append(span("title"), span("price"), span("left"));
+        b.append(span("title"), span("price"), span("left"), document.createElement("img"));
       }
       b.dataset.offer = id;
       map.set(id, b);
@@ -84,6 +84,8 @@ export class Prompts {
     b.setAttribute("aria-disabled", String(o.state !== "live" && o.waiting === undefined));
     if (parent === this.on.list) {
       b.children[0].textContent = o.title;
+      /** @type {HTMLElement} */ (b.children[0]).lang = o.lang || "";
+      shown(/** @type {HTMLImageElement} */ (b.children[3]), o.picture);
       b.children[1].textContent = o.from ? `from ${o.price.text}` : o.price.text;
       this.tell(b, o);
     }
@@ -180,6 +182,18 @@ export function clock(/** @type {number} */ ms) {
 function offerOf(/** @type {EventTarget | null} */ target) {
   const b = target instanceof Element ? target.closest("button") : null;
   return (b && b.dataset.offer) || "";
+}
+
+/**
+ * Shows a picture where there is one. What it is of is said beside it.
+ * @param {HTMLImageElement} img
+ * @param {string | undefined} picture
+ */
+export function shown(img, picture) {
+  img.alt = "";
+  img.loading = "lazy";
+  img.hidden = !picture;
+  if (picture && !img.src.endsWith(picture)) img.src = picture;
 }
 
 function span(/** @type {string} */ name) {
