@@ -17,8 +17,8 @@ import (
 )
 
 // TestLabClockJumps turns a real machine's clock under a selling kit: it starts in 1970, jumps to 2200 and back,
-// and is set by the operator's phone when it pairs. Tokens and offers neither end nor come back by it, and in the end
-// every sale can be dated.
+// and is set by the operator's phone when it pairs. Tokens and offers neither end nor come back by it, nor does one start that is
+// counted down, and in the end every sale can be dated.
 func TestLabClockJumps(t *testing.T) {
 	began := time.Now()
 	up := monotonic(t)
@@ -28,7 +28,8 @@ func TestLabClockJumps(t *testing.T) {
 
 	const catalogue = `{"currency":"EUR","skus":[{"sku":"PEN","title":"Pen","price":300,"tax":19.0,"stock":1000}],
 "offers":[{"id":"pen","title":"Pen","lines":[{"sku":"PEN","n":1}],"price":250,"state":"live"},
-{"id":"drop","title":"Drop","lines":[{"sku":"PEN","n":1}],"price":200,"state":"live","lasts":3600}]}`
+{"id":"drop","title":"Drop","lines":[{"sku":"PEN","n":1}],"price":200,"state":"live","lasts":3600},
+{"id":"later","title":"Later","lines":[{"sku":"PEN","n":1}],"price":150,"state":"hidden"}]}`
 	k := kittest.Start(t, "-printer", "none", "-picture", "160x90@2", "-catalog", kittest.File(t, "drop.json", catalogue))
 	v, err := kittest.NewVisitor(k.Viewer)
 	if err != nil {
@@ -43,6 +44,18 @@ func TestLabClockJumps(t *testing.T) {
 		t.Logf("sold %s, at %s by the machine's clock", when, time.Now().UTC().Format(time.DateOnly))
 	}
 	buy("in 1970")
+	const in = 20 * time.Second
+	told := monotonic(t)
+	countdown(t, k, "later", in)
+	waits := func(when string) (live bool) {
+		t.Helper()
+		o, err := v.Offer("later")
+		if early := in - (monotonic(t) - told); err != nil || early > 0 && o.State != "soon" {
+			t.Errorf("%s, %v before it starts: %+v, %v", when, early, o, err)
+		}
+		return o.State == "live"
+	}
+	waits("in 1970")
 	held, err := v.Offer("drop") // its token is from 1970
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +63,7 @@ func TestLabClockJumps(t *testing.T) {
 	for _, year := range []int{2200, 1971} {
 		setClock(t, time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC))
 		buy(fmt.Sprint("in ", year))
+		waits(fmt.Sprint("in ", year))
 	}
 	id := kittest.NewTap()
 	if a, err := v.Tap(id, "drop", held.Token); err != nil || a.Status != http.StatusOK {
@@ -72,6 +86,9 @@ func TestLabClockJumps(t *testing.T) {
 		t.Errorf("after pairing the machine's clock says %v", time.Now().UTC())
 	}
 	buy("by the phone's clock")
+	waits("by the phone's clock")
+	time.Sleep(in - (monotonic(t) - told)) // who asks all the while is told to wait
+	kittest.Until(t, "what was counted down through all that", func() bool { return waits("by the phone's clock") })
 
 	path := filepath.Join(k.Data, "kit.db")
 	kittest.Until(t, "the phone's time in the journal", func() bool {
