@@ -371,7 +371,7 @@ func (l *Levels) Of(id string) int {
 	if left < 0 {
 		return left
 	}
-	return left + l.Offers[i].Sold
+	return left + l.Offers[i].Sold + l.Offers[i].Kept
 }
 
 // OfferOf is the offer by which a SKU is shown: of those with the fewest pieces in them, one that is prepared, announced or live; else a

@@ -97,6 +97,28 @@ func (o Offer) with(choice []string) (_ Offer, why string) {
 	return o, ""
 }
 
+// Varies tells whether what an offer costs goes by what is chosen in it: its price is the least then.
+func (c *Catalogue) Varies(o Offer) bool {
+	for _, l := range o.Lines {
+		for k, id := range l.Of {
+			first, _, _ := c.SKU(l.Of[0])
+			if sku, _, _ := c.SKU(id); k > 0 && (o.Pay > 0 && sku.Price != first.Price || c.Taxes.Added && sku.Tax != first.Tax) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// PriceText is what an offer costs, as it is sold (see Levels.At), for people.
+func (c *Catalogue) PriceText(o Offer) string {
+	text := Money{o.Price, c.Currency}.String()
+	if c.Varies(o) {
+		return "from " + text
+	}
+	return text
+}
+
 // cheapest is the offer with that chosen which makes it cost the least, however many of it are left.
 func (c *Catalogue) cheapest(o Offer) Offer {
 	if !o.Chooses() {

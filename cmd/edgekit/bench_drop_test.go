@@ -17,9 +17,15 @@ const (
 	dropItems  = 100
 )
 
-// benchDrop has a drop of 100 go live before 2,000 visitors, who all tap it at once, each on a connection of their own.
+// benchDrop has a drop of 100 go live before 2,000 visitors, who all tap it at once, each on a connection of their own; and once more where those who get none stand in
+// line.
 func benchDrop(t *testing.T, b *bench) {
-	k := kittest.StartIn(t, onDisk(t), "-printer", "none", "-camera", "synthetic", "-picture", "320x180@5", "-catalog", kittest.File(t, "catalogue.json",
+	dropTo(t, b, dropTold, 0)
+	dropTo(t, b, dropLine, 120)
+}
+
+func dropTo(t *testing.T, b *bench, row string, line int) {
+	k := kittest.StartIn(t, onDisk(t), "-line", fmt.Sprint(line), "-printer", "none", "-camera", "synthetic", "-picture", "320x180@5", "-catalog", kittest.File(t, "catalogue.json",
 		fmt.Sprintf(`{"currency":"EUR","skus":[{"sku":"CUP","title":"Cup","price":1000,"tax":19,"stock":%d}],"offers":[{"id":"cup","title":"Cup","lines":[{"sku":"CUP","n":1}],"price":900,"state":"soon"}]}`, dropItems)))
 	var visitors []*kittest.Visitor
 	for len(visitors) < dropBuyers {
@@ -53,7 +59,7 @@ func benchDrop(t *testing.T, b *bench) {
 	})
 	shown := time.Since(live)
 	took := make([]time.Duration, len(visitors))
-	said := map[string]int{}
+	said, places := map[string]int{}, map[string]bool{}
 	var mu sync.Mutex
 	begin := time.Now()
 	each(func(i int) error {
@@ -65,7 +71,9 @@ func benchDrop(t *testing.T, b *bench) {
 			is = "sold"
 		}
 		mu.Lock()
-		said[is]++
+		if said[is]++; is == "sold-out" {
+			places[a.Detail] = true
+		}
 		mu.Unlock()
 		return err
 	})
@@ -73,9 +81,12 @@ func benchDrop(t *testing.T, b *bench) {
 	if said["sold"] != dropItems || said["sold-out"] != dropBuyers-dropItems {
 		t.Errorf("%v, expected %d sold", said, dropItems)
 	}
+	if want := dropBuyers - dropItems; line > 0 && len(places) != want {
+		t.Errorf("%d places in line for %d", len(places), want)
+	}
 	var s sample
 	for _, d := range took {
 		s.add(d)
 	}
-	b.put(dropTold, s.at(1), "%s; %d sold, %d told that it is sold out; all within %v of the first tap, and offers fetched by all within %v of going live; visitors on the same machine", s, said["sold"], said["sold-out"], all.Round(time.Millisecond), shown.Round(time.Millisecond))
+	b.put(row, s.at(1), "%s; %d sold, %d told that it is sold out; all within %v of the first tap, and offers fetched by all within %v of going live; visitors on the same machine", s, said["sold"], said["sold-out"], all.Round(time.Millisecond), shown.Round(time.Millisecond))
 }

@@ -29,6 +29,7 @@ const (
 	serverShare  = "server's share of a tap without the disk's sync, p99"
 	serverMany   = "the same at 500 taps/s, 10,000 SKUs, 200 live offers"
 	dropTold     = "drop of 100 to 2,000 at once → told, worst"
+	dropLine     = "the same, where 1,900 stand in line, worst"
 	tapImport    = "tap → outcome while 10,000 SKUs are imported, p99"
 	importMany   = "10,000 SKUs imported, worst"
 	tapPicture   = "tap → confirmation seen in the picture, p95"
@@ -76,6 +77,7 @@ func budgets() []*figure {
 		most(serverShare, 10, "ms"),
 		most(serverMany, 10, "ms"),
 		most(dropTold, 1000, "ms"),
+		most(dropLine, 1000, "ms"),
 		most(tapPicture, 200, "ms"),
 		most(tapPrinter, 50, "ms"),
 		least(slipsMinute, 60, "/min"),

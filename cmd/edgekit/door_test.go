@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -70,5 +74,20 @@ func TestGuestsComeIn(t *testing.T) {
 	}
 	if inquire(t, k, "GET", "/guests", nil, &g); g.Listed != 0 || len(g.Guests) != 0 {
 		t.Errorf("%+v", g)
+	}
+	k.Stop()
+	if err := filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, gone := range []string{"Lovelace", "Grace", "Weekend", "T-0001"} {
+			if bytes.Contains(text, []byte(gone)) {
+				t.Errorf("%s is still in %s", gone, path)
+			}
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
 }

@@ -268,9 +268,14 @@ func (s *Store) ImportGuests(ctx context.Context, list []pipeline.Guest, look bo
 	return added, changed, gone, err
 }
 
-// ForgetGuests deletes the list at the door, with all names.
+// ForgetGuests deletes the list at the door, with all names, and answers that may have names in them.
 func (s *Store) ForgetGuests(ctx context.Context) error {
-	return s.change(ctx, func(g *group) error { return door.Forget(g.conn) })
+	return s.change(ctx, func(g *group) error {
+		if err := door.Forget(g.conn); err != nil {
+			return err
+		}
+		return sqlitex.Execute(g.conn, "DELETE FROM answers", nil)
+	})
 }
 
 // Guests lists those of whose names a text is a part, who is not in yet first, at most n, and says how many there are in all.

@@ -151,22 +151,17 @@ func OptionsOf(l *pipeline.Levels, i int, at time.Duration, tag string) (all []O
 		}
 		pieces += line.N
 		ch := Options{N: line.N}
-		var first pipeline.SKU
-		for k, id := range line.Of {
+		for _, id := range line.Of {
 			sku, at, _ := c.SKU(id)
 			left := l.Stock[at]
 			if sku.Uncounted {
 				left = -1
 			}
-			if k == 0 {
-				first = sku
-			}
-			from = from || o.Pay > 0 && sku.Price != first.Price || c.Taxes.Added && sku.Tax != first.Tax
 			ch.Of = append(ch.Of, Option{SKU: id, Title: sku.LabelIn(tag), Left: left})
 		}
 		all = append(all, ch)
 	}
-	if from && pieces == 1 {
+	if from = c.Varies(o); from && pieces == 1 {
 		for _, ch := range all {
 			for k := range ch.Of {
 				if picked, why := l.Pick(i, at, []string{ch.Of[k].SKU}); why == "" {

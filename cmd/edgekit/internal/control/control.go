@@ -63,7 +63,9 @@ type Control struct {
 	Crashes func() []wire.CrashReport
 	// Photo looks for a slip's code in a picture, JPEG or PNG, as if the scanner had read it. The error is for people.
 	Photo func(ctx context.Context, picture io.Reader) (wire.Scan, error)
-	Codes Codes
+	// Forget has nothing show guests any more whose list is deleted.
+	Forget func()
+	Codes  Codes
 	// Pictures are those of things for sale.
 	Pictures Pictures
 	// Payments lists what a checkout said was paid; Paid takes its word.

@@ -79,6 +79,7 @@ func (c *Control) deleteGuests(rw http.ResponseWriter, r *http.Request) {
 		refuse(rw, http.StatusServiceUnavailable, "unavailable", err.Error())
 		return
 	}
+	c.Forget()
 	reply(rw, wire.Guests{Guests: []wire.Guest{}})
 }
 

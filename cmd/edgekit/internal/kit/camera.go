@@ -320,7 +320,7 @@ func (k codes) live(offer string) (pipeline.Offer, string, error) {
 	case l.Left(offer) == 0:
 		return o, "", console.Told(o.Title + " is sold out.")
 	}
-	return o, pipeline.Money{Minor: o.Price, Currency: l.Catalogue.Currency}.String(), nil
+	return o, l.Catalogue.PriceText(o), nil
 }
 
 func (k codes) Picture(offer string) ([]byte, error) {

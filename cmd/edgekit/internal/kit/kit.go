@@ -205,7 +205,7 @@ func Open(c Config, state *setup.State, log *slog.Logger, ring *logs.Ring, said 
 	k.wifi.Looked = k.fan.SetLinks
 	k.once = once.New(k.store, log)
 	k.control = &control.Control{Book: k.store, Import: k.config.Import, Status: k.status, Now: k.clock.Now, Setup: setUp{state, k}, Log: ring, Crashes: k.crashReports,
-		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, Pictures: k.pictures, Payments: k.pay.List, Paid: k.pay, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
+		Health: k.health, System: k.upkeep.Status, Update: k.upkeep, Wifi: k.wifi.Handler(), Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Recordings: k.studio.Handler(), Photo: k.counter.Photo, Forget: k.counter.ForgetGuests, Pictures: k.pictures, Payments: k.pay.List, Paid: k.pay, PrintRoll: slips{k}.Roll, RollPDF: slips{k}.PDF, Codes: codes{k}}
 	k.console = console.New(console.Config{
 		Book: k.store, Buttons: k.desk.Buttons, Press: k.desk.Handler(pipeline.ViaConsole), Scans: k.counter.Recent, HeldUp: k.heldUp.Latest, Push: k.remote, Devices: k.devices, Slip: k.slipPNG, Slips: slips{k}, Sell: k.web.Counter, Price: k.web.Price, Viewers: k.watching, Metrics: k.metrics(), Ready: k.ready,
 		Trace: k.traces, Now: k.clock.Now, Key: seal.Key(who.Secret("operators")), Assets: ui.Console(), Log: log,

@@ -214,6 +214,13 @@ func (k *Counter) add(w wire.Scan) {
 	k.recent = k.recent[:min(len(k.recent), shown)]
 }
 
+// ForgetGuests has the console show no guest's scan any more.
+func (k *Counter) ForgetGuests() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.recent = slices.DeleteFunc(k.recent, func(w wire.Scan) bool { return w.Door })
+}
+
 // Recent are the latest scans, newest first.
 func (k *Counter) Recent() []wire.Scan {
 	k.mu.Lock()

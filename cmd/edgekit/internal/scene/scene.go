@@ -163,7 +163,7 @@ func (s *Scene) draw() bool {
 	var live []pipeline.Offer
 	for _, i := range drawn(levels, kit) {
 		o := levels.At(i, kit)
-		p := capture.Prompt{Offer: o.ID, Title: o.Title, Price: pipeline.Money{Minor: o.Price, Currency: levels.Catalogue.Currency}.String(),
+		p := capture.Prompt{Offer: o.ID, Title: o.Title, Price: levels.Catalogue.PriceText(o),
 			Left: levels.Left(o.ID), Of: levels.Of(o.ID), In: contents(levels.Catalogue, o)}
 		switch levels.StateAt(o.ID, kit) {
 		case pipeline.OfferLive:
@@ -220,15 +220,33 @@ func drawn(l *pipeline.Levels, at time.Duration) (places []int) {
 	return places[:min(len(places), maxPrompts)]
 }
 
-// contents are what is in a bundle, such as "Mug · 2 × Pen"; of one piece of one thing there is nothing to say.
+// maxKinds is how many of the kinds that can be chosen are named.
+const maxKinds = 4
+
+// kinds are what can be chosen, such as "S, M or L".
+func kinds(c *pipeline.Catalogue, of []string) string {
+	var all []string
+	for _, id := range of[:min(len(of), maxKinds)] {
+		sku, _, _ := c.SKU(id)
+		all = append(all, cmp.Or(sku.Label(), id))
+	}
+	if len(of) > maxKinds {
+		return strings.Join(all, ", ") + " …"
+	}
+	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
+}
+
+// contents are what is in a bundle, or can be chosen in it, such as "Mug · 2 × Pen"; of one piece of one thing there is nothing to say.
 func contents(c *pipeline.Catalogue, o pipeline.Offer) string {
-	if len(o.Lines) == 1 && o.Lines[0].N == 1 {
+	if len(o.Lines) == 1 && o.Lines[0].N == 1 && !o.Chooses() {
 		return ""
 	}
 	var all []string
 	for _, l := range o.Lines {
 		what := l.SKU
-		if sku, _, ok := c.SKU(l.SKU); ok {
+		if len(l.Of) > 0 {
+			what = kinds(c, l.Of)
+		} else if sku, _, ok := c.SKU(l.SKU); ok {
 			what = cmp.Or(sku.Title, what)
 		}
 		if l.N > 1 {

@@ -105,6 +105,23 @@ func TestABundleSaysWhatIsInIt(t *testing.T) {
 	}
 }
 
+// TestWhatCanBeChosenIsInThePicture, and at what price from.
+func TestWhatCanBeChosenIsInThePicture(t *testing.T) {
+	var skus []pipeline.SKU
+	var all []string
+	for i, size := range []string{"S", "M", "L", "XL", "XXL"} {
+		skus, all = append(skus, pipeline.SKU{SKU: size, Title: "Tee, " + size, Variant: size, Price: 1900 + int64(i), Stock: 2}), append(all, size)
+	}
+	l := &pipeline.Levels{Catalogue: pipeline.NewCatalogue("EUR", skus, []pipeline.Offer{{ID: "tee", Title: "Tee", Lines: []pipeline.Line{{N: 1, Of: all[:3]}}, Price: 2000},
+		{ID: "three", Title: "3 for 2", Lines: []pipeline.Line{{N: 3, Of: all}}, Pay: 2, Price: 3800}}), Stock: []int{2, 2, 2, 2, 2}, Offers: []pipeline.Level{{State: pipeline.OfferLive}, {State: pipeline.OfferLive}}}
+	var set capture.Scene
+	s := New(Config{Levels: func() *pipeline.Levels { return l }, Now: func() time.Duration { return 0 }, Set: func(is capture.Scene) { set = is }})
+	s.Update()
+	if p := set.Prompts; len(p) != 2 || p[0].In != "S, M or L" || p[0].Price != "€ 20.00" || p[1].In != "3 × S, M, L, XL …" || p[1].Price != "from € 38.00" || p[1].Left != 3 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestCodesTakeTurnsAndAreNewOnceTheyMayHaveBeenUsed(t *testing.T) {
 	now, minted := time.Hour, 0
 	c := &Codes{Now: func() time.Duration { return now }, Link: func(offer string, life time.Duration) string {
