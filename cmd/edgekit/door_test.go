@@ -23,7 +23,7 @@ func TestGuestsComeIn(t *testing.T) {
 	browser := kittest.Browser(t, watchful)
 	kittest.Open(t, browser, k.Console+"/console")
 	enter(t, browser, k.Code)
-	kittest.See(t, browser, "the door", `!!document.querySelector("#door summary")`)
+	kittest.See(t, browser, "the door", `document.querySelector("#door summary").checkVisibility()`)
 	kittest.Read(t, browser, `document.querySelector("#door summary").click()`)
 	kittest.See(t, browser, "that there is no list", under("At the door")+`.includes("There is no list yet")`)
 	upload := func(doc string) {

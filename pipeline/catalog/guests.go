@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/csv"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,6 +22,9 @@ var guestForms = []struct {
 	{"edgekit", "code", []string{"name"}, "kind"},
 	{"pretix", "Secret", []string{"Attendee name"}, "Product"},
 }
+
+// powers are long numbers as spreadsheets write them, such as 1.23457E+18.
+var powers = regexp.MustCompile(`^\d([.,]\d+)?[Ee]\+\d+$`)
 
 // Guests reads the list of a ticketed event's guests: a table with the columns code, the text of the code on each ticket, and if need be name and kind; or a check-in list
 // that pretix exports in English. It is CSV, with the letters and separators of any spreadsheet, as a catalogue's. file is only for messages. The error is of type Problems.
@@ -44,6 +48,9 @@ func Guests(file string, doc []byte) (list []pipeline.Guest, form string, err er
 		for _, row := range t.rows {
 			g := pipeline.Guest{Name: one(row.get(f.who...)), Kind: one(row.get(f.kind))}
 			code := row.get(f.code)
+			if powers.MatchString(code) {
+				row.problem("code: a spreadsheet has made %s of it, and its last digits are lost: expected it as text, in a column that is formatted so", []any{code}, f.code)
+			}
 			if code == "" || len(code) > pipeline.MaxGuestCode {
 				row.problem("code: expected 1 to %d characters, what the code on the ticket says", []any{pipeline.MaxGuestCode}, f.code)
 			}

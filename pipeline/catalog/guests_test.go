@@ -25,6 +25,7 @@ func TestListsOfGuests(t *testing.T) {
 		{"code,name\n", "g.csv:1:1: there is nobody on it"},
 		{"code,name\n,Ada\n", "g.csv:2:1: code: expected 1 to 256 characters"},
 		{"code,name\nA1,Ada\nA1,Bob\n", "g.csv:3:1: code: it is that of line 2 too"},
+		{"code,name\n1.23457E+18,Ada\n", "g.csv:2:1: code: a spreadsheet has made 1.23457E+18 of it"},
 		{"code,name\nA1,\"A\x00\"\n", "g.csv:2:4: name: expected at most 200 characters, without control characters"},
 		{"code,name\nA1,4111 1111 1111 1111\n", "g.csv:2:4: name: that is the number of a payment card"},
 		{"code,name\n" + strings.Repeat("x", 300) + ",Ada\n", "g.csv:2:1: code: expected 1 to 256 characters"},

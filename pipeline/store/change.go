@@ -60,6 +60,9 @@ func bring(g *group, c *pipeline.Catalogue, digest []byte) (imported bool, err e
 	if err != nil || have != nil && bytes.Equal(have, digest) {
 		return false, err
 	}
+	if err := g.letGo(); err != nil {
+		return false, err
+	}
 	old := g.levels
 	taken, err := takenPieces(g.conn, old)
 	if err != nil {

@@ -157,6 +157,7 @@ func TestWhoWaitsForAKindGetsThatKind(t *testing.T) {
 		{"ann", "S", "Sold out. You are the next in line: if one comes free, it is kept for you for a moment."},
 		{"bob", "M", "Sold out. You are in line, with 1 before you: if one comes free, it is kept for you for a moment."},
 		{"cid", "M", "Sold out. You are in line, with 2 before you: if one comes free, it is kept for you for a moment."},
+		{"bob", "S", "Sold out. You are in line, with 1 before you: if one comes free, it is kept for you for a moment."}, // of two wishes the last
 		{"bob", "M", "Sold out. You are in line, with 1 before you: if one comes free, it is kept for you for a moment."},
 	} {
 		if out := act(t, s, pick(t, s, 10+n, c.viewer, "tee", c.size)); out.Reason != pipeline.SoldOut || out.Details != c.says {

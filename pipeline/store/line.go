@@ -79,17 +79,21 @@ func (g *group) stand(o pipeline.Order, offer pipeline.Offer, i int, out *pipeli
 	if err != nil {
 		return err
 	}
-	if err := sqlitex.Execute(g.conn, "INSERT INTO line (viewer, offer, choice, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		&sqlitex.ExecOptions{Args: []any{o.Viewer, o.Offer, string(choice), g.at.Milliseconds()}}); err != nil {
+	// who stands there already keeps their place, and waits for what they chose last
+	if err := sqlitex.Execute(g.conn, "UPDATE line SET choice = ? WHERE viewer = ? AND offer = ?", &sqlitex.ExecOptions{Args: []any{string(choice), o.Viewer, o.Offer}}); err != nil {
 		return fmt.Errorf("store: line: %w", err)
 	}
-	ahead := g.levels.Offers[i].Waiting
-	if g.conn.Changes() == 1 {
+	ahead, fresh := g.levels.Offers[i].Waiting, g.conn.Changes() == 0
+	if fresh {
 		g.levels.Offers[i].Waiting++
 		g.stood++
 		g.lined = true
-	} else if err := sqlitex.Execute(g.conn, "SELECT count(*) FROM line AS l JOIN line AS mine ON l.offer = mine.offer AND l.seq < mine.seq WHERE mine.viewer = ? AND mine.offer = ? AND l.until = 0",
-		&sqlitex.ExecOptions{Args: []any{o.Viewer, o.Offer}, ResultFunc: func(q *sqlite.Stmt) error { ahead = q.ColumnInt(0); return nil }}); err != nil {
+		err = sqlitex.Execute(g.conn, "INSERT INTO line (viewer, offer, choice, at) VALUES (?, ?, ?, ?)", &sqlitex.ExecOptions{Args: []any{o.Viewer, o.Offer, string(choice), g.at.Milliseconds()}})
+	} else {
+		err = sqlitex.Execute(g.conn, "SELECT count(*) FROM line AS l JOIN line AS mine ON l.offer = mine.offer AND l.seq < mine.seq WHERE mine.viewer = ? AND mine.offer = ? AND l.until = 0",
+			&sqlitex.ExecOptions{Args: []any{o.Viewer, o.Offer}, ResultFunc: func(q *sqlite.Stmt) error { ahead = q.ColumnInt(0); return nil }})
+	}
+	if err != nil {
 		return fmt.Errorf("store: line: %w", err)
 	}
 	out.Details = fmt.Sprintf("Sold out. You are in line, with %d before you: if one comes free, it is kept for you for a moment.", ahead)
@@ -155,6 +159,28 @@ func passed(g *group) error {
 		}
 	}
 	return nil
+}
+
+// letGo puts what is kept for those who are called back, and has them wait where they stood: another catalogue may have fewer pieces than were kept, and whoever can
+// be called under it is, at once.
+func (g *group) letGo() error {
+	if err := sqlitex.Execute(g.conn, "SELECT offer, kept FROM line WHERE until > 0", &sqlitex.ExecOptions{ResultFunc: func(q *sqlite.Stmt) error {
+		var kept []pipeline.Line
+		if err := json.Unmarshal([]byte(q.ColumnText(1)), &kept); err != nil {
+			return err
+		}
+		for _, l := range kept {
+			g.move(l.SKU, l.N)
+		}
+		g.lined = true
+		return nil
+	}}); err != nil {
+		return fmt.Errorf("store: line: %w", err)
+	}
+	if err := sqlitex.Execute(g.conn, "UPDATE line SET until = 0, kept = '' WHERE until > 0", nil); err != nil {
+		return fmt.Errorf("store: line: %w", err)
+	}
+	return recount(g.conn, g.levels)
 }
 
 // dissolve takes some out of their lines, with what is kept for them.

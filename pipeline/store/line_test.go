@@ -174,3 +174,92 @@ func TestTheLineIsByArrival(t *testing.T) {
 		})
 	})
 }
+
+// TestWhatIsKeptIsNotSoldByAnImport: catalogues with more or fewer pieces come while some are kept and others wait, with restarts between: what is left, with what is kept, is
+// always what the catalogue has less all that was sold, and those who wait longest have it.
+func TestWhatIsKeptIsNotSoldByAnImport(t *testing.T) {
+	const turn = 10 * time.Second
+	rapid.Check(t, func(rt *rapid.T) {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", time.Now().UnixNano()))
+		var now atomic.Int64
+		now.Store(int64(time.Hour))
+		opt := Options{Now: func() time.Duration { return time.Duration(now.Load()) }, Line: turn}
+		s, stop := running(t, path, opt)
+		defer func() { stop() }()
+		ctx := context.Background()
+		mug, _, _ := demo.Offer("mug")
+		mug.Limit = 0
+		stock, sold, n, imports := 10, 0, 0, 0
+		bring := func() {
+			imports++
+			c := pipeline.NewCatalogue("EUR", []pipeline.SKU{{SKU: "MUG", Title: "Mug", Price: 1250, Tax: 19000, Stock: stock}}, []pipeline.Offer{mug})
+			if _, err := s.Import(ctx, c, fmt.Append(nil, imports)); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		stock = 1
+		bring()
+		var inLine []string // who waits or is called, by when they came
+		called := map[string]time.Duration{}
+		settle := func() {
+			for _, v := range inLine {
+				if _, is := called[v]; !is && len(called) < max(0, stock-sold) {
+					called[v] = opt.Now() + turn
+				}
+			}
+		}
+		gone := func(v string) {
+			delete(called, v)
+			inLine = slices.DeleteFunc(inLine, func(w string) bool { return w == v })
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"import": func(rt *rapid.T) {
+				stock = rapid.IntRange(0, 8).Draw(rt, "stock")
+				bring()
+				clear(called)
+				settle()
+			},
+			"tap": func(rt *rapid.T) {
+				n++
+				v, want := rapid.SampledFrom([]string{"ann", "bob", "cid", "dan", "eve"}).Draw(rt, "viewer"), pipeline.SoldOut
+				if _, is := called[v]; is || len(called) < max(0, stock-sold) {
+					want = pipeline.Confirmed
+					sold++
+					gone(v)
+				} else if !slices.Contains(inLine, v) {
+					inLine = append(inLine, v)
+				}
+				if out := act(t, s, order(n, v, "mug")); out.Reason != want {
+					rt.Fatalf("%s: %+v; on paper %s, %d of %d sold, %v called of %v", v, out, want, sold, stock, called, inLine)
+				}
+			},
+			"wait": func(rt *rapid.T) {
+				now.Add(int64(time.Duration(rapid.IntRange(1, 12).Draw(rt, "s")) * time.Second))
+				for v, until := range called {
+					if until <= opt.Now() {
+						gone(v)
+					}
+				}
+				settle()
+				if err := s.change(ctx, passed); err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"restart": func(rt *rapid.T) {
+				stop()
+				s, stop = opened(t, path, opt)
+			},
+			"": func(rt *rapid.T) {
+				l := s.Levels()
+				if want := max(0, stock-sold) - len(called); l.Stock[0] != want || l.Offers[0].Kept != len(called) || l.Offers[0].Waiting != len(inLine)-len(called) {
+					rt.Fatalf("%d left, %+v; on paper %d, %d of %d sold, %v called of %v", l.Stock[0], l.Offers[0], want, sold, stock, called, inLine)
+				}
+				for v, until := range called {
+					if p, ok := s.Place(v, "mug"); !ok || p.Until != until {
+						rt.Fatalf("%s is called until %v: %+v, %v", v, until, p, ok)
+					}
+				}
+			},
+		})
+	})
+}

@@ -75,12 +75,15 @@ func Open(data string, room func() bool) (*Shelf, error) {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}
 	for _, e := range all {
+		if strings.HasSuffix(e.Name(), ".part") { // half of one
+			os.Remove(filepath.Join(s.dir, e.Name()))
+			continue
+		}
 		letters, rest, _ := strings.Cut(e.Name(), ".")
 		sku, err := hex.DecodeString(letters)
 		info, gone := e.Info()
 		if err != nil || gone != nil || len(rest) != 2*digest+len(".jpg") || !strings.HasSuffix(rest, ".jpg") {
-			os.Remove(filepath.Join(s.dir, e.Name())) // half of one, or nobody's
-			continue
+			continue // somebody else's
 		}
 		s.put(string(sku), file{e.Name(), info.Size(), info.ModTime()})
 	}

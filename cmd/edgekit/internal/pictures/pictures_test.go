@@ -102,8 +102,11 @@ func TestAPictureIsMadeSmall(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(data, "pictures", "4d55472f31.part"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(data, "pictures", "holiday.jpg"), []byte("somebody's own"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s = open(t, data)
-	if all, _ := os.ReadDir(filepath.Join(data, "pictures")); s.Of("MUG/1") != last || len(all) != 2 {
+	if all, _ := os.ReadDir(filepath.Join(data, "pictures")); s.Of("MUG/1") != last || len(all) != 3 {
 		t.Errorf("after a restart %q, and before it %q; %d files", s.Of("MUG/1"), last, len(all))
 	}
 	if err := errors.Join(s.Remove("MUG/1"), s.Remove("MUG/1")); err != nil || s.Of("MUG/1") != "" || s.Of("PEN") == "" {

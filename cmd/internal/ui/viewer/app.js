@@ -32,7 +32,10 @@ const prompts = new Prompts(
   () => refresh(),
 );
 const choose = new Choose(/** @type {HTMLDialogElement} */ (el("choose")), (offer, choice, frame) => send(offer, frame, choice));
-const lines = new Lines(el("lines"), (offer) => prompts.click(offer.id, prompts.frame), (words) => say(words, "good"), () => refresh());
+const lines = new Lines(el("lines"), (offer) => prompts.click(offer.id, prompts.frame), (words) => {
+  say(words, "good");
+  if (navigator.vibrate) navigator.vibrate(300);
+}, () => refresh());
 setInterval(() => { prompts.tick(); lines.tick(); }, 500);
 
 /**

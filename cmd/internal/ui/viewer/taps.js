@@ -17,6 +17,8 @@ export class Taps {
     this.decided = decided;
     /** @type {Map<string, (o: Outcome) => void>} */
     this.waiting = new Map();
+    /** @type {Map<string, Outcome | null>} of taps that are not decided yet, what came between two tries */
+    this.sending = new Map();
     /** @type {Set<string>} */
     this.pending = new Set();
     /** @type {Set<string>} */
@@ -42,6 +44,7 @@ export class Taps {
   arrived(/** @type {Outcome} */ o) {
     const waits = this.waiting.get(o.id);
     if (waits) waits(o);
+    else if (this.sending.has(o.id)) this.sending.set(o.id, o);
     else if (o.outcome === "confirmed") this.finish(o);
   }
 
@@ -58,11 +61,17 @@ export class Taps {
    */
   async until(tap) {
     const end = Date.now() + patience;
+    this.sending.set(tap.id, null);
     for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 1000)) {
-      const out = (await this.byChannel(tap)) || (await byPost(tap));
-      if (out && out.outcome !== "rate-limited" && out.outcome !== "unavailable") return out;
+      const out = this.sending.get(tap.id) || (await this.byChannel(tap)) || this.sending.get(tap.id) || (await byPost(tap)) || this.sending.get(tap.id);
+      if (out && out.outcome !== "rate-limited" && out.outcome !== "unavailable") {
+        this.sending.delete(tap.id);
+        return out;
+      }
+      if (out) this.sending.set(tap.id, null); // it is another try's to say
       await pause(Math.max(wait, (out && out.retry_ms) || 0));
     }
+    this.sending.delete(tap.id);
     return { id: tap.id, offer: tap.offer, outcome: "unanswered", detail: "The kit did not answer. Nothing was charged; look at your tickets before you tap again." };
   }
 
