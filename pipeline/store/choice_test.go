@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"edgekit.internal/pipeline"
 )
@@ -235,5 +238,63 @@ func TestALineOutlivesAnotherCatalogue(t *testing.T) {
 	}
 	if l := s.Levels(); l.Stock[1] != 6 || l.Left("mug") != 1 || l.Offers[0].Kept != 0 {
 		t.Errorf("%v left, %+v", l.Stock, l.Offers[0])
+	}
+}
+
+// TestAShorterCatalogueComesWhileSomeIsKept: of a thing that is not in it any more, and stands in the old one where the new one has nothing.
+func TestAShorterCatalogueComesWhileSomeIsKept(t *testing.T) {
+	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{Line: time.Minute})
+	ctx := context.Background()
+	if _, err := s.Import(ctx, shirts, []byte("shirts")); err != nil {
+		t.Fatal(err)
+	}
+	for n, by := range []int{-9, 1} {
+		if n == 1 {
+			act(t, s, pick(t, s, 1, "ann", "tee", "L"))
+		}
+		if out, err := s.Correct(ctx, pipeline.Correction{ID: order(90000+n, "", "mug").ID, SKU: "L", N: by, Reason: pipeline.Counted}); err != nil || !out.OK() {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	if p, _ := s.Place("ann", "tee"); p.Until == 0 {
+		t.Fatal("ann is not called")
+	}
+	short := pipeline.NewCatalogue("EUR", shirts.SKUs[:1], []pipeline.Offer{{ID: "tee", Title: "Tee", Lines: []pipeline.Line{{SKU: "S", N: 1}}, Price: 1900, State: pipeline.OfferLive}})
+	if _, err := s.Import(ctx, short, []byte("short")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Import(ctx, shirts, []byte("shirts again")); err != nil {
+		t.Fatal(err)
+	}
+	if l := s.Levels(); l.Stock[0] != 2 || l.Stock[2] != 1 || l.Offers[0].Kept != 0 {
+		t.Errorf("%v left, %+v", l.Stock, l.Offers[0])
+	}
+}
+
+// TestAFullLine takes nobody more, and tells those who stand in it where they do.
+func TestAFullLine(t *testing.T) {
+	s, _ := running(t, filepath.Join(t.TempDir(), "kit.db"), Options{Line: time.Minute})
+	for n := range 5 {
+		act(t, s, order(n, "ann", "mug"))
+	}
+	if out := act(t, s, order(10, "bob", "mug")); out.Reason != pipeline.SoldOut {
+		t.Fatalf("%+v", out)
+	}
+	if err := s.change(context.Background(), func(g *group) error {
+		g.lined = true
+		for n := range maxLine - 1 {
+			if err := sqlitex.Execute(g.conn, "INSERT INTO line (viewer, offer, choice, at) VALUES (?, 'mug', 'null', 0)", &sqlitex.ExecOptions{Args: []any{fmt.Sprint("v", n)}}); err != nil {
+				return err
+			}
+		}
+		return recount(g.conn, g.levels)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if out := act(t, s, order(11, "cid", "mug")); out.Details != "Sold out, and the line for it is full." {
+		t.Errorf("%+v", out)
+	}
+	if out := act(t, s, order(12, "bob", "mug")); out.Details != "Sold out. You are the next in line: if one comes free, it is kept for you for a moment." {
+		t.Errorf("%+v", out)
 	}
 }

@@ -71,10 +71,6 @@ func (g *group) stand(o pipeline.Order, offer pipeline.Offer, i int, out *pipeli
 	if had, err := g.mayHave(o.Viewer, offer); had != "" || err != nil {
 		return err
 	}
-	if g.store.line.Load().n+g.stood >= maxLine {
-		out.Details = "Sold out, and the line for it is full."
-		return nil
-	}
 	choice, err := json.Marshal(o.Choice)
 	if err != nil {
 		return err
@@ -84,6 +80,10 @@ func (g *group) stand(o pipeline.Order, offer pipeline.Offer, i int, out *pipeli
 		return fmt.Errorf("store: line: %w", err)
 	}
 	ahead, fresh := g.levels.Offers[i].Waiting, g.conn.Changes() == 0
+	if fresh && g.store.line.Load().n+g.stood >= maxLine {
+		out.Details = "Sold out, and the line for it is full."
+		return nil
+	}
 	if fresh {
 		g.levels.Offers[i].Waiting++
 		g.stood++
@@ -180,7 +180,7 @@ func (g *group) letGo() error {
 	if err := sqlitex.Execute(g.conn, "UPDATE line SET until = 0, kept = '' WHERE until > 0", nil); err != nil {
 		return fmt.Errorf("store: line: %w", err)
 	}
-	return recount(g.conn, g.levels)
+	return g.flush() // while places in levels are those of the catalogue that these pieces are of
 }
 
 // dissolve takes some out of their lines, with what is kept for them.

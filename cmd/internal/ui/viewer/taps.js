@@ -17,8 +17,6 @@ export class Taps {
     this.decided = decided;
     /** @type {Map<string, (o: Outcome) => void>} */
     this.waiting = new Map();
-    /** @type {Map<string, Outcome | null>} of taps that are not decided yet, what came between two tries */
-    this.sending = new Map();
     /** @type {Set<string>} */
     this.pending = new Set();
     /** @type {Set<string>} */
@@ -44,7 +42,6 @@ export class Taps {
   arrived(/** @type {Outcome} */ o) {
     const waits = this.waiting.get(o.id);
     if (waits) waits(o);
-    else if (this.sending.has(o.id)) this.sending.set(o.id, o);
     else if (o.outcome === "confirmed") this.finish(o);
   }
 
@@ -61,29 +58,38 @@ export class Taps {
    */
   async until(tap) {
     const end = Date.now() + patience;
-    this.sending.set(tap.id, null);
+    let came = this.coming(tap.id);
     for (let wait = 250; Date.now() < end; wait = Math.min(wait * 2, 1000)) {
-      const out = this.sending.get(tap.id) || (await this.byChannel(tap)) || this.sending.get(tap.id) || (await byPost(tap)) || this.sending.get(tap.id);
-      if (out && out.outcome !== "rate-limited" && out.outcome !== "unavailable") {
-        this.sending.delete(tap.id);
-        return out;
+      // whichever way it was sent by, and whenever: what comes first is the outcome
+      const out = (this.send(tap) && (await Promise.race([came, nothing(1000)]))) || (await Promise.race([came, byPost(tap)]));
+      if (out && isFinal(out)) return this.end(out);
+      if (out) came = this.coming(tap.id);
+      const late = await Promise.race([came, nothing(Math.max(wait, (out && out.retry_ms) || 0))]);
+      if (late && isFinal(late)) return this.end(late);
+      if (late) {
+        came = this.coming(tap.id);
+        await nothing(late.retry_ms || wait);
       }
-      if (out) this.sending.set(tap.id, null); // it is another try's to say
-      await pause(Math.max(wait, (out && out.retry_ms) || 0));
     }
-    this.sending.delete(tap.id);
-    return { id: tap.id, offer: tap.offer, outcome: "unanswered", detail: "The kit did not answer. Nothing was charged; look at your tickets before you tap again." };
+    return this.end({ id: tap.id, offer: tap.offer, outcome: "unanswered", detail: "The kit did not answer. Nothing was charged; look at your tickets before you tap again." });
   }
 
-  /** @returns {Promise<Outcome | null>} null: not open, or no answer within a second */
-  async byChannel(/** @type {any} */ tap) {
-    if (!this.send(tap)) return null;
-    const answer = new Promise((/** @type {(o: Outcome) => void} */ resolve) => this.waiting.set(tap.id, resolve));
-    const out = await Promise.race([answer, pause(1000).then(() => null)]);
-    this.waiting.delete(tap.id);
+  /** @returns {Promise<Outcome>} what arrives of a tap from now on */
+  coming(/** @type {string} */ id) {
+    return new Promise((resolve) => this.waiting.set(id, resolve));
+  }
+
+  end(/** @type {Outcome} */ out) {
+    this.waiting.delete(out.id);
     return out;
   }
 }
+
+/** Whether another try can change nothing. */
+const isFinal = (/** @type {Outcome} */ o) => o.outcome !== "rate-limited" && o.outcome !== "unavailable";
+
+/** @returns {Promise<null>} after so many ms */
+const nothing = (/** @type {number} */ ms) => pause(ms).then(() => null);
 
 /** @returns {Promise<Outcome | null>} null: nothing came back */
 async function byPost(/** @type {any} */ tap) {
