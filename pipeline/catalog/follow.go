@@ -62,7 +62,9 @@ func follow(o pipeline.Offer, now, goods *pipeline.Catalogue) (pipeline.Offer, b
 	o.Lines = slices.Clone(o.Lines)
 	for i, l := range o.Lines {
 		if len(l.Of) > 0 {
-			l.Of = choices(l.Of, now, goods)
+			if l.Of = choices(l.Of, now, goods); len(l.Of) == 0 {
+				return o, false
+			}
 		}
 		if len(l.Of) == 1 {
 			l.SKU, l.Of = l.Of[0], nil
@@ -116,21 +118,13 @@ func choices(had []string, now, goods *pipeline.Catalogue) (of []string) {
 		}
 	}
 	if !whole || len(of) == 0 {
-		return orGone(of)
+		return of
 	}
 	of = of[:0]
 	for _, s := range goods.SKUs {
 		if (s.Product == product || slices.Contains(had, s.SKU)) && len(of) < maxOptions {
 			of = append(of, s.SKU)
 		}
-	}
-	return of
-}
-
-// orGone has no list be empty: "" is in no catalogue.
-func orGone(of []string) []string {
-	if len(of) == 0 {
-		return []string{""}
 	}
 	return of
 }

@@ -72,7 +72,7 @@ test("a tap keeps its id from the channel to the post and through every retry", 
 test("an outcome that comes late by the channel ends the tries", async () => {
   const sent = [], decided = [];
   const taps = new Taps((m) => { sent.push(m.id); return true; }, (o) => decided.push(o)); // the channel is slow
-  answer = () => { taps.arrived(ok(sent[0]).body); return null; }; // and what was sent on it is answered while the post finds no way
+  answer = () => { taps.arrived(ok(sent[0]).body); return new Promise(() => {}); }; // and what was sent on it is answered while the post finds no way, nor an end
   await taps.tap("mug", "token", 90000);
   assert.deepEqual([sent.length, posts.length], [1, 1], "it was sent again");
   assert.deepEqual(decided.map((o) => o.outcome), ["confirmed"]);
